@@ -11,14 +11,15 @@ export type Ticket = number & { readonly brand: 'Ticket' };
  * Who sent a record, and on which topic.
  *
  * Made once for each topic that a connection uses and handed in with every record: a driver may keep on it what it
- * worked out (its encoded form, its number in the batch being filled), so that a record costs no lookup.
+ * worked out (its encoded form, its number in the batch being filled), so that a record costs no lookup. A reader gives
+ * the same object for the same device and topic as long as either is in use, so that a consumer may key on it.
  */
 export class RecordSource {
   readonly device: DeviceId;
   readonly topic: string;
-  /** Belongs to the appender that last used this source. */
-  batch = -1;
+  /** For the driver: the number of this source in the batch that was being filled when it was last used. */
   indexInBatch = -1;
+  /** For the driver: its encoded form, worked out at the first use. */
   encoded: Uint8Array | undefined;
 
   constructor(device: DeviceId, topic: string) {
@@ -47,12 +48,13 @@ export interface Appender extends AsyncDisposable {
    * Records get offsets in call order. All that is added in one turn of the event loop, or while a sync is under way,
    * shares the next sync (group commit): cost is one fdatasync a batch, not a record.
    *
-   * @throws SelsynError `request.too-large` when the record is larger than `maxRecordBytes`; `log.closed` after close.
+   * @throws SelsynError `request.too-large` when the record is larger than `maxRecordBytes`; `log.closed` after close;
+   * `log.failed` (retryable) when `pendingBytes` is at twice its limit. Nothing was taken then: there is no ticket.
    */
   add(source: RecordSource, data: Uint8Array, start: number, end: number): Ticket;
   /** Bytes that were added and are not settled yet. */
   readonly pendingBytes: number;
-  /** True when `pendingBytes` is at its limit: whoever adds records must stop reading its sockets until `onDrained`. */
+  /** True from when `pendingBytes` reached its limit until `onDrained`: whoever adds records must stop reading its sockets. */
   readonly saturated: boolean;
 }
 
@@ -76,9 +78,14 @@ export interface RecordBatch {
 
 /** Reads one partition in order, in any thread. It sees only what is durable. */
 export interface LogReader extends AsyncDisposable {
-  /** The batch that holds `position`, if it is durable already. Does not wait. @throws SelsynError `log.offset-gone`, `data.corrupt` */
+  /**
+   * The batch that holds `position`, from there on, if it is durable already. Does not wait.
+   *
+   * @throws SelsynError `log.offset-gone` when retention was faster; `data.corrupt` when what was durable is damaged, at
+   * every call: damage is never stepped over. A reader opened behind it reads on.
+   */
   read(): RecordBatch | undefined;
-  /** Resolves when `read` would return a batch, or when the signal is aborted. */
+  /** Resolves when there is something to `read`, when the signal is aborted, or when the reader is closed: call `read` again. */
   wait(signal: AbortSignal): Promise<void>;
   /** The next offset that `read` will return. */
   readonly position: Offset;
@@ -94,7 +101,11 @@ export interface Log extends AsyncDisposable {
   readonly partitions: readonly PartitionId[];
   /** @throws SelsynError `log.failed` when the partition has a writer already. */
   openAppender(partition: PartitionId, listener: AppenderListener): Promise<Appender>;
-  /** Starts at `from`, or at the oldest record that is left if `from` is older and nothing forbids it (`oldest`). */
+  /**
+   * Starts at `from`, or at the oldest record that is left if `from` is older: compare with `oldest` where that matters.
+   *
+   * @throws SelsynError `log.offset-gone` when `from` is beyond the end: the log has lost what this consumer has read.
+   */
   openReader(partition: PartitionId, from: Offset): Promise<LogReader>;
   /** The oldest offset that is still there. */
   oldest(partition: PartitionId): Promise<Offset>;

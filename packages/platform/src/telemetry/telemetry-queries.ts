@@ -1,9 +1,22 @@
 import type { DeviceId } from '../kernel/device-id.ts';
+import type { Interval } from '../kernel/time-text.ts';
 
+export type { Interval } from '../kernel/time-text.ts';
 export type PointValue = number | boolean | string;
-export type Point = readonly [timeMs: number, value: PointValue];
 
-/** A missing bucket is not listed; a listed one never has an empty value. */
+/**
+ * Points of one series as two columns of equal length, times ascending, each time once: no object per point.
+ * `values` is a Float64Array where every value is a number. query-json.ts writes columns as JSON text (`pointsToJson`, `seriesToJson`).
+ */
+export interface PointColumns {
+  readonly times: Float64Array;
+  readonly values: Float64Array | readonly PointValue[];
+}
+
+/**
+ * mean, min, max and sum take booleans as 0 and 1 and pass over text; count, first and last take every value.
+ * A bucket without such a value is not listed; a listed one never has an empty value.
+ */
 export type Aggregate = 'mean' | 'min' | 'max' | 'sum' | 'count' | 'first' | 'last';
 
 export interface RangeQuery {
@@ -14,21 +27,18 @@ export interface RangeQuery {
   readonly fromMs: number;
   /** Exclusive. */
   readonly toMs: number;
-  /** At most so many points in all metrics together. */
+  /** At most so many points in all metrics together: metric by metric in alphabetical (code unit) order, each ascending in time. */
   readonly limit: number;
   /** What an earlier answer gave; the other fields must be the same. */
   readonly cursor?: string;
 }
 
 export interface RangeAnswer {
-  /** Points in ascending time, each time once. Every asked metric is a key, also when it has no points. */
-  readonly metrics: ReadonlyMap<string, readonly Point[]>;
+  /** Every asked metric (all of the device where none is named) is a key, in alphabetical order, also when it has no points. */
+  readonly metrics: ReadonlyMap<string, PointColumns>;
   /** Present when points are left: ask again with it. */
   readonly cursor?: string;
 }
-
-/** A fixed length in ms, or calendar days/weeks/months in a time zone (days of 23 and 25 hours included). */
-export type Interval = { readonly ms: number } | { readonly calendar: 'day' | 'week' | 'month'; readonly count: number };
 
 export interface AggregateQuery {
   readonly device: DeviceId;
@@ -37,7 +47,12 @@ export interface AggregateQuery {
   readonly toMs: number;
   readonly every: Interval;
   readonly fn: Aggregate;
-  /** IANA name; default UTC. Fixed intervals below a day are aligned to midnight in it, where the offset allows. */
+  /**
+   * IANA name. Calendar buckets begin at the first instant of a day in it, weeks on Monday; several days, weeks or months
+   * are counted from 1970-01-01, 1969-12-29 and January 1970 (so 3 months are quarters).
+   * A fixed interval that divides 24 hours begins anew at each midnight in it: the last bucket of a day with a change of the
+   * clock may be shorter. Any other fixed interval is aligned to multiples of itself since 1970-01-01 UTC.
+   */
   readonly timeZone: string;
   /** At most so many buckets in all metrics together. @throws `query.too-large` beyond. */
   readonly limit: number;
@@ -66,12 +81,15 @@ export interface DeadLetter {
 /** Reads what telemetry has stored, in a thread other than the one that ingests. Every durable record that was consumed is seen. */
 export interface TelemetryQueries {
   /** Newest point of each metric, metrics in alphabetical order; devices without telemetry have an empty list. */
-  latest(devices: readonly DeviceId[]): Promise<ReadonlyMap<DeviceId, readonly LatestValue[]>>;
-  /** @throws SelsynError `request.invalid` for a cursor that is none. */
-  range(query: RangeQuery): Promise<RangeAnswer>;
-  /** Buckets as (start ms, value), ascending. @throws SelsynError `query.too-large`, `request.invalid` */
-  aggregate(query: AggregateQuery): Promise<ReadonlyMap<string, readonly Point[]>>;
-  /** Newest first. `before` is the `(partition, offset)` cursor of the last one seen. */
+  latest(devices: readonly DeviceId[], signal?: AbortSignal): Promise<ReadonlyMap<DeviceId, readonly LatestValue[]>>;
+  /** @throws SelsynError `request.invalid` for a cursor that is none; `query.too-large`; the signal's reason when it is aborted. */
+  range(query: RangeQuery, signal?: AbortSignal): Promise<RangeAnswer>;
+  /**
+   * Buckets as (start ms, value), ascending; keys as in `range`. The first bucket may start before `fromMs`, but no
+   * point outside [from, to) counts. @throws SelsynError `query.too-large`, `request.invalid`
+   */
+  aggregate(query: AggregateQuery, signal?: AbortSignal): Promise<ReadonlyMap<string, PointColumns>>;
+  /** Newest first. `cursor` is what an earlier answer gave, absent where nothing is left. @throws SelsynError `request.invalid` */
   deadLetters(query: { readonly limit: number; readonly device?: DeviceId; readonly cursor?: string }): Promise<{
     readonly items: readonly DeadLetter[];
     readonly cursor?: string;

@@ -181,3 +181,21 @@ export type Packet =
   | PingPacket
   | DisconnectPacket
   | AuthPacket;
+
+/** A PUBLISH to be encoded. */
+export interface OutgoingPublish {
+  readonly type: 'publish';
+  /** Empty only together with a topic alias (5.0). A {@link Topic} is not checked nor encoded again. */
+  readonly topic: string | Topic;
+  readonly payload: Uint8Array;
+  readonly qos: QoS;
+  readonly retain?: boolean;
+  readonly dup?: boolean;
+  /** Needed at QoS 1 and 2. */
+  readonly packetId?: number;
+  /** Left out in 3.1.1. */
+  readonly properties?: PublishProperties | undefined;
+}
+
+/** What can be encoded: each packet as it is decoded, PUBLISH in its own form. */
+export type OutgoingPacket = Exclude<Packet, PublishPacket> | OutgoingPublish;

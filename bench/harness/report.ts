@@ -1,0 +1,43 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Machine } from './machine.ts';
+
+export interface Row {
+  readonly what: string;
+  readonly selsyn: string;
+  readonly target?: string;
+  readonly peer?: string;
+  readonly ratio?: string;
+  readonly holds?: boolean;
+}
+
+/** One claim, measured: what is printed, and everything that was measured. */
+export interface ClaimResult {
+  readonly claim: string;
+  readonly workload: string;
+  readonly machine: Machine;
+  readonly rows: readonly Row[];
+  readonly measured: unknown;
+}
+
+/** Prints the rows as a table and writes the whole to bench/results/{claim}.json. */
+export function report(result: ClaimResult): void {
+  const cells = result.rows.map((row) => [row.what, row.selsyn, row.target ?? '', row.peer ?? '', row.ratio ?? '', row.holds === undefined ? '' : row.holds ? 'yes' : 'NO']);
+  const table = [['what', 'selsyn', 'target', 'peer', 'ratio', 'holds'], ...cells];
+  const widths = table[0]?.map((_, column) => Math.max(...table.map((line) => line[column]?.length ?? 0))) ?? [];
+  process.stdout.write(`\n${result.claim}: ${result.workload}\n`);
+  for (const line of table) process.stdout.write(`  ${line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd()}\n`);
+  const folder = join(import.meta.dirname, '..', 'results');
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, `${result.claim}.json`), `${JSON.stringify(result, undefined, 2)}\n`);
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? 0;
+}
+
+export function quantile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0;
+}

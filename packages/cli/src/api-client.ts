@@ -1,0 +1,96 @@
+import { CliError } from './cli-error.ts';
+import type { ServerAddress } from './server-address.ts';
+
+export type Value = number | boolean | string;
+export type Columns = Readonly<Record<string, readonly (readonly [timeMs: number, value: Value])[]>>;
+
+export interface DeviceItem {
+  readonly id: string;
+  readonly name?: string;
+  readonly tags: readonly string[];
+  readonly createdAtMs: number;
+  readonly latest?: Readonly<Record<string, readonly [timeMs: number, value: Value]>>;
+}
+
+export interface Page<T> {
+  readonly items: readonly T[];
+  readonly cursor?: string;
+  readonly total?: number;
+}
+
+type Query = Readonly<Record<string, string | number | undefined>>;
+
+const REQUEST_DEADLINE_MS = 60_000;
+
+/** The HTTP API as the commands need it. Every failure is a CliError with the server's own words. */
+export class ApiClient {
+  readonly #server: ServerAddress;
+
+  constructor(server: ServerAddress) {
+    this.#server = server;
+  }
+
+  async get<T>(path: string, query: Query = {}): Promise<T> {
+    return (await (await this.#send('GET', path, query)).json()) as T;
+  }
+
+  async post<T>(path: string, body?: unknown): Promise<T> {
+    return (await (await this.#send('POST', path, {}, body)).json()) as T;
+  }
+
+  async delete(path: string): Promise<void> {
+    await this.#send('DELETE', path, {});
+  }
+
+  /** The raw answer, for streams and headers. */
+  async open(path: string, query: Query = {}, signal?: AbortSignal): Promise<Response> {
+    return await this.#send('GET', path, query, undefined, signal);
+  }
+
+  /** Every item of a paged list, page by page. */
+  async *pages<T>(path: string, query: Query = {}): AsyncGenerator<T> {
+    let cursor: string | undefined;
+    do {
+      const page: Page<T> = await this.get(path, { ...query, cursor });
+      yield* page.items;
+      cursor = page.cursor;
+    } while (cursor !== undefined);
+  }
+
+  async #send(method: string, path: string, query: Query, body?: unknown, signal?: AbortSignal): Promise<Response> {
+    const url = new URL(`${this.#server.url}/api/v1${path}`);
+    for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, String(value));
+    const headers: Record<string, string> = { authorization: `Bearer ${this.#server.key}` };
+    if (body !== undefined) headers['content-type'] = 'application/json';
+    let response: Response;
+    try {
+      const init: RequestInit = { method, headers, signal: signal ?? AbortSignal.timeout(REQUEST_DEADLINE_MS) };
+      response = await fetch(url, body === undefined ? init : { ...init, body: JSON.stringify(body) });
+    } catch (error) {
+      if (signal?.aborted === true) throw error;
+      throw new CliError(`no answer from ${this.#server.url} (${reason(error)}); is it running? start it with "npm start"`);
+    }
+    if (response.ok) return response;
+    throw new CliError(await problem(response));
+  }
+}
+
+function reason(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { cause } = error;
+  return cause instanceof Error && 'code' in cause ? String(cause.code) : error.message;
+}
+
+async function problem(response: Response): Promise<string> {
+  try {
+    const document: unknown = await response.json();
+    if (typeof document === 'object' && document !== null && 'title' in document) {
+      const detail = 'detail' in document ? `: ${String(document.detail)}` : '';
+      const code = 'code' in document ? ` (${String(document.code)})` : '';
+      return `${String(document.title)}${detail}${code}`;
+    }
+  } catch {
+    // Not a problem document: some proxy answered.
+  }
+  return `${response.url} answered ${response.status} ${response.statusText}`;
+}

@@ -1,0 +1,78 @@
+import { connectAsync, type MqttClient } from 'mqtt';
+import type { Signal } from './signals.ts';
+
+export interface VirtualDeviceOptions {
+  readonly id: string;
+  readonly token: string;
+  readonly mqttUrl: string;
+  readonly signal: Signal;
+  readonly messagesPerSecond: number;
+  /** Counts every message that was acknowledged. */
+  readonly onAcknowledged: () => void;
+}
+
+const HISTORY_STEP_MS = 10_000;
+const HISTORY_SAMPLES_A_MESSAGE = 180;
+
+/** One device over a real MQTT connection, signed in with its own token; publishes at QoS 1. */
+export class VirtualDevice {
+  readonly #options: VirtualDeviceOptions;
+  #client: MqttClient | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  /** Messages that wait for their PUBACK: a device that is that far behind skips a beat instead of queueing. */
+  #inFlight = 0;
+
+  constructor(options: VirtualDeviceOptions) {
+    this.#options = options;
+  }
+
+  async start(): Promise<void> {
+    const { id, token, mqttUrl } = this.#options;
+    this.#client = await connectAsync(mqttUrl, { clientId: id, username: id, password: token, protocolVersion: 5, connectTimeout: 15_000, queueQoSZero: false });
+    this.#client.on('error', () => {
+      // mqtt.js reconnects by itself; the run's counter shows that nothing arrives meanwhile.
+    });
+  }
+
+  /** Publishes what it would have measured in the last `historyMs`, every 10 s, as batches. */
+  async publishHistory(historyMs: number): Promise<void> {
+    const now = Date.now();
+    let samples: object[] = [];
+    for (let timeMs = now - historyMs; timeMs < now; timeMs += HISTORY_STEP_MS) {
+      samples.push({ ts: timeMs, values: this.#options.signal(timeMs) });
+      if (samples.length === HISTORY_SAMPLES_A_MESSAGE) {
+        await this.#publish(samples);
+        samples = [];
+      }
+    }
+    if (samples.length > 0) await this.#publish(samples);
+  }
+
+  /** Begins to publish, after a delay that spreads the devices over the period. */
+  run(delayMs: number): void {
+    const periodMs = 1000 / this.#options.messagesPerSecond;
+    let dueMs = performance.now() + delayMs;
+    const beat = (): void => {
+      const timeMs = Date.now();
+      if (this.#inFlight < 100) void this.#publish({ ts: timeMs, ...this.#options.signal(timeMs) }).catch(() => {});
+      dueMs = Math.max(dueMs + periodMs, performance.now() - 1000);
+      this.#timer = setTimeout(beat, Math.max(0, dueMs - performance.now()));
+    };
+    this.#timer = setTimeout(beat, delayMs);
+  }
+
+  async stop(): Promise<void> {
+    clearTimeout(this.#timer);
+    await this.#client?.endAsync().catch(() => {});
+  }
+
+  async #publish(payload: object): Promise<void> {
+    this.#inFlight += 1;
+    try {
+      await this.#client?.publishAsync(`telemetry/${this.#options.id}`, JSON.stringify(payload), { qos: 1 });
+      this.#options.onAcknowledged();
+    } finally {
+      this.#inFlight -= 1;
+    }
+  }
+}

@@ -1,0 +1,32 @@
+/** Narrow readers for JSON from the server: parsed once here, trusted after. Each throws a TypeError that names the field. */
+export type Json = Readonly<Record<string, unknown>>;
+
+export function asObject(value: unknown, what: string): Json {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw unexpected(what);
+  return value as Json; // an object that is neither null nor an array: its fields stay unknown
+}
+
+export function asArray(value: unknown, what: string): readonly unknown[] {
+  if (!Array.isArray(value)) throw unexpected(what);
+  return value;
+}
+
+export function text(source: Json, field: string): string {
+  const value = source[field];
+  if (typeof value !== 'string') throw unexpected(field);
+  return value;
+}
+
+export function optionalText(source: Json, field: string): string | undefined {
+  return source[field] === undefined ? undefined : text(source, field);
+}
+
+export function number(source: Json, field: string): number {
+  const value = source[field];
+  if (typeof value !== 'number') throw unexpected(field);
+  return value;
+}
+
+function unexpected(what: string): TypeError {
+  return new TypeError(`The server's answer has an unexpected "${what}".`);
+}

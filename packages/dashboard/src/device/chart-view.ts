@@ -1,0 +1,133 @@
+import uPlot from 'uplot';
+import 'uplot/dist/uPlot.min.css';
+import { formatNumber } from '../format/number-format.ts';
+import type { ChartColumns } from './chart-columns.ts';
+import { isolatedPoints } from './isolated-points.ts';
+import { timeLabels } from './time-labels.ts';
+
+export interface ChartViewOptions {
+  readonly kind: 'number' | 'boolean';
+  readonly color: string;
+  readonly ink: string;
+  readonly grid: string;
+  readonly font: string;
+  readonly widthPx: number;
+  /** The row under the cursor, or none. */
+  readonly onCursor: (row: number | undefined) => void;
+  readonly onZoom: (fromMs: number, toMs: number) => void;
+  readonly onReset: () => void;
+}
+
+export const CHART_HEIGHT = { number: 188, boolean: 92 } as const;
+
+/** Charts of one page show the same moment under the cursor; a drag stays with the chart it began in. */
+const CURSOR_SYNC = { key: 'device', filters: { sub: (type: string) => type === 'mousemove' || type === 'mouseleave' } };
+
+/** One metric drawn by uPlot: its line, and the band between minimum and maximum where points were put into buckets. */
+export class ChartView {
+  readonly #plot: uPlot;
+  readonly #options: ChartViewOptions;
+
+  constructor(parent: HTMLElement, options: ChartViewOptions) {
+    this.#options = options;
+    this.#plot = new uPlot(this.#config(), [[], [], [], []], parent);
+  }
+
+  draw(columns: ChartColumns, fromMs: number, toMs: number): void {
+    const empty = columns.low === undefined ? columns.mid.map(() => null) : [];
+    const data: uPlot.AlignedData = [
+      [...columns.times],
+      [...columns.mid],
+      [...(columns.high ?? empty)],
+      [...(columns.low ?? empty)],
+    ];
+    this.#plot.batch(() => {
+      this.#plot.setData(data, false);
+      this.#plot.setScale('x', { min: fromMs, max: toMs });
+    });
+  }
+
+  resize(widthPx: number): void {
+    if (widthPx > 0 && widthPx !== this.#plot.width) this.#plot.setSize({ width: widthPx, height: CHART_HEIGHT[this.#options.kind] });
+  }
+
+  destroy(): void {
+    this.#plot.destroy();
+  }
+
+  #config(): uPlot.Options {
+    const { kind, color, ink, grid, font, widthPx, onReset } = this.#options;
+    const stepped = kind === 'boolean' ? uPlot.paths.stepped?.({ align: 1 }) : undefined;
+    const paths = stepped === undefined ? {} : { paths: stepped };
+    const lines = { stroke: grid, width: 1 };
+    const edge: uPlot.Series = { scale: 'y', stroke: 'transparent', width: 0, points: { show: false }, ...paths };
+    return {
+      width: Math.max(widthPx, 100),
+      height: CHART_HEIGHT[kind],
+      ms: 1,
+      padding: [8, 12, 0, 0],
+      legend: { show: false },
+      scales: { x: { time: true, auto: false }, y: { range: kind === 'boolean' ? [-0.2, 1.2] : rangeOf } },
+      axes: [
+        { stroke: ink, font, space: 74, size: 28, gap: 4, grid: lines, ticks: { ...lines, size: 4 }, values: (_plot, splits, _axis, _space, incr) => timeLabels(splits, incr) },
+        {
+          stroke: ink,
+          font,
+          size: axisSize,
+          gap: 4,
+          grid: lines,
+          ticks: { show: false },
+          ...(kind === 'boolean'
+            ? { splits: [0, 1], values: () => ['false', 'true'] }
+            : { space: 30, values: (_plot: uPlot, splits: number[]) => splits.map((value) => formatNumber(value)) }),
+        },
+      ],
+      series: [
+        {},
+        { scale: 'y', stroke: color, width: 1.5, ...paths, ...(kind === 'boolean' ? { fill: `${color}33` } : {}), points: { size: 4, fill: color, filter: isolatedPoints } },
+        edge,
+        edge,
+      ],
+      bands: [{ series: [2, 3], fill: `${color}38` }],
+      cursor: {
+        y: false,
+        points: { size: 7 },
+        drag: { x: true, y: false, setScale: false, dist: 6 },
+        sync: CURSOR_SYNC,
+        bind: { dblclick: () => () => (onReset(), null) },
+      },
+      hooks: { setCursor: [(plot) => this.#cursorMoved(plot)], setSelect: [(plot) => this.#selected(plot)] },
+    };
+  }
+
+  #cursorMoved(plot: uPlot): void {
+    const { left, idx } = plot.cursor;
+    this.#options.onCursor(left === undefined || left < 0 || idx === null ? undefined : idx);
+  }
+
+  #selected(plot: uPlot): void {
+    const { left, width } = plot.select;
+    if (width <= 0) return;
+    const fromMs = plot.posToVal(left, 'x');
+    const toMs = plot.posToVal(left + width, 'x');
+    plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+    this.#options.onZoom(fromMs, toMs);
+  }
+}
+
+/** As wide as the longest label, in steps: the charts of a page mostly stand under each other. */
+function axisSize(_plot: uPlot, labels: readonly string[] | null): number {
+  const longest = (labels ?? []).reduce((length, label) => Math.max(length, label.length), 0);
+  return Math.max(58, Math.ceil((longest * 6.4 + 14) / 12) * 12);
+}
+
+/** Room above and below; a constant line lies in the middle. */
+function rangeOf(_plot: uPlot, low: number | null, high: number | null): uPlot.Range.MinMax {
+  if (low === null || high === null) return [0, 1];
+  if (low === high) {
+    const room = low === 0 ? 1 : Math.abs(low) * 0.05;
+    return [low - room, high + room];
+  }
+  const room = (high - low) * 0.08;
+  return [low - room, high + room];
+}

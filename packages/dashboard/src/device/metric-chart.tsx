@@ -1,0 +1,105 @@
+import { useComputedColorScheme } from '@mantine/core';
+import { useEffect, useRef } from 'react';
+import { useServices } from '../app/services.ts';
+import { readChartColors, seriesColor, SERIES_COLORS } from '../theme/chart-colors.ts';
+import { useOnScreen } from '../ui/use-on-screen.ts';
+import { clip, withLive, NO_COLUMNS, type ChartColumns } from './chart-columns.ts';
+import { CHART_HEIGHT, ChartView } from './chart-view.ts';
+import { longestSilenceMs, withGaps } from './gaps.ts';
+import type { LiveTail } from './live-tail.ts';
+import styles from './metric-chart.module.css';
+import { readout } from './readout.ts';
+import { spanMs, windowAt, zoomRange, type TimeRange } from './time-range.ts';
+
+interface MetricChartProps {
+  readonly metric: string;
+  readonly kind: 'number' | 'boolean';
+  readonly colorIndex: number;
+  readonly base: ChartColumns | undefined;
+  readonly everyMs: number;
+  readonly tail: LiveTail;
+  readonly range: TimeRange;
+  readonly loading: boolean;
+  readonly onRange: (range: TimeRange) => void;
+  readonly onReset: () => void;
+}
+
+/** A chart of one metric. React draws its frame; the canvas is drawn by hand, at most ten times a second. */
+export function MetricChart(props: MetricChartProps) {
+  const { metric, kind, colorIndex, base, everyMs, tail, range, loading } = props;
+  const { ticker } = useServices();
+  const scheme = useComputedColorScheme('light', { getInitialValueInEffect: false });
+  const place = useRef<HTMLDivElement>(null);
+  const words = useRef<HTMLSpanElement>(null);
+  const view = useRef<ChartView | undefined>(undefined);
+  const shown = useRef<{ columns: ChartColumns; row: number | undefined }>({ columns: NO_COLUMNS, row: undefined });
+  const handlers = useRef(props);
+  handlers.current = props;
+  const onScreen = useOnScreen(place);
+
+  useEffect(() => {
+    const parent = place.current;
+    if (parent === null) return undefined;
+    const colors = readChartColors();
+    const chart = new ChartView(parent, {
+      kind,
+      color: colors.series[colorIndex % SERIES_COLORS] ?? colors.ink,
+      ink: colors.ink,
+      grid: colors.grid,
+      font: `11px ${getComputedStyle(parent).fontFamily}`,
+      widthPx: parent.clientWidth,
+      onCursor: (row) => {
+        shown.current.row = row;
+        if (words.current !== null) words.current.textContent = readout(shown.current.columns, row, kind);
+      },
+      onZoom: (fromMs, toMs) => handlers.current.onRange(zoomRange(fromMs, toMs)),
+      onReset: () => handlers.current.onReset(),
+    });
+    view.current = chart;
+    const resize = new ResizeObserver(() => chart.resize(parent.clientWidth));
+    resize.observe(parent);
+    return () => {
+      resize.disconnect();
+      chart.destroy();
+      view.current = undefined;
+    };
+  }, [kind, colorIndex, scheme]);
+
+  useEffect(() => {
+    if (!onScreen) return undefined;
+    const draw = () => {
+      const { fromMs, toMs } = windowAt(range, ticker.exact());
+      const live = range.kind === 'live' ? tail.points(metric) : [];
+      const all = clip(withLive(base ?? NO_COLUMNS, live, everyMs), fromMs, toMs);
+      const columns = withGaps(all, longestSilenceMs(all.times, everyMs));
+      shown.current.columns = columns;
+      view.current?.draw(columns, fromMs, toMs);
+      if (words.current !== null) words.current.textContent = readout(columns, shown.current.row, kind);
+      if (place.current !== null) place.current.dataset['rows'] = String(columns.times.length);
+    };
+    draw();
+    if (range.kind !== 'live') return undefined;
+    // The window moves by a pixel in this time; drawing more often shows nothing new but the points that came.
+    const timer = setInterval(draw, Math.min(1000, Math.max(100, spanMs(range) / 600)));
+    const unsubscribe = tail.subscribe(draw);
+    return () => {
+      clearInterval(timer);
+      unsubscribe();
+    };
+  }, [base, everyMs, tail, metric, kind, range, onScreen, scheme, colorIndex, ticker]);
+
+  const isEmpty = !loading && base !== undefined && base.times.length === 0 && tail.points(metric).length === 0;
+  return (
+    <figure className={styles.chart} data-chart={metric}>
+      <figcaption className={styles.caption}>
+        <i style={{ background: seriesColor(colorIndex) }} aria-hidden="true" />
+        <span className={styles.name} title={metric}>
+          {metric}
+        </span>
+        <span ref={words} className={styles.readout} data-testid="readout" />
+      </figcaption>
+      <div ref={place} role="img" aria-label={`Chart of ${metric}`} style={{ height: CHART_HEIGHT[kind] }} className={styles.canvas} data-loading={loading} />
+      {isEmpty && <p className={styles.empty}>No points in this range</p>}
+    </figure>
+  );
+}

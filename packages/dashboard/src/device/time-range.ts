@@ -1,0 +1,91 @@
+/** What the page shows: a span that ends now and moves, or two fixed times. */
+export type TimeRange =
+  | { readonly kind: 'live'; readonly preset: Preset }
+  | { readonly kind: 'fixed'; readonly fromMs: number; readonly toMs: number };
+
+export const PRESETS = ['5m', '15m', '1h', '6h', '24h', '7d', '30d'] as const;
+export type Preset = (typeof PRESETS)[number];
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+const SPANS: Readonly<Record<Preset, number>> = {
+  '5m': 5 * MINUTE,
+  '15m': 15 * MINUTE,
+  '1h': HOUR,
+  '6h': 6 * HOUR,
+  '24h': DAY,
+  '7d': 7 * DAY,
+  '30d': 30 * DAY,
+};
+
+export const DEFAULT_RANGE: TimeRange = { kind: 'live', preset: '15m' };
+/** A drag narrower than this zooms to this. */
+export const NARROWEST_MS = 1000;
+
+/** The search part of the device page's address. */
+export interface RangeSearch {
+  readonly range?: Preset;
+  readonly from?: number;
+  readonly to?: number;
+}
+
+/** Reads what an address holds; anything that is no range is the default one. */
+export function rangeFromSearch(search: RangeSearch): TimeRange {
+  if (search.from !== undefined && search.to !== undefined && search.to > search.from) {
+    return { kind: 'fixed', fromMs: search.from, toMs: search.to };
+  }
+  return search.range === undefined ? DEFAULT_RANGE : { kind: 'live', preset: search.range };
+}
+
+export function searchFromRange(range: TimeRange): RangeSearch {
+  return range.kind === 'live' ? { range: range.preset } : { from: range.fromMs, to: range.toMs };
+}
+
+/** Keeps of an unknown search object what is valid. */
+export function parseRangeSearch(search: Readonly<Record<string, unknown>>): RangeSearch {
+  const preset = PRESETS.find((name) => name === search['range']);
+  const from = time(search['from']);
+  const to = time(search['to']);
+  if (from !== undefined && to !== undefined && to > from) return { from, to };
+  return preset === undefined ? {} : { range: preset };
+}
+
+export function spanMs(range: TimeRange): number {
+  return range.kind === 'live' ? SPANS[range.preset] : range.toMs - range.fromMs;
+}
+
+/** The window at this moment. */
+export function windowAt(range: TimeRange, nowMs: number): { readonly fromMs: number; readonly toMs: number } {
+  if (range.kind === 'fixed') return range;
+  return { fromMs: nowMs - SPANS[range.preset], toMs: nowMs };
+}
+
+/** What a drag over the chart asks for: whole milliseconds, in order, not narrower than a second. */
+export function zoomRange(aMs: number, bMs: number): TimeRange {
+  const fromMs = Math.floor(Math.min(aMs, bMs));
+  const toMs = Math.ceil(Math.max(aMs, bMs));
+  if (toMs - fromMs >= NARROWEST_MS) return { kind: 'fixed', fromMs, toMs };
+  const middle = Math.round((fromMs + toMs) / 2);
+  return { kind: 'fixed', fromMs: middle - NARROWEST_MS / 2, toMs: middle + NARROWEST_MS / 2 };
+}
+
+function time(value: unknown): number | undefined {
+  return typeof value === 'number' && Number.isFinite(value) ? Math.round(value) : undefined;
+}
+
+/** The window moved by a part of its own length: −0.5 is half a window earlier. It does not go past now. */
+export function movedRange(range: TimeRange, nowMs: number, by: number): TimeRange {
+  const { fromMs, toMs } = windowAt(range, nowMs);
+  const shift = Math.min(Math.round((toMs - fromMs) * by), by > 0 ? Math.max(0, nowMs - toMs) : 0);
+  return { kind: 'fixed', fromMs: Math.round(fromMs) + shift, toMs: Math.round(toMs) + shift };
+}
+
+/** The window made wider (2) or narrower (0.5) around its middle; one that ends now keeps its end. */
+export function scaledRange(range: TimeRange, nowMs: number, factor: number): TimeRange {
+  const { fromMs, toMs } = windowAt(range, nowMs);
+  const length = Math.max(NARROWEST_MS, Math.round((toMs - fromMs) * factor));
+  const end = range.kind === 'live' ? toMs : Math.min(nowMs, (fromMs + toMs) / 2 + length / 2);
+  return { kind: 'fixed', fromMs: Math.round(end) - length, toMs: Math.round(end) };
+}

@@ -1,0 +1,85 @@
+import { Button, Modal, TextInput } from '@mantine/core';
+import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useState, type FormEvent } from 'react';
+import { addDevice, DEVICE_ID_PATTERN } from '../api/devices.ts';
+import { toProblem } from '../api/problem.ts';
+import { useServices } from '../app/services.ts';
+import styles from './add-device-dialog.module.css';
+import { NewDeviceToken } from './new-device-token.tsx';
+
+interface AddDeviceDialogProps {
+  readonly opened: boolean;
+  readonly onClose: () => void;
+}
+
+export function AddDeviceDialog({ opened, onClose }: AddDeviceDialogProps) {
+  const [added, setAdded] = useState(false);
+  return (
+    <Modal
+      opened={opened}
+      onClose={onClose}
+      title={added ? 'Device added' : 'Add a device'}
+      size={added ? 'lg' : 'md'}
+      closeOnClickOutside={!added}
+      closeOnEscape={!added}
+      closeButtonProps={{ 'aria-label': 'Close' }}
+      onExitTransitionEnd={() => setAdded(false)}
+    >
+      <AddDevice onAdded={() => setAdded(true)} onClose={onClose} />
+    </Modal>
+  );
+}
+
+/** First the form, then the token: it is shown this once. */
+function AddDevice({ onAdded, onClose }: { readonly onAdded: () => void; readonly onClose: () => void }) {
+  const { client } = useServices();
+  const queries = useQueryClient();
+  const [id, setId] = useState('');
+  const [name, setName] = useState('');
+  const [fault, setFault] = useState('');
+  const add = useMutation({
+    mutationFn: addDevice.bind(null, client),
+    onSuccess: () => {
+      onAdded();
+      void queries.invalidateQueries({ queryKey: ['devices'] });
+    },
+    onError: (error) => {
+      const problem = toProblem(error);
+      setFault(`${problem.title}. ${problem.detail}`);
+    },
+  });
+  if (add.data !== undefined) return <NewDeviceToken device={add.data} onClose={onClose} />;
+
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    if (DEVICE_ID_PATTERN.test(id)) add.mutate({ id, name });
+    else setFault('1 to 128 of A–Z a–z 0–9 : _ . -');
+  };
+  return (
+    <form className={styles.form} onSubmit={submit}>
+      <TextInput
+        label="Device id"
+        description="It is the device’s user name and part of its topic. It cannot be changed."
+        placeholder="sensor123"
+        data-autofocus
+        spellCheck={false}
+        autoComplete="off"
+        value={id}
+        error={fault === '' ? null : fault}
+        onChange={(event) => {
+          setId(event.currentTarget.value.trim());
+          setFault('');
+        }}
+      />
+      <TextInput label="Name (optional)" placeholder="Boiler, building 42" maxLength={200} autoComplete="off" value={name} onChange={(event) => setName(event.currentTarget.value)} />
+      <div className={styles.actions}>
+        <Button variant="default" onClick={onClose}>
+          Cancel
+        </Button>
+        <Button type="submit" loading={add.isPending}>
+          Add device
+        </Button>
+      </div>
+    </form>
+  );
+}

@@ -1,0 +1,19 @@
+import { useServices } from '../app/services.ts';
+import { CommandBlock } from '../ui/command-block.tsx';
+import { deviceCommands } from './device-commands.ts';
+import styles from './device-commands-list.module.css';
+
+export const TOKEN_PLACEHOLDER = 'TOKEN';
+
+/** The commands for one device; without its token there is a placeholder for it. */
+export function DeviceCommandsList({ id, token = TOKEN_PLACEHOLDER }: { readonly id: string; readonly token?: string }) {
+  const { session } = useServices();
+  const commands = deviceCommands({ origin: location.origin, hostname: location.hostname }, { id, token }, session.key() ?? '');
+  return (
+    <div className={styles.list}>
+      {commands.map((command) => (
+        <CommandBlock key={command.title} title={command.title} command={command.shown} copied={command.copied} />
+      ))}
+    </div>
+  );
+}

@@ -1,0 +1,39 @@
+export interface CommandPlace {
+  /** Where the page came from: `http://127.0.0.1:8080`. */
+  readonly origin: string;
+  readonly hostname: string;
+}
+
+export interface Command {
+  readonly title: string;
+  readonly shown: string;
+  readonly copied: string;
+}
+
+const MASK = '••••••••';
+
+/** What to paste into a shell to publish as the device and to read it back. The key is masked on the screen and whole in the copy. */
+export function deviceCommands(place: CommandPlace, device: { readonly id: string; readonly token: string }, apiKey: string): Command[] {
+  const host = place.hostname === 'localhost' ? '127.0.0.1' : place.hostname;
+  const publish =
+    `mosquitto_pub -h ${host} -p 1883 -i ${device.id} -u ${device.id} -P ${device.token} \\\n` +
+    `  -q 1 -t telemetry/${device.id} -m '{"temperature":23.5}'`;
+  const read = (key: string, path: string) => `curl -H 'Authorization: Bearer ${key}' \\\n  '${place.origin}/api/v1/devices/${device.id}/telemetry${path}'`;
+  return [
+    { title: 'Publish a value', shown: publish, copied: publish },
+    { title: 'Read the latest values', shown: read(MASK, '/latest'), copied: read(apiKey, '/latest') },
+    { title: 'Read the last hour', shown: read(MASK, '?from=now-1h'), copied: read(apiKey, '?from=now-1h') },
+  ];
+}
+
+/** What to paste where there is no device yet. */
+export function addDeviceCommands(place: CommandPlace, apiKey: string): Command[] {
+  const add = (key: string) =>
+    `curl -H 'Authorization: Bearer ${key}' -H 'Content-Type: application/json' \\\n` +
+    `  -d '{"id":"sensor123"}' '${place.origin}/api/v1/devices'`;
+  const demo = 'npx selsyn demo';
+  return [
+    { title: 'Fifty virtual devices that move', shown: demo, copied: demo },
+    { title: 'One device; the answer holds its token', shown: add(MASK), copied: add(apiKey) },
+  ];
+}

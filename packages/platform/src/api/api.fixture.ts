@@ -1,0 +1,185 @@
+import { createHash } from 'node:crypto';
+import type { FastifyInstance } from 'fastify';
+import { openSqliteDatabase } from '../database/drivers/sqlite/sqlite-database.ts';
+import { migrate } from '../database/migrate.ts';
+import type { Database } from '../database/schema.ts';
+import { ApiKeys } from '../identity/api-keys.ts';
+import { DeviceTokens } from '../identity/device-tokens.ts';
+import type { DeviceId } from '../kernel/device-id.ts';
+import { FakeClock } from '../kernel/fake-clock.ts';
+import { silentLogLines } from '../kernel/log-lines.ts';
+import { DeviceStore } from '../registry/device-store.ts';
+import type {
+  AggregateQuery,
+  DeadLetter,
+  LatestValue,
+  LiveFeed,
+  LiveUpdate,
+  PointColumns,
+  RangeAnswer,
+  RangeQuery,
+  TelemetryEraser,
+  TelemetryQueries,
+} from '../telemetry/telemetry-queries.ts';
+import type { ApiDependencies } from './api-dependencies.ts';
+import { buildApi } from './build-api.ts';
+import type { ServerStats } from './server-stats.ts';
+
+export const ADMIN_KEY = 'admin-key-of-the-tests';
+
+export const STATS: ServerStats = {
+  atMs: 1,
+  uptimeMs: 2,
+  version: '0.0.0-test',
+  devices: 3,
+  connections: 4,
+  messagesInPerSecond: { qos0: 0, qos1: 5, qos2: 0 },
+  messagesOutPerSecond: { qos0: 0, qos1: 0, qos2: 0 },
+  pointsPerSecond: 6,
+  bytesInPerSecond: 7,
+  messagesIn: 8,
+  messagesOut: 9,
+  points: 10,
+  deadLetters: 11,
+  log: { recordsPerSecond: 12, syncsPerSecond: 13, syncMs: 14, lagRecords: 15, lagMs: 16 },
+  store: { points: 17, bytes: 18, bytesPerPoint: 19 },
+  memoryBytes: 20,
+  threads: [{ name: 'main', eventLoopDelayMs: 21 }],
+};
+
+/** Answers what the test puts in, and keeps what it was asked. */
+export class FakeTelemetry implements TelemetryQueries, TelemetryEraser {
+  readonly ranges: RangeQuery[] = [];
+  readonly aggregates: AggregateQuery[] = [];
+  readonly forgotten: DeviceId[] = [];
+  series: ReadonlyMap<string, PointColumns> = new Map();
+  nextCursor: string | undefined;
+  latestValues: ReadonlyMap<string, readonly LatestValue[]> = new Map();
+  letters: readonly DeadLetter[] = [];
+  failure: unknown;
+
+  async latest(devices: readonly DeviceId[]): Promise<ReadonlyMap<DeviceId, readonly LatestValue[]>> {
+    this.#mayFail();
+    return new Map(devices.map((device) => [device, this.latestValues.get(device) ?? []]));
+  }
+
+  async range(query: RangeQuery, _signal?: AbortSignal): Promise<RangeAnswer> {
+    this.#mayFail();
+    this.ranges.push(query);
+    return this.nextCursor === undefined ? { metrics: this.series } : { metrics: this.series, cursor: this.nextCursor };
+  }
+
+  async aggregate(query: AggregateQuery): Promise<ReadonlyMap<string, PointColumns>> {
+    this.#mayFail();
+    this.aggregates.push(query);
+    return this.series;
+  }
+
+  async deadLetters(query: { readonly limit: number }): Promise<{ readonly items: readonly DeadLetter[] }> {
+    this.#mayFail();
+    return { items: this.letters.slice(0, query.limit) };
+  }
+
+  async forget(device: DeviceId): Promise<void> {
+    this.#mayFail();
+    this.forgotten.push(device);
+  }
+
+  #mayFail(): void {
+    if (this.failure !== undefined) throw this.failure;
+  }
+}
+
+/** A feed whose updates the test makes. */
+export class FakeLive implements LiveFeed {
+  readonly watches = new Set<{
+    readonly devices: ReadonlySet<DeviceId> | undefined;
+    readonly onUpdate: (updates: readonly LiveUpdate[]) => void;
+  }>();
+
+  watch(devices: ReadonlySet<DeviceId> | undefined, onUpdate: (updates: readonly LiveUpdate[]) => void): () => void {
+    const watch = { devices, onUpdate };
+    this.watches.add(watch);
+    return () => void this.watches.delete(watch);
+  }
+
+  emit(updates: readonly LiveUpdate[]): void {
+    for (const { devices, onUpdate } of this.watches) {
+      const seen = updates.filter((update) => devices === undefined || devices.has(update.device));
+      if (seen.length > 0) onUpdate(seen);
+    }
+  }
+}
+
+export interface TestApi extends AsyncDisposable {
+  readonly app: FastifyInstance;
+  readonly database: Database;
+  readonly devices: DeviceStore;
+  readonly telemetry: FakeTelemetry;
+  readonly live: FakeLive;
+  readonly clock: FakeClock;
+  readonly cut: DeviceId[];
+}
+
+/** The API over a real registry in memory; telemetry, live feed, clock and randomness are the test's. */
+export async function openTestApi(overrides: Partial<ApiDependencies> = {}): Promise<TestApi> {
+  const open = openSqliteDatabase(':memory:');
+  const { database } = open;
+  await migrate(database);
+  const clock = new FakeClock();
+  const telemetry = new FakeTelemetry();
+  const live = new FakeLive();
+  const cut: DeviceId[] = [];
+  const random = countingRandom();
+  const devices = new DeviceStore({ database, clock });
+  const app = await buildApi({
+    devices,
+    tokens: new DeviceTokens({ database, clock, random }),
+    apiKeys: new ApiKeys({ database, clock, random, adminKey: ADMIN_KEY }),
+    telemetry,
+    eraser: telemetry,
+    live,
+    stats: { current: () => STATS },
+    metrics: { render: async () => '# HELP up Up.\nup 1\n' },
+    readiness: { reason: () => undefined },
+    cutConnections: async (device) => void cut.push(device),
+    dashboardDir: undefined,
+    allowedHosts: undefined,
+    clock,
+    logLines: silentLogLines,
+    version: '0.0.0-test',
+    ...overrides,
+  });
+  return {
+    app,
+    database,
+    devices,
+    telemetry,
+    live,
+    clock,
+    cut,
+    async [Symbol.asyncDispose]() {
+      await app.close();
+      await open[Symbol.asyncDispose]();
+    },
+  };
+}
+
+export const asAdmin = { authorization: `Bearer ${ADMIN_KEY}` } as const;
+
+/** Different bytes at each call, the same in each run. */
+export function countingRandom(): (count: number) => Uint8Array {
+  let calls = 0;
+  return (count) => createHash('shake256', { outputLength: count }).update(String(calls++)).digest();
+}
+
+/** Adds a device and gives its token. */
+export async function addDevice(api: TestApi, id: string): Promise<string> {
+  const answer = await api.app.inject({ method: 'POST', url: '/api/v1/devices', headers: asAdmin, payload: { id } });
+  return answer.json<{ token: string }>().token;
+}
+
+/** Columns from pairs, as the store gives them. */
+export function columns(points: readonly (readonly [number, number])[]): PointColumns {
+  return { times: Float64Array.from(points, ([time]) => time), values: Float64Array.from(points, ([, value]) => value) };
+}

@@ -1,0 +1,107 @@
+import helmet from '@fastify/helmet';
+import { fastify, type FastifyInstance } from 'fastify';
+import { validatorCompiler } from 'fastify-type-provider-zod';
+import { guardAccess } from './access-guard.ts';
+import type { ApiDependencies } from './api-dependencies.ts';
+import { apiKeyRoutes } from './api-key-routes.ts';
+import { serveDashboard } from './dashboard-files.ts';
+import { deadLetterRoutes } from './dead-letter-routes.ts';
+import { deviceRoutes } from './device-routes.ts';
+import { guardHost } from './host-guard.ts';
+import { LiveHub } from './live-hub.ts';
+import { liveRoutes } from './live-routes.ts';
+import { describeRoutes } from './openapi.ts';
+import { answerBrokenRequest, answerWithProblems, sendProblem } from './problem-handlers.ts';
+import { serveReference } from './reference-page.ts';
+import { healthRoutes, metricsRoute, serverRoutes } from './server-routes.ts';
+import { telemetryRoutes } from './telemetry-routes.ts';
+
+const MAX_BODY_BYTES = 64 * 1024;
+const MAX_CONNECTIONS = 4096;
+/** For a whole request to arrive, also its header: a slow one does not hold its socket longer. */
+const REQUEST_TIMEOUT_MS = 30_000;
+const KEEP_ALIVE_TIMEOUT_MS = 65_000;
+/** Longer than any id, percent-encoded: what is too long is told so by the route, not by the router. */
+const MAX_PARAM_LENGTH = 1024;
+
+/**
+ * Puts the HTTP API together. The caller listens (`app.listen`) and closes (`app.close`: live streams are told, requests
+ * under way are finished).
+ */
+export async function buildApi(dependencies: ApiDependencies): Promise<FastifyInstance> {
+  const { logLines } = dependencies;
+  const app = fastify({
+    logger: false,
+    bodyLimit: MAX_BODY_BYTES,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    // Whatever still comes in while closing is served as before: Fastify's own answer would be no problem document.
+    return503OnClosing: false,
+    routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
+    frameworkErrors: (error, request, reply) => sendProblem(error, request, reply, logLines),
+    clientErrorHandler: answerBrokenRequest,
+  });
+  app.server.maxConnections = MAX_CONNECTIONS;
+  app.setValidatorCompiler(validatorCompiler);
+  // The types of the routes hold the answers to their schemas; tests check the bytes. Checking each again would cost more
+  // than making it.
+  app.setSerializerCompiler(() => (data) => JSON.stringify(data));
+  answerWithProblems(app, logLines);
+  if (dependencies.allowedHosts !== undefined) guardHost(app, dependencies.allowedHosts);
+  await secureHeaders(app);
+  await describeRoutes(app, dependencies.version);
+
+  const hub = new LiveHub(dependencies);
+  app.addHook('preClose', async () => hub.close());
+
+  await app.register(healthRoutes(dependencies));
+  app.get('/openapi.json', { schema: { hide: true } }, async (_request, reply) =>
+    reply.header('Cache-Control', 'no-cache').send(app.swagger()),
+  );
+  serveReference(app);
+  await app.register(async (scope) => {
+    const guard = guardAccess(scope, dependencies.apiKeys);
+    scope.addHook('onSend', async (_request, reply) => {
+      reply.header('Cache-Control', 'no-store');
+    });
+    await scope.register(metricsRoute(dependencies));
+    await scope.register(
+      async (api) => {
+        await api.register(deviceRoutes(dependencies));
+        await api.register(telemetryRoutes(dependencies));
+        await api.register(deadLetterRoutes(dependencies));
+        await api.register(apiKeyRoutes(dependencies));
+        await api.register(serverRoutes(dependencies, guard));
+        await api.register(liveRoutes(hub));
+      },
+      { prefix: '/api/v1' },
+    );
+  });
+  await serveDashboard(app, dependencies.dashboardDir);
+  await app.ready();
+  return app;
+}
+
+/** The dashboard is all of this origin; HTTPS is the business of whoever stands in front, so nothing insists on it. */
+async function secureHeaders(app: FastifyInstance): Promise<void> {
+  await app.register(helmet, {
+    strictTransportSecurity: false,
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: {
+        defaultSrc: ["'self'"],
+        scriptSrc: ["'self'"],
+        // Components set sizes and positions in style attributes.
+        styleSrc: ["'self'", "'unsafe-inline'"],
+        imgSrc: ["'self'", 'data:', 'blob:'],
+        connectSrc: ["'self'"],
+        fontSrc: ["'self'", 'data:'],
+        workerSrc: ["'self'", 'blob:'],
+        formAction: ["'self'"],
+        objectSrc: ["'none'"],
+        baseUri: ["'none'"],
+        frameAncestors: ["'none'"],
+      },
+    },
+  });
+}

@@ -1,0 +1,105 @@
+import type { ServerResponse } from 'node:http';
+import type { FastifyReply } from 'fastify';
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import { parseDeviceId } from '../kernel/device-id.ts';
+import { SelsynError } from '../kernel/errors.ts';
+import type { LiveSink } from './live-client.ts';
+import type { LiveHub, Watched } from './live-hub.ts';
+import { problems } from './route-responses.ts';
+
+const MAX_WATCHED = 1000;
+const RETRY_MS = 2000;
+
+const querySchema = z.strictObject({
+  devices: z
+    .string()
+    .max(200_000)
+    .optional()
+    .describe('Ids with commas between, at most 1,000. Absent: all devices; empty: none, only `stats`.'),
+});
+
+/** The live feed: Server-Sent Events, to be read by fetch, since EventSource cannot send a key. */
+export function liveRoutes(hub: LiveHub): FastifyPluginAsyncZod {
+  return async (app) => {
+    app.get(
+      '/live',
+      {
+        exposeHeadRoute: false,
+        schema: {
+          operationId: 'live',
+          summary: 'New values and the server’s rates as they come',
+          description:
+            'Server-Sent Events. `values`: `{"device":{"metric":[ms,value]}}`, what changed, at most ten a second for each device. ' +
+            '`stats`: as of `GET /stats`, once a second. `lagged`: `{"dropped":n}`, so many events were not sent because this client ' +
+            'read too slowly. `bye`: the server is going to stop.',
+          tags: ['server'],
+          querystring: querySchema,
+          response: {
+            200: { description: 'A stream that does not end.', content: { 'text/event-stream': { schema: z.string() } } },
+            ...problems('device.invalid-id', 'request.rate-limited', 'server.not-ready'),
+          },
+        },
+      },
+      async (request, reply) => {
+        const watched = watchedOf(request.query.devices);
+        hub.ensureRoom();
+        stream(hub, watched, reply);
+      },
+    );
+  };
+}
+
+function watchedOf(devices: string | undefined): Watched {
+  if (devices === undefined) return 'all';
+  const ids = new Set(
+    devices
+      .split(',')
+      .filter((id) => id !== '')
+      .map(parseDeviceId),
+  );
+  if (ids.size > MAX_WATCHED) throw new SelsynError('request.invalid', `at most ${MAX_WATCHED} devices can be watched by name`);
+  return ids;
+}
+
+function stream(hub: LiveHub, watched: Watched, reply: FastifyReply): void {
+  reply.hijack();
+  const response = reply.raw;
+  for (const [name, value] of Object.entries(reply.getHeaders())) {
+    if (value !== undefined) response.setHeader(name, value);
+  }
+  response.setHeader('Content-Type', 'text/event-stream; charset=utf-8');
+  response.setHeader('Cache-Control', 'no-store');
+  // Proxies of the nginx kind would gather events otherwise.
+  response.setHeader('X-Accel-Buffering', 'no');
+  response.writeHead(200);
+  response.write(`retry: ${RETRY_MS}\n\n`);
+  const { client, leave } = hub.join(new ResponseSink(response), watched);
+  response.on('drain', () => client.drained());
+  response.on('close', leave);
+  response.on('error', leave);
+}
+
+class ResponseSink implements LiveSink {
+  readonly #response: ServerResponse;
+
+  constructor(response: ServerResponse) {
+    this.#response = response;
+  }
+
+  get waitingBytes(): number {
+    return this.#response.writableLength;
+  }
+
+  write(text: string): void {
+    if (!this.#response.writableEnded && !this.#response.destroyed) this.#response.write(text);
+  }
+
+  end(): void {
+    this.#response.end();
+  }
+
+  destroy(): void {
+    this.#response.destroy();
+  }
+}

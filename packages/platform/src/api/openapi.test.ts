@@ -1,0 +1,128 @@
+import { expect, test } from 'vitest';
+import { z } from 'zod';
+import { asAdmin, addDevice, openTestApi, STATS } from './api.fixture.ts';
+
+const parameter = z.strictObject({
+  in: z.enum(['query', 'path', 'header']),
+  name: z.string(),
+  required: z.boolean(),
+  description: z.string().min(1),
+  schema: z.looseObject({ type: z.string() }).or(z.looseObject({ anyOf: z.array(z.unknown()) })),
+});
+const response = z.strictObject({
+  description: z.string().min(1),
+  content: z.record(z.string(), z.strictObject({ schema: z.record(z.string(), z.unknown()) })).optional(),
+});
+/** What OpenAPI 3.1 asks of an operation, and what we ask of our own. */
+const operation = z.strictObject({
+  operationId: z.string().min(1),
+  summary: z.string().min(1),
+  description: z.string().optional(),
+  tags: z.array(z.enum(['devices', 'telemetry', 'server', 'access'])).length(1),
+  parameters: z.array(parameter).optional(),
+  requestBody: z
+    .strictObject({ required: z.literal(true), content: z.record(z.string(), z.strictObject({ schema: z.looseObject({}) })) })
+    .optional(),
+  security: z.array(z.unknown()).length(0).optional(),
+  responses: z.record(z.string().regex(/^[1-5]\d\d$/), response),
+});
+const document = z.strictObject({
+  openapi: z.string().regex(/^3\.1\./),
+  info: z.looseObject({ title: z.string(), version: z.literal('0.0.0-test') }),
+  servers: z.array(z.strictObject({ url: z.string() })),
+  tags: z.array(z.strictObject({ name: z.string(), description: z.string() })),
+  security: z.tuple([z.strictObject({ key: z.tuple([]) })]),
+  components: z.strictObject({
+    securitySchemes: z.looseObject({}),
+    schemas: z.record(z.string(), z.looseObject({ type: z.string() })),
+  }),
+  paths: z.record(z.string().startsWith('/'), z.partialRecord(z.enum(['get', 'post', 'delete']), operation)),
+});
+
+test('the description is OpenAPI 3.1 and complete: every operation has an id, a summary, and its answers', async () => {
+  await using api = await openTestApi();
+  const answer = await api.app.inject('/openapi.json');
+  expect(answer.statusCode).toBe(200);
+  const { paths, components } = document.parse(answer.json());
+  const operations = Object.values(paths).flatMap((methods) => Object.values(methods));
+  const ids = operations.map((each) => each.operationId);
+  expect(new Set(ids).size).toBe(ids.length);
+  for (const each of operations) {
+    const statuses = Object.keys(each.responses);
+    expect(statuses.some((status) => status.startsWith('2'))).toBe(true);
+    if (each.security === undefined) expect(statuses).toEqual(expect.arrayContaining(['400', '401', '403', '500']));
+    for (const [status, described] of Object.entries(each.responses)) {
+      expect(described.description).not.toBe('Default Response');
+      if (!status.startsWith('2')) expect(Object.keys(described.content ?? {})).toEqual(['application/problem+json']);
+    }
+  }
+  for (const reference of answer.body.matchAll(/"\$ref":"#\/components\/schemas\/([^"]+)"/g)) {
+    expect(Object.keys(components.schemas)).toContain(reference[1]);
+  }
+});
+
+test('every route of the API is described', async () => {
+  await using api = await openTestApi();
+  const { paths } = document.parse((await api.app.inject('/openapi.json')).json());
+  const described = Object.entries(paths).flatMap(([path, methods]) =>
+    Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
+  );
+  expect(described.toSorted()).toEqual(
+    [
+      'GET /healthz',
+      'GET /readyz',
+      'GET /metrics',
+      'POST /api/v1/devices',
+      'GET /api/v1/devices',
+      'GET /api/v1/devices/{id}',
+      'DELETE /api/v1/devices/{id}',
+      'POST /api/v1/devices/{id}/token',
+      'GET /api/v1/devices/{id}/telemetry',
+      'GET /api/v1/devices/{id}/telemetry/latest',
+      'GET /api/v1/dead-letters',
+      'POST /api/v1/api-keys',
+      'GET /api/v1/api-keys',
+      'DELETE /api/v1/api-keys/{id}',
+      'GET /api/v1/stats',
+      'GET /api/v1/me',
+      'GET /api/v1/live',
+    ].toSorted(),
+  );
+});
+
+test('answers are as they are described', async () => {
+  await using api = await openTestApi();
+  await addDevice(api, 'sensor1');
+  const { paths } = document.parse((await api.app.inject('/openapi.json')).json());
+  for (const route of [
+    '/api/v1/devices',
+    '/api/v1/devices/{id}',
+    '/api/v1/devices/{id}/telemetry',
+    '/api/v1/stats',
+    '/api/v1/me',
+    '/api/v1/api-keys',
+  ]) {
+    const answer = await api.app.inject({ url: route.replace('{id}', 'sensor1'), headers: asAdmin });
+    const described = paths[route]?.get?.responses['200']?.content?.['application/json']?.schema;
+    const schema = z.fromJSONSchema(described as Parameters<typeof z.fromJSONSchema>[0]);
+    expect([route, schema.safeParse(answer.json()).error]).toEqual([route, undefined]);
+  }
+  expect((await api.app.inject({ url: '/api/v1/stats', headers: asAdmin })).json()).toEqual(STATS);
+});
+
+test('the reference page is all of this origin, and its policy lets exactly its own script run', async () => {
+  await using api = await openTestApi();
+  expect((await api.app.inject('/docs')).headers.location).toBe('/docs/');
+  const page = await api.app.inject('/docs/');
+  expect(page.headers['content-type']).toContain('text/html');
+  expect(page.body).not.toMatch(/(src|href)="(https?:)?\/\//);
+  expect(page.body).toContain('"url": "/openapi.json"');
+  expect(page.body).toContain('"withDefaultFonts": false');
+  const policy = String(page.headers['content-security-policy']);
+  expect(policy).toMatch(/script-src 'self' 'sha256-[A-Za-z0-9+/]+=*';/);
+  expect(policy).toContain("connect-src 'self'");
+  const script = await api.app.inject({ url: '/docs/js/scalar.js', headers: { 'accept-encoding': 'gzip' } });
+  expect(script.headers).toMatchObject({ 'content-encoding': 'gzip', 'content-type': 'text/javascript; charset=utf-8' });
+  const again = await api.app.inject({ url: '/docs/js/scalar.js', headers: { 'if-none-match': String(script.headers.etag) } });
+  expect(again.statusCode).toBe(304);
+});

@@ -1,0 +1,43 @@
+import swagger from '@fastify/swagger';
+import type { FastifyInstance } from 'fastify';
+import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
+
+/** Collects the description of every route that is added after this: `app.swagger()` gives it once the app is ready. */
+export async function describeRoutes(app: FastifyInstance, version: string): Promise<void> {
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Selsyn',
+        version,
+        description:
+          'Devices, their telemetry and the server. Times are ms since 1970 UTC. Every error is a problem document (RFC 9457) whose ' +
+          '`code` tells a program what happened.',
+        license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+      },
+      servers: [{ url: '/' }],
+      tags: [
+        { name: 'devices', description: 'Adding, finding and removing devices.' },
+        { name: 'telemetry', description: 'What devices sent.' },
+        { name: 'server', description: 'The server itself.' },
+        { name: 'access', description: 'Keys of this API.' },
+      ],
+      components: {
+        securitySchemes: { key: { type: 'http', scheme: 'bearer', description: 'The administrator’s key or an API key.' } },
+      },
+      security: [{ key: [] }],
+    },
+    transform: jsonSchemaTransform,
+    transformObject: (document) => withoutUnused(jsonSchemaTransformObject(document)),
+  });
+}
+
+/** A schema with an id is described twice, as what is sent and as what is read: only what something refers to stays. */
+function withoutUnused<D extends ReturnType<typeof jsonSchemaTransformObject>>(document: D): D {
+  const text = JSON.stringify(document);
+  const schemas = 'components' in document ? document.components?.schemas : undefined;
+  for (const name of Object.keys(schemas ?? {})) {
+    if (!text.includes(`"#/components/schemas/${name}"`)) Reflect.deleteProperty(schemas ?? {}, name);
+  }
+  return document;
+}

@@ -1,0 +1,155 @@
+import { Readable } from 'node:stream';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import { parseDeviceId, type DeviceId } from '../kernel/device-id.ts';
+import { MAX_TIME_MS, parseInterval, parseTime } from '../kernel/time-text.ts';
+import { seriesJsonParts, seriesToJson } from '../telemetry/query-json.ts';
+import type { PointColumns } from '../telemetry/telemetry-queries.ts';
+import type { ApiDependencies } from './api-dependencies.ts';
+import { sendJson } from './json-reply.ts';
+import { cursorParameter, deviceParams, nameList, parseField, wholeNumber } from './parameters.ts';
+import { latestSchema, latestToJson, seriesSchema } from './point-json.ts';
+import { invalidRequest, type RequestIssue } from './problem.ts';
+import { withinDeadline } from './request-deadline.ts';
+import { problems } from './route-responses.ts';
+
+const AGGREGATES = ['mean', 'min', 'max', 'sum', 'count', 'first', 'last'] as const;
+
+/** Up to so many points an answer is one buffer; beyond it is made while it is sent. */
+const STREAMED_POINTS = 20_000;
+const QUERY_DEADLINE_MS = 30_000;
+
+const timeParameter = z.string().max(64).optional();
+
+const rangeSchema = z.strictObject({
+  metrics: nameList({ maxItems: 256, maxLength: 128 }).optional().describe('Names with commas between. Absent: all metrics.'),
+  from: timeParameter.describe('Inclusive: ms since 1970, ISO 8601, `now`, or `now-1h`. Absent: from the first point.'),
+  to: timeParameter.describe('Exclusive. Absent: to the last point.'),
+  limit: wholeNumber({ min: 1, max: 1_000_000, default: 10_000 }).describe('Points in the answer, all metrics together.'),
+  cursor: cursorParameter,
+  every: z
+    .string()
+    .max(32)
+    .optional()
+    .describe('An interval such as `15m`, `1h`, `1d`, `1w`, `1mo`: one value for each instead of points.'),
+  fn: z.enum(AGGREGATES).optional().describe('With `every`: how a value is made of the points. Default: mean.'),
+  tz: z.string().max(64).optional().describe('With `every`: the IANA time zone in which days begin. Default: UTC.'),
+});
+
+type RangeParameters = z.output<typeof rangeSchema>;
+type Needs = Pick<ApiDependencies, 'devices' | 'telemetry' | 'clock'>;
+
+/** Reading the telemetry of a device. */
+export function telemetryRoutes({ devices, telemetry, clock }: Needs): FastifyPluginAsyncZod {
+  return async (app) => {
+    app.get(
+      '/devices/:id/telemetry',
+      {
+        schema: {
+          operationId: 'readTelemetry',
+          summary: 'Read points, or one value for each interval',
+          description:
+            'Where more points are left, the headers `Selsyn-Next-Cursor` and `Link` (rel="next", RFC 8288) tell how to go on: ' +
+            'the points of the first metric come first, then those of the second. With `every` an answer is always whole.',
+          tags: ['telemetry'],
+          params: deviceParams,
+          querystring: rangeSchema,
+          response: {
+            200: seriesSchema,
+            ...problems('device.invalid-id', 'device.not-found', 'query.too-large', 'telemetry.store-failed', 'thread.timeout'),
+          },
+        },
+      },
+      async (request, reply) => {
+        const device = parseDeviceId(request.params.id);
+        const { query } = request;
+        const range = rangeOf(query, clock.now());
+        await devices.get(device);
+        const asked = {
+          device,
+          ...range,
+          ...(query.metrics === undefined ? {} : { metrics: query.metrics }),
+          limit: query.limit,
+        };
+        if (query.every !== undefined) {
+          const { every } = query;
+          const interval = parseField('query', 'every', () => parseInterval(every));
+          const timeZone = timeZoneOf(query.tz ?? 'UTC');
+          const aggregate = { ...asked, every: interval, fn: query.fn ?? 'mean', timeZone };
+          return sendSeries(
+            reply,
+            await withinDeadline(reply, QUERY_DEADLINE_MS, (signal) => telemetry.aggregate(aggregate, signal)),
+          );
+        }
+        const points = query.cursor === undefined ? asked : { ...asked, cursor: query.cursor };
+        const answer = await withinDeadline(reply, QUERY_DEADLINE_MS, (signal) => telemetry.range(points, signal));
+        if (answer.cursor !== undefined) announceMore(request, reply, device, answer.cursor);
+        return sendSeries(reply, answer.metrics);
+      },
+    );
+
+    app.get(
+      '/devices/:id/telemetry/latest',
+      {
+        schema: {
+          operationId: 'latestTelemetry',
+          summary: 'Read the newest point of each metric',
+          tags: ['telemetry'],
+          params: deviceParams,
+          querystring: z.strictObject({}),
+          response: {
+            200: latestSchema,
+            ...problems('device.invalid-id', 'device.not-found', 'telemetry.store-failed', 'thread.timeout'),
+          },
+        },
+      },
+      async (request, reply) => {
+        const device = parseDeviceId(request.params.id);
+        await devices.get(device);
+        const values = await withinDeadline(reply, QUERY_DEADLINE_MS, (signal) => telemetry.latest([device], signal));
+        return sendJson(reply, latestToJson(values.get(device) ?? []));
+      },
+    );
+  };
+}
+
+/** @throws SelsynError `request.invalid` for times that are none, and for parameters that do not go together. */
+function rangeOf(query: RangeParameters, nowMs: number): { readonly fromMs: number; readonly toMs: number } {
+  const issues: RequestIssue[] = [];
+  if (query.every === undefined) {
+    for (const field of ['fn', 'tz'] as const) {
+      if (query[field] !== undefined) issues.push({ in: 'query', field, message: 'is for answers with "every"' });
+    }
+  } else if (query.cursor !== undefined) {
+    issues.push({ in: 'query', field: 'cursor', message: 'does not go with "every": such an answer is always whole' });
+  }
+  const { from, to } = query;
+  const fromMs = from === undefined ? -MAX_TIME_MS : parseField('query', 'from', () => parseTime(from, nowMs));
+  const toMs = to === undefined ? MAX_TIME_MS : parseField('query', 'to', () => parseTime(to, nowMs));
+  if (fromMs > toMs) issues.push({ in: 'query', field: 'from', message: 'is after "to"' });
+  if (issues.length > 0) throw invalidRequest(issues);
+  return { fromMs, toMs };
+}
+
+function timeZoneOf(name: string): string {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone;
+  } catch (error) {
+    throw invalidRequest([{ in: 'query', field: 'tz', message: 'must be a time zone such as Europe/Berlin' }], error);
+  }
+}
+
+function announceMore(request: FastifyRequest, reply: FastifyReply, device: DeviceId, cursor: string): void {
+  const url = new URL(request.url, 'http://localhost');
+  url.searchParams.set('cursor', cursor);
+  reply.header('Selsyn-Next-Cursor', cursor);
+  reply.header('Link', `</api/v1/devices/${encodeURIComponent(device)}/telemetry${url.search}>; rel="next"`);
+}
+
+function sendSeries(reply: FastifyReply, metrics: ReadonlyMap<string, PointColumns>): FastifyReply {
+  let points = 0;
+  for (const columns of metrics.values()) points += columns.times.length;
+  if (points <= STREAMED_POINTS) return sendJson(reply, seriesToJson(metrics));
+  return sendJson(reply, Readable.from(seriesJsonParts(metrics), { objectMode: false }));
+}

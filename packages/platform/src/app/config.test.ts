@@ -1,0 +1,71 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { loadConfig, settingKeys, variableOf } from './config.ts';
+
+describe('configuration', () => {
+  let folder = '';
+  beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'selsyn-config-'))));
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  const load = (assignments: string[], environment: Record<string, string> = {}, file?: object) => {
+    if (file === undefined) return loadConfig({ environment, assignments });
+    writeFileSync(join(folder, 'selsyn.json'), JSON.stringify(file));
+    return loadConfig({ environment, assignments, file: join(folder, 'selsyn.json') });
+  };
+
+  it('binds every listener to loopback by default', () => {
+    const { config } = load([]);
+    expect([config.mqtt.host, config.http.host]).toEqual(['127.0.0.1', '127.0.0.1']);
+    expect([config.mqtt.port, config.http.port, config.access.mode, config.log.sync]).toEqual([1883, 8080, 'token', 'always']);
+  });
+
+  it('lets --set win over the environment, and the environment over the file', () => {
+    const file = { mqtt: { port: 1, host: '127.0.0.2' }, http: { port: 1 } };
+    const environment = { SELSYN_MQTT_PORT: '2', SELSYN_HTTP_PORT: '2' };
+    const { config } = load(['mqtt.port=3'], environment, file);
+    expect([config.mqtt.port, config.http.port, config.mqtt.host]).toEqual([3, 2, '127.0.0.2']);
+  });
+
+  it('has a variable for every setting, with and without the inner underscores', () => {
+    expect(variableOf('access.adminKey')).toBe('SELSYN_ACCESS_ADMIN_KEY');
+    for (const variable of ['SELSYN_ACCESS_ADMIN_KEY', 'SELSYN_ACCESS_ADMINKEY']) {
+      expect(load([], { [variable]: 'x'.repeat(20) }).config.access.adminKey).toBe('x'.repeat(20));
+    }
+    expect(new Set(settingKeys().map(variableOf)).size).toBe(settingKeys().length);
+  });
+
+  it('stops at an unknown key, wherever it stands, and names it', () => {
+    expect(() => load(['mqtt.prot=1'])).toThrow(/mqtt\.prot/);
+    expect(() => load([], {}, { mqtt: { prot: 1 } })).toThrow(/mqtt\.prot/);
+    expect(() => load([], {}, { mqqt: {} })).toThrow(/mqqt/);
+  });
+
+  it('reports a variable that no setting has, without stopping: others may use the prefix', () => {
+    expect(load([], { SELSYN_SERVICE_HOST: 'x', SELSYN_KEY: 'k' }).unknownVariables).toEqual(['SELSYN_SERVICE_HOST']);
+  });
+
+  it.each([['mqtt.port=70000'], ['mqtt.port=abc'], ['gateway.threads=0'], ['log.sync=never'], ['access.adminKey=short'], ['noequals']])(
+    'refuses %s',
+    (assignment) => {
+      expect(() => load([assignment])).toThrow(expect.objectContaining({ code: 'config.invalid' }));
+    },
+  );
+
+  it('refuses open access where a listener is not on loopback', () => {
+    expect(load(['access.mode=open']).config.access.mode).toBe('open');
+    expect(() => load(['access.mode=open', 'mqtt.host=0.0.0.0'])).toThrow(/loopback/);
+    expect(() => load(['access.mode=open', 'http.host=::'])).toThrow(/loopback/);
+  });
+
+  it('cannot be changed once loaded', () => {
+    const { config } = load([]);
+    expect(() => ((config.mqtt as { port: number }).port = 1)).toThrow(TypeError);
+  });
+
+  it('says which file is not JSON', () => {
+    writeFileSync(join(folder, 'bad.json'), '{');
+    expect(() => loadConfig({ environment: {}, assignments: [], file: join(folder, 'bad.json') })).toThrow(/bad\.json/);
+  });
+});

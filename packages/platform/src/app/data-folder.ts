@@ -1,0 +1,84 @@
+import { randomBytes } from 'node:crypto';
+import { accessSync, closeSync, constants, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { SelsynError, systemCode } from '../kernel/errors.ts';
+
+/** The places in the data folder. */
+export interface DataPaths {
+  readonly root: string;
+  readonly adminKey: string;
+  readonly registry: string;
+  readonly telemetryLog: string;
+  readonly telemetry: string;
+}
+
+/** The data folder while this process owns it. */
+export interface DataFolder extends Disposable {
+  readonly paths: DataPaths;
+}
+
+/**
+ * Makes the folder if need be and locks it for this process; the system lets the lock go when the process ends, however it ends.
+ * @throws SelsynError `data.unwritable`, `data.locked`
+ */
+export function openDataFolder(folder: string): DataFolder {
+  const root = resolve(folder);
+  try {
+    mkdirSync(root, { recursive: true, mode: 0o700 });
+    accessSync(root, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw new SelsynError('data.unwritable', `the data folder ${root} cannot be written (${systemCode(error) ?? String(error)})`, { cause: error });
+  }
+  const lock = lockFolder(root);
+  return {
+    paths: {
+      root,
+      adminKey: join(root, 'admin.key'),
+      registry: join(root, 'registry.db'),
+      telemetryLog: join(root, 'log', 'telemetry'),
+      telemetry: join(root, 'telemetry'),
+    },
+    [Symbol.dispose]: () => lock.close(),
+  };
+}
+
+/** Node has no flock: an exclusive transaction on an empty database is the same kernel lock, and dies with the process. */
+function lockFolder(root: string): DatabaseSync {
+  let lock: DatabaseSync | undefined;
+  try {
+    lock = new DatabaseSync(join(root, 'lock'), { timeout: 0 });
+    lock.exec('PRAGMA journal_mode=MEMORY; BEGIN EXCLUSIVE');
+    return lock;
+  } catch (error) {
+    lock?.close();
+    const busy = error instanceof Error && 'errcode' in error && error.errcode === 5;
+    if (busy) throw new SelsynError('data.locked', `another process is using the data folder ${root}`, { cause: error });
+    throw new SelsynError('data.unwritable', `the data folder ${root} cannot be locked: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  }
+}
+
+/**
+ * The administrator's key: read from its file, or made (24 random bytes) and written there, mode 0600, at the first start.
+ * @throws SelsynError `data.unwritable`, `data.corrupt`
+ */
+export function readOrMakeAdminKey(path: string): string {
+  try {
+    const key = readFileSync(path, 'utf8').trim();
+    if (key.length >= 16) return key;
+    throw new SelsynError('data.corrupt', `${path} does not hold a key of at least 16 characters; remove it to have a new one made`);
+  } catch (error) {
+    if (systemCode(error) !== 'ENOENT') throw error;
+  }
+  const key = `sk_${randomBytes(24).toString('base64url')}`;
+  try {
+    const file = openSync(`${path}.new`, 'w', 0o600);
+    writeSync(file, `${key}\n`);
+    fsyncSync(file);
+    closeSync(file);
+    renameSync(`${path}.new`, path);
+  } catch (error) {
+    throw new SelsynError('data.unwritable', `the administrator's key cannot be written to ${path}`, { cause: error });
+  }
+  return key;
+}

@@ -1,0 +1,67 @@
+import { relative } from 'node:path';
+import { loadConfig, type ConfigSources } from './config.ts';
+import { startPlatform, type Platform } from './platform.ts';
+
+const STOP_DEADLINE_MS = 25_000;
+
+/**
+ * Runs the platform in this process until SIGINT or SIGTERM; a second one ends it at once.
+ * The exit code is 0 after a signal and 1 when a thread failed.
+ *
+ * @throws SelsynError what the configuration or the start failed with
+ */
+export async function runPlatform(sources: ConfigSources): Promise<void> {
+  const { config, unknownVariables } = loadConfig(sources);
+  for (const variable of unknownVariables) process.stderr.write(`selsyn: there is no setting for ${variable}: it is ignored\n`);
+  const platform = await startPlatform(config);
+  process.stdout.write(banner(platform, config.access.mode === 'open'));
+
+  const stopped = await Promise.race([signal(), platform.failed]);
+  if (stopped instanceof Error) process.stderr.write(`selsyn: stops because of a fault: ${stopped.stack ?? stopped.message}\n`);
+  else process.stdout.write('stopping (again to end at once)\n');
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => process.exit(1));
+  const tooLong = setTimeout(() => {
+    process.stderr.write('selsyn: it did not stop in time: ended. What was acknowledged is in the log.\n');
+    process.exit(1);
+  }, STOP_DEADLINE_MS);
+  await platform[Symbol.asyncDispose]();
+  clearTimeout(tooLong);
+  if (stopped instanceof Error) process.exit(1);
+  process.stdout.write('stopped\n');
+  process.exit(0);
+}
+
+async function signal(): Promise<NodeJS.Signals> {
+  return await new Promise((resolve) => {
+    for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => resolve(name));
+  });
+}
+
+/** What a user sees first: where everything is, and three lines to copy. */
+function banner(platform: Platform, open: boolean): string {
+  const { httpUrl, mqttUrl, adminKey, adminKeyFile, version, dataFolder } = platform;
+  const { hostname, port } = new URL(mqttUrl);
+  const host = hostname.replace(/^\[|\]$/g, '');
+  const keyLine = adminKeyFile === undefined ? 'from the configuration' : `${adminKey}   (kept in ${relative(process.cwd(), adminKeyFile)})`;
+  const page = adminKeyFile === undefined ? `${httpUrl}/` : `${httpUrl}/#key=${adminKey}`;
+  const publish = `mosquitto_pub -h ${host} -p ${port} -i sensor123 ${open ? '' : '-u sensor123 -P TOKEN '}-q 1 -t telemetry/sensor123 -m '{"temperature":23.5}'`;
+  return [
+    `Selsyn ${version} is running on ${relative(process.cwd(), dataFolder) || dataFolder}`,
+    '',
+    `  dashboard  ${page}`,
+    `  API        ${httpUrl}/api/v1   (reference: ${httpUrl}/docs)`,
+    `  MQTT       ${mqttUrl}`,
+    `  admin key  ${keyLine}`,
+    ...(open ? ['  access     open: every client on this machine is let in'] : []),
+    '',
+    open ? 'Publish a value, read it back:' : 'Add a device (prints its TOKEN), publish a value as that device, read it back:',
+    '',
+    ...(open ? [] : ['  npx selsyn device add sensor123']),
+    `  ${publish}`,
+    '  npx selsyn query sensor123 --last 1h',
+    '',
+    'Or let 50 virtual devices publish: npx selsyn demo          Ctrl-C stops.',
+    '',
+    '',
+  ].join('\n');
+}

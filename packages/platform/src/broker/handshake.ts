@@ -1,0 +1,47 @@
+import type { ConnackProperties, ConnectPacket } from '@selsyn/wire/mqtt/packets.ts';
+import { ReasonCode } from '@selsyn/wire/mqtt/reason-codes.ts';
+import type { Principal } from './authorizer.ts';
+import type { BrokerLimits } from './limits.ts';
+import { levelsOf } from './topic-levels.ts';
+
+/** The reason code that refuses a CONNECT before anybody asks who it is; undefined: it may go on. */
+export function refusalOfConnect(packet: ConnectPacket, sessions: number, limits: BrokerLimits): number | undefined {
+  if (sessions >= limits.maxConnections) return ReasonCode.serverBusy;
+  if (packet.properties.authenticationMethod !== undefined) return ReasonCode.badAuthenticationMethod;
+  if (packet.clientId.length > MAX_CLIENT_ID_LENGTH) return ReasonCode.clientIdentifierNotValid;
+  return undefined;
+}
+
+/** The reason code that refuses the will of a CONNECT. */
+export function refusalOfWill(packet: ConnectPacket, principal: Principal, limits: BrokerLimits): number | undefined {
+  const { will } = packet;
+  if (will === undefined) return undefined;
+  if (will.payload.length > limits.maxWillBytes) return ReasonCode.packetTooLarge;
+  if (levelsOf(will.topic) > limits.maxTopicLevels) return ReasonCode.topicNameInvalid;
+  return principal.mayPublish(will.topic) ? undefined : ReasonCode.notAuthorized;
+}
+
+/** The keep-alive that holds, s; 0: none. A 5.0 client can be told another one than it asked for [MQTT-3.1.2-21]. */
+export function keepAliveOf(packet: ConnectPacket, limits: BrokerLimits): number {
+  const { keepAliveSec, version } = packet;
+  const { keepAliveMaxSec } = limits;
+  if (version === 4 || keepAliveMaxSec === 0) return keepAliveSec;
+  return keepAliveSec === 0 ? keepAliveMaxSec : Math.min(keepAliveSec, keepAliveMaxSec);
+}
+
+/** What a 5.0 client is told of this server. What it does not mention is as the standard assumes: QoS 2, retain, wildcards. */
+export function connackProperties(packet: ConnectPacket, clientId: string, limits: BrokerLimits): ConnackProperties {
+  if (packet.version === 4) return {};
+  const keepAliveSec = keepAliveOf(packet, limits);
+  return {
+    receiveMaximum: limits.receiveMaximum,
+    maxPacketBytes: limits.maxPacketBytes,
+    topicAliasMaximum: limits.topicAliasMaximum,
+    sharedSubscriptionAvailable: false,
+    ...((packet.properties.sessionExpirySec ?? 0) > 0 && { sessionExpirySec: 0 }),
+    ...(clientId !== packet.clientId && { assignedClientId: clientId }),
+    ...(keepAliveSec !== packet.keepAliveSec && { serverKeepAliveSec: keepAliveSec }),
+  };
+}
+
+const MAX_CLIENT_ID_LENGTH = 1_024;

@@ -1,0 +1,50 @@
+/** Every bound of the broker. Sizes in bytes, times in ms unless the name says otherwise. */
+export interface BrokerLimits {
+  /** Sessions of this thread; one more is answered with Server busy. */
+  readonly maxConnections: number;
+  readonly maxPacketBytes: number;
+  readonly maxWillBytes: number;
+  readonly maxTopicLevels: number;
+  readonly maxSubscriptionsPerClient: number;
+  /** QoS 1 and 2 messages that a 5.0 client may have unacknowledged towards the broker. */
+  readonly receiveMaximum: number;
+  /** Highest topic alias that a client may use. */
+  readonly topicAliasMaximum: number;
+  /** QoS 1 and 2 messages unacknowledged by a client; a smaller receive maximum of the client counts. */
+  readonly maxInFlight: number;
+  /** What one subscriber may have waiting beyond its socket. */
+  readonly maxQueuedMessages: number;
+  readonly maxQueuedBytes: number;
+  readonly maxRetainedMessages: number;
+  readonly maxRetainedBytes: number;
+  /** Longest keep-alive in s; 0 leaves the choice to the client. Only a 5.0 client can be told another than it asked for. */
+  readonly keepAliveMaxSec: number;
+  /** A connection whose CONNECT has not come in, or has not been decided, by then is closed. */
+  readonly connectDeadlineMs: number;
+  /** A connection that was told to go is destroyed after this. */
+  readonly closeGraceMs: number;
+  /** Acknowledgements that may wait for the intake, of all connections together. */
+  readonly maxWaitingAcks: number;
+  /** Topic names that are kept interned. */
+  readonly topicCacheSize: number;
+}
+
+export const DEFAULT_LIMITS: BrokerLimits = {
+  maxConnections: 100_000,
+  maxPacketBytes: 1_048_576,
+  maxWillBytes: 65_536,
+  maxTopicLevels: 32,
+  maxSubscriptionsPerClient: 1_000,
+  receiveMaximum: 1_024,
+  topicAliasMaximum: 32,
+  maxInFlight: 1_024,
+  maxQueuedMessages: 1_000,
+  maxQueuedBytes: 1_048_576,
+  maxRetainedMessages: 1_000_000,
+  maxRetainedBytes: 268_435_456,
+  keepAliveMaxSec: 0,
+  connectDeadlineMs: 10_000,
+  closeGraceMs: 2_000,
+  maxWaitingAcks: 1_048_576,
+  topicCacheSize: 200_000,
+};

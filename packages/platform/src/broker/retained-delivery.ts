@@ -1,0 +1,102 @@
+import type { QoS } from '@selsyn/wire/mqtt/packets.ts';
+import type { Message } from './message.ts';
+import type { RetainedCursor, RetainedStore } from './retained-store.ts';
+import type { Session } from './session.ts';
+
+/** The filters of one session whose retained messages are still being sent; at most one job for each of its subscriptions. */
+export interface RetainedJobs {
+  jobs: Map<string, RetainedJob> | undefined;
+  /** True while the session stands in the queue of the delivery. */
+  queued: boolean;
+}
+
+interface RetainedJob {
+  readonly cursor: RetainedCursor;
+  readonly qos: QoS;
+  readonly noLocal: boolean;
+  readonly identifiers: readonly number[] | undefined;
+}
+
+/**
+ * Sends retained messages to new subscriptions in slices, taking turns among sessions and with everything else the thread does.
+ *
+ * A session whose client is slow leaves the queue, and comes back by `resume` when it is ready: it holds a cursor, not messages.
+ */
+export class RetainedDelivery {
+  readonly #store: RetainedStore;
+  #queue: Session[] = [];
+  #scheduled = false;
+  readonly #run = (): void => this.#slice();
+
+  constructor(store: RetainedStore) {
+    this.#store = store;
+  }
+
+  /** Sends all retained messages that match a subscription the session has; again from the start if it is at it already. */
+  start(session: Session, filter: string): void {
+    const options = session.subscriptions.get(filter);
+    if (options === undefined || this.#store.count === 0) return;
+    session.retained.jobs ??= new Map();
+    session.retained.jobs.set(filter, {
+      cursor: this.#store.cursor(filter),
+      qos: options.qos,
+      noLocal: options.noLocal,
+      identifiers: options.identifier === 0 ? undefined : [options.identifier],
+    });
+    this.resume(session);
+  }
+
+  cancel(session: Session, filter: string): void {
+    session.retained.jobs?.delete(filter);
+  }
+
+  /** The session can be sent to again. */
+  resume(session: Session): void {
+    const { jobs, queued } = session.retained;
+    if (jobs === undefined || jobs.size === 0 || queued) return;
+    session.retained.queued = true;
+    this.#queue.push(session);
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(this.#run);
+  }
+
+  #slice(): void {
+    this.#scheduled = false;
+    const queue = this.#queue;
+    this.#queue = [];
+    let budget = SLICE_NODES;
+    for (const session of queue) {
+      session.retained.queued = false;
+      if (!session.open) continue;
+      if (budget > 0) budget -= this.#serve(session, Math.min(budget, SESSION_NODES));
+      else this.resume(session);
+    }
+  }
+
+  /** Works on the oldest job of a session, and puts the session in the queue again if it can go on. */
+  #serve(session: Session, nodes: number): number {
+    const { jobs } = session.retained;
+    const first = jobs?.entries().next().value;
+    if (jobs === undefined || first === undefined) return 0;
+    const [filter, job] = first;
+    // `ready` is asked before each message, so that a session found busy is resumed later.
+    if (!session.outbound.ready) return 0;
+    const visited = job.cursor.read(nodes, (message) => {
+      this.#send(session, job, message);
+      return session.open && session.outbound.ready;
+    });
+    if (job.cursor.done) jobs.delete(filter);
+    if (jobs.size > 0 && session.open && session.outbound.ready) this.resume(session);
+    return visited;
+  }
+
+  #send(session: Session, job: RetainedJob, message: Message): void {
+    // No local holds for retained messages too [MQTT-3.8.3-3].
+    if (job.noLocal && message.origin === session.key) return;
+    session.outbound.sendRetained(message, job.qos < message.qos ? job.qos : message.qos, job.identifiers);
+  }
+}
+
+const SLICE_NODES = 1_024;
+const SESSION_NODES = 128;

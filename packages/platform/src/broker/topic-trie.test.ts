@@ -1,0 +1,76 @@
+import { filterMatches } from '@selsyn/wire/topics/topic-filter.ts';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { type SubscriptionOptions, TopicTrie } from './topic-trie.ts';
+
+const PLAIN: SubscriptionOptions = { qos: 0, noLocal: false, retainAsPublished: false, identifier: 0 };
+
+describe('the topic trie', () => {
+  it('matches as the standard says', () => {
+    const trie = new TopicTrie<string>();
+    for (const filter of ['a', 'a/b', 'a/+', 'a/#', '#', '+', '+/+', '+/b/#', '$sys/#', '/+', 'a//b']) trie.set(filter, filter, PLAIN);
+    const match = (topic: string): string[] => trie.match(topic).map(({ subscriber }) => subscriber).toSorted();
+    expect(match('a')).toEqual(['#', '+', 'a', 'a/#']);
+    expect(match('a/b')).toEqual(['#', '+/+', '+/b/#', 'a/#', 'a/+', 'a/b']);
+    expect(match('$sys')).toEqual(['$sys/#']);
+    expect(match('$sys/b')).toEqual(['$sys/#']);
+    expect(match('/x')).toEqual(['#', '+/+', '/+']);
+    expect(match('a//b')).toEqual(['#', 'a/#', 'a//b']);
+  });
+
+  it('joins overlapping subscriptions of one subscriber', () => {
+    const trie = new TopicTrie<string>();
+    trie.set('a/#', 's', { qos: 0, noLocal: true, retainAsPublished: false, identifier: 5 });
+    trie.set('a/b', 's', { qos: 2, noLocal: false, retainAsPublished: true, identifier: 7 });
+    trie.set('+/b', 's', { ...PLAIN, qos: 1 });
+    expect(trie.match('a/b')).toEqual([{ subscriber: 's', qos: 2, noLocal: false, retainAsPublished: true, identifiers: [5, 7] }]);
+  });
+
+  it('replaces a subscription to the same filter', () => {
+    const trie = new TopicTrie<string>();
+    expect(trie.set('a', 's', PLAIN)).toBe(true);
+    const { version } = trie;
+    expect(trie.set('a', 's', { ...PLAIN, qos: 2 })).toBe(false);
+    expect(trie.version).toBeGreaterThan(version);
+    expect(trie.size).toBe(1);
+    expect(trie.match('a')[0]?.qos).toBe(2);
+  });
+
+  it('agrees with the plain rule for random filters and topics, also after deletions', () => {
+    const level = fc.constantFrom('a', 'b', '', '$x', 'long');
+    const topic = fc.array(level, { minLength: 1, maxLength: 4 }).map((levels) => levels.join('/')).filter((name) => name !== '');
+    const filter = fc
+      .tuple(fc.array(fc.oneof(level, fc.constant('+')), { minLength: 1, maxLength: 4 }), fc.boolean())
+      .map(([levels, hash]) => [...levels, ...(hash ? ['#'] : [])].join('/'))
+      .filter((text) => text !== '');
+    const step = fc.record({ filter, subscriber: fc.constantFrom('s', 't'), remove: fc.boolean() });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 30 }), fc.array(topic, { maxLength: 10 }), (steps, topics) => {
+        const trie = new TopicTrie<string>();
+        const model = new Map<string, { filter: string; subscriber: string }>();
+        for (const { filter, subscriber, remove } of steps) {
+          const key = `${subscriber} ${filter}`;
+          if (remove) expect(trie.delete(filter, subscriber)).toBe(model.delete(key));
+          else {
+            expect(trie.set(filter, subscriber, PLAIN)).toBe(!model.has(key));
+            model.set(key, { filter, subscriber });
+          }
+        }
+        expect(trie.size).toBe(model.size);
+        for (const name of topics) {
+          const expected = new Set([...model.values()].filter(({ filter }) => filterMatches(filter, name)).map(({ subscriber }) => subscriber));
+          expect(trie.match(name).map(({ subscriber }) => subscriber).toSorted()).toEqual([...expected].toSorted());
+        }
+      }),
+    );
+  });
+
+  it('looks at few nodes however many subscriptions there are', () => {
+    const trie = new TopicTrie<number>();
+    for (let i = 0; i < 50_000; i++) trie.set(`devices/d${i}/#`, i, PLAIN);
+    const started = performance.now();
+    for (let i = 0; i < 10_000; i++) expect(trie.match(`devices/d${i}/state`).length).toBe(1);
+    // A walk over all of them would take minutes.
+    expect(performance.now() - started).toBeLessThan(2_000);
+  });
+});

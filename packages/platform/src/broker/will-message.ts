@@ -1,0 +1,46 @@
+import type { Will } from '@selsyn/wire/mqtt/packets.ts';
+import { isSelsynError } from '../kernel/errors.ts';
+import type { Principal } from './authorizer.ts';
+import type { BrokerCore } from './broker-core.ts';
+import { copyBytes } from './copy-bytes.ts';
+import type { Claim } from './intake.ts';
+import { Message } from './message.ts';
+
+/** A will that keeps nothing of the chunk it came in. */
+export function keepWill(will: Will): Will {
+  const { correlationData, ...properties } = will.properties;
+  return {
+    ...will,
+    payload: copyBytes(will.payload, 0, will.payload.length),
+    properties: correlationData === undefined ? properties : { ...properties, correlationData: Uint8Array.from(correlationData) },
+  };
+}
+
+/**
+ * Publishes the will of a session that has ended: to the intake, as a retained message, to subscribers, like any message of its
+ * client. Its delay is not waited for, as the session ends with its connection [MQTT-3.1.3-9].
+ */
+export function publishWill(
+  core: BrokerCore,
+  session: { readonly key: string; readonly principal: Principal },
+  will: Will,
+): void {
+  const { willDelayIntervalSec: _delay, ...properties } = will.properties;
+  const name = new TextEncoder().encode(will.topic);
+  const topic = core.topics.intern(name, 0, name.length);
+  const message = new Message(topic, will.payload, will, properties, core.clock.monotonicMs(), session.key);
+  const claim = core.intake?.claim(session.principal, will.topic);
+  if (claim !== undefined) offer(core, claim, will.payload);
+  if (will.retain && !core.retain(message)) core.counters.dropped['retained-full']++;
+  core.deliver(message);
+}
+
+/** Nobody waits for an answer: a refusal is counted. */
+function offer(core: BrokerCore, claim: Claim, payload: Uint8Array): void {
+  try {
+    core.intake?.accept(claim, payload, 0, payload.length);
+  } catch (error) {
+    if (!isSelsynError(error)) throw error;
+    core.counters.dropped['log-rejected']++;
+  }
+}

@@ -1,0 +1,75 @@
+import { DatabaseSync } from 'node:sqlite';
+import { Kysely, SqliteAdapter, SqliteDialect } from 'kysely';
+import type { Database, Schema } from '../../schema.ts';
+import { NodeSqlite } from './node-sqlite.ts';
+import { fromSqliteError } from './sqlite-errors.ts';
+
+const BUSY_TIMEOUT_MS = 5000;
+
+/** SQLite undoes changes of the schema with the rest of a transaction (https://sqlite.org/lang_transaction.html). */
+class NodeSqliteAdapter extends SqliteAdapter {
+  override get supportsTransactionalDdl(): boolean {
+    return true;
+  }
+}
+
+class NodeSqliteDialect extends SqliteDialect {
+  override createAdapter(): NodeSqliteAdapter {
+    return new NodeSqliteAdapter();
+  }
+}
+
+/** A connection and the one who closes it. */
+export class OpenDatabase implements AsyncDisposable {
+  readonly database: Database;
+  readonly #file: NodeSqlite;
+
+  constructor(database: Database, file: NodeSqlite) {
+    this.database = database;
+    this.#file = file;
+  }
+
+  /** Waits for the queries under way. Kysely closes only what it has used, so the file is closed here. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.database.destroy();
+    this.#file.close();
+  }
+}
+
+/**
+ * Opens the one writing connection to a SQLite file, which is made if it is not there.
+ *
+ * A committed transaction is on disk (WAL, synchronous=FULL).
+ *
+ * @throws SelsynError `data.unwritable`, `data.corrupt`, `data.locked`
+ */
+export function openSqliteDatabase(path: string): OpenDatabase {
+  return open(path, false, ['PRAGMA journal_mode = WAL', 'PRAGMA synchronous = FULL']);
+}
+
+/**
+ * Opens an existing SQLite file to be read while another thread writes it: every query sees what was last committed.
+ *
+ * @throws SelsynError `data.unwritable` when it is not there, `data.corrupt`
+ */
+export function openSqliteReader(path: string): OpenDatabase {
+  return open(path, true, []);
+}
+
+function open(path: string, readOnly: boolean, pragmas: readonly string[]): OpenDatabase {
+  try {
+    const database = new DatabaseSync(path, { readOnly, timeout: BUSY_TIMEOUT_MS, enableForeignKeyConstraints: true });
+    try {
+      for (const pragma of pragmas) database.exec(pragma);
+      // Opening reads nothing: a file that is no database shows here, not at the first query.
+      database.prepare('SELECT count(*) FROM sqlite_master').get();
+    } catch (error) {
+      database.close();
+      throw error;
+    }
+    const file = new NodeSqlite(path, database);
+    return new OpenDatabase(new Kysely<Schema>({ dialect: new NodeSqliteDialect({ database: file }) }), file);
+  } catch (error) {
+    throw fromSqliteError(error, path);
+  }
+}

@@ -1,0 +1,45 @@
+import { Migrator, type Migration } from 'kysely/migration';
+import { isSelsynError, SelsynError } from '../kernel/errors.ts';
+import { devices } from './migrations/0001-devices.ts';
+import { deviceTokens } from './migrations/0002-device-tokens.ts';
+import { apiKeys } from './migrations/0003-api-keys.ts';
+import type { Database } from './schema.ts';
+
+/** In the order of their names. What was released is never changed or taken away: a new one is added. */
+export const MIGRATIONS: Readonly<Record<string, Migration>> = {
+  '0001-devices': devices,
+  '0002-device-tokens': deviceTokens,
+  '0003-api-keys': apiKeys,
+};
+
+/**
+ * Brings the database to the newest schema in one transaction; each step is recorded with its name.
+ *
+ * @returns the names of the steps that were taken now, none when it was up to date.
+ * @throws SelsynError `data.corrupt` when the database was made by a newer program, `internal` when a step fails.
+ */
+export async function migrate(
+  database: Database,
+  migrations: Readonly<Record<string, Migration>> = MIGRATIONS,
+): Promise<readonly string[]> {
+  const migrator = new Migrator({ db: database, provider: { getMigrations: async () => ({ ...migrations }) } });
+  const { error, results } = await migrator.migrateToLatest();
+  if (error !== undefined) {
+    if (isSelsynError(error)) throw error;
+    const failed = results?.find((result) => result.status === 'Error')?.migrationName;
+    if (failed === undefined) {
+      throw new SelsynError(
+        'data.corrupt',
+        'the database was made by a newer version of this program, or its steps were changed',
+        {
+          cause: error,
+        },
+      );
+    }
+    throw new SelsynError('internal', `the database could not be brought up to date: step ${failed} failed`, {
+      cause: error,
+      details: { step: failed },
+    });
+  }
+  return (results ?? []).map((result) => result.migrationName);
+}

@@ -1,0 +1,116 @@
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { openSqliteDatabase, openSqliteReader, type OpenDatabase } from '../database/drivers/sqlite/sqlite-database.ts';
+import { migrate } from '../database/migrate.ts';
+import { parseDeviceId } from '../kernel/device-id.ts';
+import { FakeClock } from '../kernel/fake-clock.ts';
+import { DeviceStore } from '../registry/device-store.ts';
+import type { AccessGranted, AccessRefused } from './access-decision.ts';
+import { DeviceAuthorizer } from './device-authorizer.ts';
+import { DeviceTokens } from './device-tokens.ts';
+
+const boiler = parseDeviceId('boiler');
+let folder = '';
+let writer: OpenDatabase;
+let reader: OpenDatabase;
+let tokens: DeviceTokens;
+let authorizer: DeviceAuthorizer;
+
+beforeEach(async () => {
+  folder = mkdtempSync(path.join(tmpdir(), 'selsyn-identity-'));
+  writer = openSqliteDatabase(path.join(folder, 'registry.db'));
+  await migrate(writer.database);
+  reader = openSqliteReader(path.join(folder, 'registry.db'));
+  let calls = 0;
+  const random = (count: number) => createHash('shake256', { outputLength: count }).update(String(calls++)).digest();
+  tokens = new DeviceTokens({ database: writer.database, clock: new FakeClock(), random });
+  authorizer = new DeviceAuthorizer({ database: reader.database });
+});
+
+afterEach(async () => {
+  await reader[Symbol.asyncDispose]();
+  await writer[Symbol.asyncDispose]();
+  rmSync(folder, { recursive: true });
+});
+
+async function connect(username: string | undefined, password: string | undefined): Promise<AccessGranted | AccessRefused> {
+  return await authorizer.authenticate({
+    clientId: 'client',
+    username,
+    password: password === undefined ? undefined : Buffer.from(password),
+  });
+}
+
+test('a device that shows its token is let in as itself', async () => {
+  const { token } = await tokens.enrol({ id: boiler });
+  expect(token).toMatch(/^[A-Za-z0-9_-]{43}$/);
+  expect(await connect('boiler', token)).toMatchObject({ id: 'boiler', sessionNamespace: 'boiler' });
+});
+
+test('every refusal is the same answer', async () => {
+  const { token } = await tokens.enrol({ id: boiler });
+  await new DeviceStore({ database: writer.database, clock: new FakeClock() }).ensure([parseDeviceId('tokenless')]);
+  const refusals = await Promise.all([
+    connect('unknown', token),
+    connect('boiler', `${token}x`),
+    connect('boiler', token.slice(1)),
+    connect('boiler', ''),
+    connect('boiler', undefined),
+    connect(undefined, token),
+    connect('tokenless', ''),
+    connect('tokenless', 'A'.repeat(43)),
+    connect('boiler/+', token),
+    connect("boiler' or 1=1 --", token),
+    connect('boiler', 'x'.repeat(100_000)),
+  ]);
+  for (const refusal of refusals) expect(refusal).toEqual(refusals[0]);
+  expect(refusals[0]).toMatchObject({ refused: 'bad-credentials' });
+});
+
+test('a new token replaces the old one at once, for readers of other threads too', async () => {
+  const { token: old } = await tokens.enrol({ id: boiler });
+  expect(await connect('boiler', old)).toHaveProperty('id');
+  const fresh = await tokens.rotate(boiler);
+  expect(await connect('boiler', old)).toHaveProperty('refused');
+  expect(await connect('boiler', fresh)).toHaveProperty('id');
+  await tokens.revoke(boiler);
+  expect(await connect('boiler', fresh)).toHaveProperty('refused');
+});
+
+test('a removed device is out, and a device of the same id that comes later has another token', async () => {
+  const devices = new DeviceStore({ database: writer.database, clock: new FakeClock() });
+  const { token } = await tokens.enrol({ id: boiler });
+  await devices.remove(boiler);
+  expect(await connect('boiler', token)).toHaveProperty('refused');
+  await tokens.enrol({ id: boiler });
+  expect(await connect('boiler', token)).toHaveProperty('refused');
+});
+
+test('a device that exists is not enrolled again, and its token stays', async () => {
+  const { token } = await tokens.enrol({ id: boiler });
+  await expect(tokens.enrol({ id: boiler })).rejects.toMatchObject({ code: 'device.exists' });
+  await expect(tokens.rotate(parseDeviceId('other'))).rejects.toMatchObject({ code: 'device.not-found' });
+  expect(await connect('boiler', token)).toHaveProperty('id');
+});
+
+test('no token stands in any file, only its hash', async () => {
+  const { token } = await tokens.enrol({ id: boiler });
+  const rotated = await tokens.rotate(boiler);
+  const files = readdirSync(folder).map((name) => readFileSync(path.join(folder, name)));
+  expect(files.some((bytes) => bytes.includes(createHash('sha256').update(rotated).digest('base64url')))).toBe(true);
+  for (const bytes of files) {
+    for (const secret of [token, rotated]) {
+      expect(bytes.includes(secret)).toBe(false);
+      expect(bytes.includes(Buffer.from(secret, 'base64url'))).toBe(false);
+    }
+  }
+});
+
+test('a registry that cannot be read keeps everybody out', async () => {
+  const { token } = await tokens.enrol({ id: boiler });
+  await reader[Symbol.asyncDispose]();
+  expect(await connect('boiler', token)).toMatchObject({ refused: 'server-busy' });
+});

@@ -1,0 +1,59 @@
+import type { Database } from '../database/schema.ts';
+import type { Clock } from '../kernel/clock.ts';
+import type { DeviceId } from '../kernel/device-id.ts';
+import { SelsynError } from '../kernel/errors.ts';
+import type { Device, DeviceDraft } from '../registry/device.ts';
+import { DeviceStore } from '../registry/device-store.ts';
+import { hashSecret, newSecret, type RandomBytes } from './secret.ts';
+
+/** A device and its token, which is shown this once: only its hash is kept. */
+export interface Enrolment {
+  readonly device: Device;
+  readonly token: string;
+}
+
+/** Gives and takes the tokens of devices: one each. Whoever changes one also tells the gateways to drop the device. */
+export class DeviceTokens {
+  readonly #database: Database;
+  readonly #clock: Clock;
+  readonly #random: RandomBytes;
+
+  constructor(dependencies: { readonly database: Database; readonly clock: Clock; readonly random: RandomBytes }) {
+    this.#database = dependencies.database;
+    this.#clock = dependencies.clock;
+    this.#random = dependencies.random;
+  }
+
+  /** Adds a device with its first token, both or neither. @throws SelsynError `device.exists`, `request.invalid` */
+  async enrol(draft: DeviceDraft): Promise<Enrolment> {
+    return await this.#database.transaction().execute(async (transaction) => {
+      const device = await new DeviceStore({ database: transaction, clock: this.#clock }).create(draft);
+      return { device, token: await this.#issue(transaction, device.id) };
+    });
+  }
+
+  /** Gives a new token: from then on the old one is refused. @throws SelsynError `device.not-found` */
+  async rotate(id: DeviceId): Promise<string> {
+    return await this.#database.transaction().execute(async (transaction) => {
+      const known = await transaction.selectFrom('device').select('id').where('id', '=', id).executeTakeFirst();
+      if (known === undefined) throw new SelsynError('device.not-found', `there is no device ${id}`, { details: { id } });
+      return await this.#issue(transaction, id);
+    });
+  }
+
+  /** From then on no token of this device is accepted. */
+  async revoke(id: DeviceId): Promise<void> {
+    await this.#database.deleteFrom('device_token').where('device_id', '=', id).execute();
+  }
+
+  async #issue(transaction: Database, id: DeviceId): Promise<string> {
+    const token = newSecret(this.#random);
+    const row = { token_hash: hashSecret(token), created_at_ms: this.#clock.now() };
+    await transaction
+      .insertInto('device_token')
+      .values({ device_id: id, ...row })
+      .onConflict((conflict) => conflict.column('device_id').doUpdateSet(row))
+      .execute();
+    return token;
+  }
+}

@@ -1,0 +1,73 @@
+import { rmSync } from 'node:fs';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { readAll, source, TestWriter } from '../../log.contract.ts';
+import type { Offset } from '../../log.ts';
+import { DiskLogFolder, FIRST } from './disk-fixtures.ts';
+import type { DiskLog } from './disk-log.ts';
+
+const HOUR_MS = 3_600_000;
+
+let folder: DiskLogFolder;
+let log: DiskLog;
+
+/** Ten segments of three records each, begun an hour apart. */
+async function fill(retention: { maxAgeMs: number; maxBytes: number }): Promise<void> {
+  log = await folder.open({ segmentBytes: 4096, retention });
+  const writer = await TestWriter.open(log, FIRST);
+  for (let i = 0; i < 30; i += 1) {
+    if (i % 3 === 0) folder.clock.advance(HOUR_MS);
+    writer.add(source('a', 't'), String(i).padEnd(1200));
+    await writer.settled();
+  }
+}
+
+beforeEach(() => {
+  folder = new DiskLogFolder();
+});
+
+afterEach(() => folder[Symbol.asyncDispose]());
+
+test('removes released segments that are too many, and never others', async () => {
+  await fill({ maxAgeMs: 1000 * HOUR_MS, maxBytes: 12_000 });
+  expect(folder.segments(0)).toHaveLength(10);
+  await log.release(FIRST, 2 as Offset);
+  expect(await log.oldest(FIRST)).toBe(0);
+  await log.release(FIRST, 13 as Offset);
+  expect(await log.oldest(FIRST)).toBe(12);
+  await log.release(FIRST, 5 as Offset);
+  await log.release(FIRST, 30 as Offset);
+  // Three segments are within 12,000 bytes.
+  expect(await log.oldest(FIRST)).toBe(21);
+  expect(readAll(await log.openReader(FIRST, 0 as Offset))[0]?.offset).toBe(21);
+});
+
+test('removes released segments that are too old, also while nothing more is released', async () => {
+  await fill({ maxAgeMs: 4 * HOUR_MS, maxBytes: 1e9 });
+  await log.release(FIRST, 30 as Offset);
+  // The segment from 12 on ends before the one that was begun four hours ago.
+  expect(await log.oldest(FIRST)).toBe(12);
+  folder.clock.advance(2 * HOUR_MS);
+  await log.release(FIRST, 0 as Offset);
+  expect(await log.oldest(FIRST)).toBe(18);
+  folder.clock.advance(100 * HOUR_MS);
+  await log.release(FIRST, 0 as Offset);
+  expect(await log.oldest(FIRST)).toBe(27);
+  expect(readAll(await log.openReader(FIRST, 27 as Offset))).toHaveLength(3);
+});
+
+test('tells a reader that was overtaken, and one that finds records missing', async () => {
+  await fill({ maxAgeMs: 0, maxBytes: 0 });
+  const slow = await log.openReader(FIRST, 4 as Offset);
+  expect(slow.read()?.firstOffset).toBe(4);
+  const robbed = await log.openReader(FIRST, 25 as Offset);
+  expect(robbed.read()?.firstOffset).toBe(25);
+  await log.release(FIRST, 21 as Offset);
+  // It still has its segment open, and reads it to its end.
+  expect(slow.read()?.firstOffset).toBe(5);
+  expect(() => slow.read()).toThrow(expect.objectContaining({ code: 'log.offset-gone' }));
+
+  const reader = await log.openReader(FIRST, 21 as Offset);
+  rmSync(folder.segments(0)[1]!);
+  for (let i = 0; i < 3; i += 1) reader.read();
+  expect(() => reader.read()).toThrow(expect.objectContaining({ code: 'data.corrupt' }));
+});

@@ -1,0 +1,55 @@
+/** For each partition (by its index in the list of readers) the offset of the first record that is not consumed. */
+export type Positions = readonly number[];
+
+interface Step {
+  /** Where the partitions stood when it began. */
+  readonly positions: Positions;
+  readonly startMs: number;
+  /** Records consumed in all partitions before it. */
+  readonly consumed: number;
+}
+
+/**
+ * Cuts what is consumed into steps, so that a buffer remembers with one number where in all partitions it began.
+ *
+ * A buffer opened in step s holds no point of a record before positions(s).
+ */
+export class ConsumedSteps {
+  readonly #steps: Step[] = [];
+  #first = 0;
+
+  get current(): number {
+    return this.#first + this.#steps.length - 1;
+  }
+
+  begin(positions: Positions, startMs: number, consumed: number): number {
+    this.#steps.push({ positions: [...positions], startMs, consumed });
+    return this.current;
+  }
+
+  positions(step: number): Positions {
+    return this.#at(step).positions;
+  }
+
+  startMs(step: number): number {
+    return this.#at(step).startMs;
+  }
+
+  consumed(step: number): number {
+    return this.#at(step).consumed;
+  }
+
+  /** Steps before this one are not asked for again. */
+  dropBefore(step: number): void {
+    const count = Math.min(step, this.current) - this.#first;
+    if (count <= 0) return;
+    this.#steps.splice(0, count);
+    this.#first += count;
+  }
+
+  #at(step: number): Step {
+    const found = this.#steps[step - this.#first];
+    if (found === undefined) throw new RangeError(`step ${step} is gone`);
+    return found;
+  }
+}

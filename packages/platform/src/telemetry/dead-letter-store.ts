@@ -1,0 +1,128 @@
+import type { DatabaseSync } from 'node:sqlite';
+import { openDeadLettersForWrite } from './dead-letter-schema.ts';
+import { checkpoint, inTransaction } from './sqlite-transaction.ts';
+
+/** The newest that are kept. With the limits below that is 20 MB at most. */
+export const MAX_DEAD_LETTERS = 10_000;
+const MAX_PAYLOAD_BYTES = 1024;
+const MAX_REASON_CHARACTERS = 300;
+const MAX_TOPIC_CHARACTERS = 200;
+
+/** So many are written in one transaction: about 2 ms. */
+const SLICE = 500;
+
+export interface DeadLetterDraft {
+  readonly partition: number;
+  readonly offset: number;
+  readonly arrivalMs: number;
+  readonly device: string;
+  readonly topic: string;
+  readonly code: string;
+  readonly reason: string;
+  /** Belongs to the log reader: its first bytes are copied. */
+  readonly data: Uint8Array;
+  readonly start: number;
+  readonly end: number;
+}
+
+interface Waiting extends Omit<DeadLetterDraft, 'data' | 'start' | 'end'> {
+  readonly payload: Uint8Array;
+  readonly payloadBytes: number;
+}
+
+/** Records that were no telemetry. Written in batches; of a flood only the newest are ever written. */
+export class DeadLetterStore {
+  readonly #dir: string;
+  /** A ring once it is full: the oldest is at #oldest. */
+  #waiting: Waiting[] = [];
+  #oldest = 0;
+  #db: DatabaseSync | undefined;
+  #dirty = false;
+  readonly #byCode = new Map<string, number>();
+
+  constructor(telemetryDir: string) {
+    this.#dir = telemetryDir;
+  }
+
+  /** How many there were since the start, by code. A replay counts again. */
+  get byCode(): ReadonlyMap<string, number> {
+    return this.#byCode;
+  }
+
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  add(draft: DeadLetterDraft): void {
+    this.#byCode.set(draft.code, (this.#byCode.get(draft.code) ?? 0) + 1);
+    const { partition, offset, arrivalMs, device, code } = draft;
+    const waiting = {
+      partition,
+      offset,
+      arrivalMs,
+      device,
+      code,
+      topic: draft.topic.slice(0, MAX_TOPIC_CHARACTERS),
+      reason: draft.reason.slice(0, MAX_REASON_CHARACTERS),
+      payload: draft.data.slice(draft.start, Math.min(draft.end, draft.start + MAX_PAYLOAD_BYTES)),
+      payloadBytes: draft.end - draft.start,
+    };
+    if (this.#waiting.length < MAX_DEAD_LETTERS) this.#waiting.push(waiting);
+    else {
+      this.#waiting[this.#oldest] = waiting;
+      this.#oldest = (this.#oldest + 1) % MAX_DEAD_LETTERS;
+    }
+  }
+
+  /** Writes a slice of what waits. @returns true when more waits. Throws what SQLite throws: nothing was written. */
+  write(log: number): boolean {
+    if (this.#waiting.length === 0) return false;
+    if (this.#oldest > 0) {
+      this.#waiting = [...this.#waiting.slice(this.#oldest), ...this.#waiting.slice(0, this.#oldest)];
+      this.#oldest = 0;
+    }
+    const slice = this.#waiting.slice(0, SLICE);
+    this.#db ??= openDeadLettersForWrite(this.#dir);
+    const db = this.#db;
+    try {
+      inTransaction(db, () => writeAll(db, log, slice));
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+    this.#dirty = true;
+    this.#waiting = this.#waiting.slice(slice.length);
+    return this.#waiting.length > 0;
+  }
+
+  /** All that were added are written, and survive a power loss. @returns false when a reader was in the way */
+  makeDurable(log: number): boolean {
+    while (this.write(log));
+    if (this.#dirty && this.#db !== undefined) this.#dirty = !checkpoint(this.#db);
+    return !this.#dirty;
+  }
+
+  /** Removes what is kept of a device. */
+  erase(device: string, log: number): void {
+    while (this.write(log));
+    this.#db ??= openDeadLettersForWrite(this.#dir);
+    this.#db.prepare('DELETE FROM dead_letter WHERE device = ?').run(device);
+    this.#dirty = true;
+  }
+
+  close(): void {
+    this.#db?.close();
+    this.#db = undefined;
+  }
+}
+
+function writeAll(db: DatabaseSync, log: number, letters: readonly Waiting[]): void {
+  const insert = db.prepare(
+    'INSERT OR IGNORE INTO dead_letter (log, partition, "offset", arrival_ms, device, topic, code, reason, payload, payload_bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+  );
+  for (const { partition, offset, arrivalMs, device, topic, code, reason, payload, payloadBytes } of letters) {
+    insert.run(log, partition, offset, Math.trunc(arrivalMs), device, topic, code, reason, payload, payloadBytes);
+  }
+  const oldest = db.prepare('SELECT id FROM dead_letter ORDER BY id DESC LIMIT 1 OFFSET ?').get(MAX_DEAD_LETTERS - 1)?.['id'];
+  if (typeof oldest === 'number') db.prepare('DELETE FROM dead_letter WHERE id < ?').run(oldest);
+}

@@ -1,0 +1,65 @@
+import type { Catalog } from './catalog.ts';
+import type { DayFiles } from './day-files.ts';
+import { inTransaction } from './sqlite-transaction.ts';
+
+const SERIES_AT_ONCE = 2048;
+
+/** Deletes the chunks of series that were forgotten, one day file a slice; goes on after a restart. */
+export class Eraser {
+  readonly #catalog: Catalog;
+  readonly #files: DayFiles;
+  readonly #waiting = new Set<number>();
+  #series: number[] = [];
+  #days: number[] = [];
+
+  constructor(catalog: Catalog, files: DayFiles) {
+    this.#catalog = catalog;
+    this.#files = files;
+  }
+
+  add(series: Iterable<number>): void {
+    for (const id of series) this.#waiting.add(id);
+  }
+
+  get busy(): boolean {
+    return this.#series.length > 0 || this.#waiting.size > 0;
+  }
+
+  /** One slice. Throws what SQLite throws: the same slice is tried again by the next call. */
+  step(): void {
+    if (this.#series.length === 0) {
+      if (this.#waiting.size === 0) return;
+      this.#series = [...this.#waiting].slice(0, SERIES_AT_ONCE);
+      for (const id of this.#series) this.#waiting.delete(id);
+      this.#days = this.#files.days();
+    }
+    const day = this.#days.at(-1);
+    if (day === undefined) {
+      this.#catalog.seriesErased(this.#series);
+      this.#series = [];
+      return;
+    }
+    if (this.#files.has(day)) {
+      try {
+        this.#erase(day);
+      } catch (error) {
+        this.#files.failed(day, error);
+        throw error;
+      }
+      if (!this.#files.makeDurable(day)) return;
+    }
+    this.#days.pop();
+  }
+
+  #erase(day: number): void {
+    const file = this.#files.use(day);
+    let deleted = 0;
+    inTransaction(file.db, () => {
+      for (const series of this.#series) {
+        deleted += Number(file.statement('DELETE FROM chunk WHERE series = ?').run(series).changes);
+        deleted += Number(file.statement('DELETE FROM mark WHERE series = ?').run(series).changes);
+      }
+    });
+    if (deleted > 0) this.#files.setDirty(day);
+  }
+}

@@ -1,0 +1,71 @@
+import type { Catalog } from './catalog.ts';
+import type { ChunkWriter } from './chunk-writer.ts';
+import type { ConsumedSteps, Positions } from './consumed-steps.ts';
+import type { DayFiles } from './day-files.ts';
+import type { DeadLetterStore } from './dead-letter-store.ts';
+import type { Memtable } from './memtable.ts';
+
+export interface LowWaterParts {
+  readonly memtable: Memtable;
+  readonly steps: ConsumedSteps;
+  readonly files: DayFiles;
+  readonly writer: ChunkWriter;
+  readonly catalog: Catalog;
+  readonly deadLetters: DeadLetterStore;
+}
+
+/**
+ * Advances the mark below which the log is not needed any more, in slices that each sync one file.
+ *
+ *   begin   the least position that a point in memory has: everything before it is committed
+ *   sync    dead letters, then each day file that has commits: until then the log is their write-ahead log
+ *   save    the mark, in the catalog; then the log may drop what lies before it
+ */
+export class LowWater {
+  readonly #parts: LowWaterParts;
+  #target: Positions | undefined;
+  #days: number[] = [];
+  /** The mark that is durable. */
+  saved: Positions = [];
+
+  constructor(parts: LowWaterParts) {
+    this.#parts = parts;
+  }
+
+  /** True while a round is under way. */
+  get running(): boolean {
+    return this.#target !== undefined;
+  }
+
+  /** @param positions where the log is consumed up to, now */
+  begin(positions: Positions): void {
+    const { memtable, steps, files } = this.#parts;
+    const oldest = memtable.oldestStep();
+    this.#target = oldest === Infinity ? [...positions] : steps.positions(oldest);
+    this.#days = files.dirtyDays();
+    steps.dropBefore(oldest);
+  }
+
+  /**
+   * One slice. @returns the new mark when it is durable; undefined when there is more to do, or when the round was given
+   * up because a reader was in the way. Throws what SQLite throws: the round is given up.
+   */
+  step(): Positions | undefined {
+    const { files, writer, catalog, deadLetters } = this.#parts;
+    const target = this.#target;
+    if (target === undefined) return undefined;
+    this.#target = undefined;
+    const day = this.#days.pop();
+    if (day !== undefined) {
+      if (files.makeDurable(day)) this.#target = target;
+      return undefined;
+    }
+    if (!deadLetters.makeDurable(catalog.log)) return undefined;
+    const untouched = writer.daysNotBeyond(target);
+    catalog.saveLowWater(new Map(target.map((upto, index) => [writer.partitions[index]!, upto])), untouched);
+    writer.passed(target);
+    writer.untouch(untouched);
+    this.saved = target;
+    return target;
+  }
+}

@@ -1,0 +1,99 @@
+import type { Clock } from '../kernel/clock.ts';
+import type { LogLines } from '../kernel/log-lines.ts';
+import type { Positions } from './consumed-steps.ts';
+import type { TelemetryWriter } from './telemetry-writer.ts';
+
+/** So many due buffers are worth a transaction. */
+const SEAL_BUFFERS = 64;
+/** Fewer wait so long for company, as do dead letters and new series; live updates are posted so often. */
+const GATHER_MS = 100;
+const AGE_MS = 1000;
+const RETRY_MS = 1000;
+const COMPACT_MS = 50;
+const COMPLAIN_MS = 10_000;
+
+export interface MaintenanceOptions {
+  readonly writer: TelemetryWriter;
+  readonly clock: Clock;
+  readonly logLines: LogLines;
+  readonly lowWaterEveryMs: number;
+  /** The mark is durable: the log may drop what lies before it. */
+  readonly onLowWater: (positions: Positions) => void;
+}
+
+/** Everything the processor does besides consuming, one bounded piece at a time. What fails is tried again a second later. */
+export class Maintenance {
+  readonly #options: MaintenanceOptions;
+  readonly #lastMs = new Map<string, number>();
+  #retryAtMs = -Infinity;
+  #complainAtMs = -Infinity;
+  #lowWaterNext = false;
+  /** How often something could not be written. */
+  failures = 0;
+  /** The last attempt to write failed. */
+  failing = false;
+
+  constructor(options: MaintenanceOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Does the most urgent piece. @param idle nothing is left to consume
+   * @returns true when more is urgent: call again soon, but let others have their turn first
+   */
+  run(idle: boolean): boolean {
+    const { writer } = this.#options;
+    const nowMs = this.#options.clock.monotonicMs();
+    if (this.#every('live', GATHER_MS, nowMs)) writer.live.post();
+    if (this.#every('age', AGE_MS, nowMs)) writer.policy.byAge(this.#options.clock.now(), writer.consumer.records);
+    writer.policy.byFill();
+    if (nowMs < this.#retryAtMs) return false;
+    try {
+      const more = this.#write(nowMs, idle);
+      this.failing = false;
+      return more;
+    } catch (error) {
+      this.#failed(nowMs, error);
+      return false;
+    }
+  }
+
+  #write(nowMs: number, idle: boolean): boolean {
+    const { writer, lowWaterEveryMs } = this.#options;
+    const { memtable, lowWater, devices, deadLetters, catalog } = writer;
+    if (!lowWater.running && this.#every('low-water', lowWaterEveryMs, nowMs)) writer.beginLowWater();
+    // In turns with sealing, which may never come to an end.
+    this.#lowWaterNext = !this.#lowWaterNext && lowWater.running;
+    if (this.#lowWaterNext) {
+      const saved = lowWater.step();
+      if (saved !== undefined) this.#options.onLowWater(saved);
+      return true;
+    }
+    if (memtable.dueBuffers >= SEAL_BUFFERS || (memtable.dueBuffers > 0 && this.#every('seal', GATHER_MS, nowMs))) {
+      writer.seal();
+      return memtable.dueBuffers >= SEAL_BUFFERS || lowWater.running;
+    }
+    if (devices.firstUnsaved < devices.nextSeries && this.#every('series', GATHER_MS, nowMs)) {
+      if (writer.chunks.saveSeries()) this.#lastMs.delete('series');
+    } else if (deadLetters.waiting > 0 && this.#every('dead-letters', GATHER_MS, nowMs)) {
+      if (deadLetters.write(catalog.log)) this.#lastMs.delete('dead-letters');
+    } else if (writer.eraser.busy && this.#every('erase', COMPACT_MS, nowMs)) writer.eraser.step();
+    else if (idle && this.#every('compact', COMPACT_MS, nowMs)) writer.compactor.step();
+    return lowWater.running;
+  }
+
+  #every(what: string, periodMs: number, nowMs: number): boolean {
+    if (nowMs - (this.#lastMs.get(what) ?? -Infinity) < periodMs) return false;
+    this.#lastMs.set(what, nowMs);
+    return true;
+  }
+
+  #failed(nowMs: number, error: unknown): void {
+    this.failures++;
+    this.failing = true;
+    this.#retryAtMs = nowMs + RETRY_MS;
+    if (nowMs < this.#complainAtMs) return;
+    this.#complainAtMs = nowMs + COMPLAIN_MS;
+    this.#options.logLines.error({ err: error, failures: this.failures }, 'The telemetry store could not write; it tries again every second');
+  }
+}

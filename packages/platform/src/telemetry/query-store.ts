@@ -1,0 +1,246 @@
+import type { Clock } from '../kernel/clock.ts';
+import type { DeviceId } from '../kernel/device-id.ts';
+import { SelsynError } from '../kernel/errors.ts';
+import type { ThreadCaller } from '../kernel/thread-channel.ts';
+import { MAX_TIME_MS } from '../kernel/time-text.ts';
+import { openBuckets } from './buckets.ts';
+import { BucketFold } from './buckets-fold.ts';
+import { ZoneOffsets } from './buckets-zone.ts';
+import { ChunkReader } from './chunk-reader.ts';
+import type { HotCalls, HotLatestSeries, HotRead, HotSeries } from './hot-calls.ts';
+import { concatColumns, NO_POINTS, sliceIndex, type Columns } from './query-columns.ts';
+import { decodeRangeCursor, encodeRangeCursor, type RangeCursor } from './query-cursor.ts';
+import { DeadLetterReader, type DeadLetterPage } from './query-dead-letters.ts';
+import { QueryPace } from './query-pace.ts';
+import { SeriesWalk } from './query-walk.ts';
+import type { AggregateQuery, LatestValue, PointColumns, RangeAnswer, RangeQuery } from './telemetry-queries.ts';
+import type { TelemetryEraser, TelemetryQueries } from './telemetry-queries.ts';
+
+const MAX_POINTS_READ = 50_000_000;
+const MAX_ZONES = 64;
+/** Range queries guess that a chunk holds at least so many points when they choose how many to read at first. */
+const LIKELY_CHUNK_POINTS = 256;
+
+export interface StoreQueriesOptions {
+  readonly telemetryDir: string;
+  /** To the processor thread. */
+  readonly hot: Pick<ThreadCaller<HotCalls>, 'call'>;
+  readonly clock: Pick<Clock, 'monotonicMs'>;
+  /** What one query may read before it fails with `query.too-large`. */
+  readonly maxPointsRead?: number;
+}
+
+/**
+ * Answers from what the processor holds in memory, asked first, and from the day files, read afterwards in this thread:
+ * whatever is committed in between is in both, so nothing is missed. Long reads leave the event loop to others every 5 ms.
+ */
+export class StoreQueries implements TelemetryQueries, TelemetryEraser, Disposable {
+  readonly #hot: Pick<ThreadCaller<HotCalls>, 'call'>;
+  readonly #clock: Pick<Clock, 'monotonicMs'>;
+  readonly #maxPoints: number;
+  readonly #reader: ChunkReader;
+  readonly #deadLetters: DeadLetterReader;
+  readonly #zones = new Map<string, ZoneOffsets>();
+
+  constructor(options: StoreQueriesOptions) {
+    this.#hot = options.hot;
+    this.#clock = options.clock;
+    this.#maxPoints = options.maxPointsRead ?? MAX_POINTS_READ;
+    this.#reader = new ChunkReader(options);
+    this.#deadLetters = new DeadLetterReader(options);
+  }
+
+  async range(query: RangeQuery, signal?: AbortSignal): Promise<RangeAnswer> {
+    checkTimes(query);
+    checkLimit(query.limit);
+    const cursor = query.cursor === undefined ? undefined : decodeRangeCursor(query.cursor);
+    const hot = await this.#ask(query, signal);
+    const pace = this.#pace(signal);
+    const metrics = new Map<string, PointColumns>();
+    let left = query.limit;
+    let next: RangeCursor | undefined;
+    for (const [metric, series] of inOrder(query.metrics, hot)) {
+      const fromMs = metric === cursor?.metric ? Math.max(query.fromMs, cursor.timeMs) : query.fromMs;
+      if (series === undefined || next !== undefined || (cursor !== undefined && metric < cursor.metric)) {
+        metrics.set(metric, NO_POINTS);
+        continue;
+      }
+      // One point more than is wanted tells where the next answer begins, and whether there will be one.
+      const points = await this.#first(left + 1, { ...query, fromMs }, series, pace);
+      const taken = sliceIndex(points, 0, Math.min(left, points.times.length));
+      metrics.set(metric, taken);
+      if (points.times.length > left) next = { metric, timeMs: points.times[left]! };
+      left -= taken.times.length;
+    }
+    return next === undefined ? { metrics } : { metrics, cursor: encodeRangeCursor(next) };
+  }
+
+  async aggregate(query: AggregateQuery, signal?: AbortSignal): Promise<ReadonlyMap<string, PointColumns>> {
+    checkTimes(query);
+    checkLimit(query.limit);
+    const zone = this.#zone(query.timeZone);
+    openBuckets(query.every, zone);
+    const hot = await this.#ask(query, signal);
+    const pace = this.#pace(signal);
+    const days = await this.#daysOf(query, hot, pace);
+    const allowance = { left: query.limit, limit: query.limit };
+    const answer = new Map<string, PointColumns>();
+    for (const [metric, series] of inOrder(query.metrics, hot)) {
+      if (series === undefined) {
+        answer.set(metric, NO_POINTS);
+        continue;
+      }
+      const fold = new BucketFold({ buckets: openBuckets(query.every, zone), fn: query.fn, allowance });
+      const walk = this.#walk(query, series, pace, days.get(series.id) ?? []);
+      for (let runs: Columns[] = []; walk.step(runs); runs = []) {
+        for (const run of runs) fold.add(run);
+        if (pace.due) await pace.pause();
+      }
+      answer.set(metric, fold.finish());
+    }
+    return answer;
+  }
+
+  async latest(devices: readonly DeviceId[], signal?: AbortSignal): Promise<ReadonlyMap<DeviceId, readonly LatestValue[]>> {
+    const hot = await this.#hot.call('hotLatest', { devices });
+    this.#reader.refresh(hot.daysVersion);
+    const pace = this.#pace(signal);
+    const answer = new Map<DeviceId, readonly LatestValue[]>();
+    for (const [i, device] of devices.entries()) {
+      const values: LatestValue[] = [];
+      for (const series of hot.devices[i]?.series ?? []) {
+        const value = this.#newest(series);
+        if (value !== undefined) values.push(value);
+        if (pace.due) await pace.pause();
+      }
+      answer.set(
+        device,
+        values.sort((a, b) => (a.metric < b.metric ? -1 : 1)),
+      );
+    }
+    return answer;
+  }
+
+  async deadLetters(query: {
+    readonly limit: number;
+    readonly device?: DeviceId;
+    readonly cursor?: string;
+  }): Promise<DeadLetterPage> {
+    checkLimit(query.limit);
+    return this.#deadLetters.page(query);
+  }
+
+  async forget(device: DeviceId): Promise<void> {
+    await this.#hot.call('forget', { device });
+  }
+
+  [Symbol.dispose](): void {
+    this.#reader[Symbol.dispose]();
+    this.#deadLetters[Symbol.dispose]();
+  }
+
+  async #ask(query: RangeQuery | AggregateQuery, signal: AbortSignal | undefined): Promise<HotRead> {
+    signal?.throwIfAborted();
+    const { device, metrics, fromMs, toMs } = query;
+    const hot = await this.#hot.call('hotRead', { device, metrics, fromMs, toMs });
+    this.#reader.refresh(hot.daysVersion);
+    return hot;
+  }
+
+  #pace(signal: AbortSignal | undefined): QueryPace {
+    return new QueryPace({ clock: this.#clock, maxPoints: this.#maxPoints, signal });
+  }
+
+  /** The first `count` points of a series, or all of them. */
+  async #first(count: number, query: RangeQuery, series: HotSeries, pace: QueryPace): Promise<Columns> {
+    const days = this.#reader.days(query.fromMs, query.toMs);
+    const walk = this.#walk(query, series, pace, days, Math.ceil(count / LIKELY_CHUNK_POINTS) + 1);
+    const runs: Columns[] = [];
+    let found = 0;
+    for (let seen = 0; found < count && walk.step(runs);) {
+      for (; seen < runs.length; seen++) found += runs[seen]!.times.length;
+      if (pace.due) await pace.pause();
+    }
+    const points = concatColumns(runs);
+    return found > count ? sliceIndex(points, 0, count) : points;
+  }
+
+  #walk(
+    query: { readonly fromMs: number; readonly toMs: number },
+    series: HotSeries,
+    pace: QueryPace,
+    days: readonly number[] | Float64Array,
+    firstChunks?: number,
+  ): SeriesWalk {
+    return new SeriesWalk({
+      reader: this.#reader,
+      pace,
+      series: series.id,
+      hot: series,
+      fromMs: query.fromMs,
+      toMs: query.toMs,
+      days,
+      ...(firstChunks === undefined ? {} : { firstChunks }),
+    });
+  }
+
+  /**
+   * The days on which each series has chunks in the asked time, found without reading a point.
+   * @throws SelsynError `query.too-large` when they hold more points than a query may read.
+   */
+  async #daysOf(query: AggregateQuery, hot: HotRead, pace: QueryPace): Promise<ReadonlyMap<number, readonly number[]>> {
+    const found = new Map<number, number[]>(hot.series.map(({ id }) => [id, []]));
+    const ids = [...found.keys()];
+    let points = 0;
+    // Newest first: the handles of the oldest days, which are read first, are then still open.
+    const days = ids.length === 0 ? [] : this.#reader.days(query.fromMs, query.toMs).toReversed();
+    for (const day of days) {
+      for (const [id, count] of this.#reader.counts(day, ids, query.fromMs, query.toMs)) {
+        points += count;
+        found.get(id)?.push(day);
+      }
+      pace.check(points);
+      if (pace.due) await pace.pause();
+    }
+    for (const list of found.values()) list.reverse();
+    return found;
+  }
+
+  #newest(series: HotLatestSeries): LatestValue | undefined {
+    const { metric, timeMs, value, id, lastDay, inStore } = series;
+    const known = value === undefined ? undefined : { metric, timeMs, value };
+    const stored = inStore && lastDay >= 0 ? this.#reader.newest(lastDay, id) : undefined;
+    const last = (stored?.times.length ?? 0) - 1;
+    if (stored === undefined || last < 0 || (known !== undefined && known.timeMs >= stored.times[last]!)) return known;
+    return { metric, timeMs: stored.times[last]!, value: stored.values[last]! };
+  }
+
+  #zone(timeZone: string): ZoneOffsets {
+    let zone = this.#zones.get(timeZone);
+    if (zone === undefined) {
+      zone = new ZoneOffsets(timeZone);
+      if (this.#zones.size >= MAX_ZONES) this.#zones.clear();
+      this.#zones.set(timeZone, zone);
+    }
+    return zone;
+  }
+}
+
+/** The asked metrics, or all that the device has, in code unit order, with their series where there is one. */
+function inOrder(asked: readonly string[] | undefined, hot: HotRead): [metric: string, series: HotSeries | undefined][] {
+  const byMetric = new Map(hot.series.map((series) => [series.metric, series]));
+  const names = [...new Set(asked ?? byMetric.keys())].sort();
+  return names.map((metric) => [metric, byMetric.get(metric)]);
+}
+
+function checkTimes({ fromMs, toMs }: { readonly fromMs: number; readonly toMs: number }): void {
+  const valid = [fromMs, toMs].every((timeMs) => Number.isSafeInteger(timeMs) && Math.abs(timeMs) <= MAX_TIME_MS);
+  if (!valid)
+    throw new SelsynError('request.invalid', 'from and to are whole ms in the range of dates', { details: { fromMs, toMs } });
+  if (fromMs > toMs) throw new SelsynError('request.invalid', 'from is after to', { details: { fromMs, toMs } });
+}
+
+function checkLimit(limit: number): void {
+  if (Number.isSafeInteger(limit) && limit >= 1) return;
+  throw new SelsynError('request.invalid', 'a limit is a whole number from 1', { details: { limit } });
+}

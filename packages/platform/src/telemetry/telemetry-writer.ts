@@ -1,0 +1,211 @@
+import type { Clock } from '../kernel/clock.ts';
+import type { LogLines } from '../kernel/log-lines.ts';
+import type { RecordBatch } from '../log/log.ts';
+import { BufferPoints } from './buffer-points.ts';
+import { Catalog } from './catalog.ts';
+import { ChunkWriter } from './chunk-writer.ts';
+import { Compactor } from './compactor.ts';
+import { ConsumedSteps, type Positions } from './consumed-steps.ts';
+import { DayFiles } from './day-files.ts';
+import { DeadLetterStore } from './dead-letter-store.ts';
+import { DeviceTable, type Device } from './device-table.ts';
+import { Eraser } from './eraser.ts';
+import { HotReads } from './hot-reads.ts';
+import { LatestValues } from './latest-values.ts';
+import { LiveUpdates } from './live-updates.ts';
+import { LowWater } from './low-water.ts';
+import { Memtable } from './memtable.ts';
+import { RecordConsumer } from './record-consumer.ts';
+import { recover, type LogExtent } from './recovery.ts';
+import { ReplayMarks } from './replay-marks.ts';
+import { SealPolicy, type SealLimits } from './seal-policy.ts';
+
+export interface TelemetryWriterOptions extends Partial<SealLimits> {
+  /** `telemetry/` in the data folder. */
+  readonly dir: string;
+  readonly clock: Clock;
+  readonly logLines: LogLines;
+  /** Points that may wait in memory; their room is 12 bytes each. Default 16 Mi. */
+  readonly memtablePoints?: number;
+}
+
+const STEP_MS = 250;
+const STEP_RECORDS = 32_768;
+/** Records between two looks at the clock. */
+const CLOCK_RECORDS = 256;
+
+/**
+ * The store's one writer, without its waiting: everything here returns within milliseconds. TelemetryIngest feeds it.
+ *
+ *   record -> device-table (which series) -> memtable -> chunk-writer (day files) -> low-water (the log may forget)
+ */
+export class TelemetryWriter {
+  readonly memtable: Memtable;
+  readonly devices: DeviceTable;
+  readonly latest: LatestValues;
+  readonly files: DayFiles;
+  readonly catalog: Catalog;
+  readonly chunks: ChunkWriter;
+  readonly consumer: RecordConsumer;
+  readonly deadLetters: DeadLetterStore;
+  readonly lowWater: LowWater;
+  readonly policy: SealPolicy;
+  readonly compactor: Compactor;
+  readonly eraser: Eraser;
+  readonly live: LiveUpdates;
+  readonly hot: HotReads;
+  readonly marks = new ReplayMarks();
+  readonly #steps = new ConsumedSteps();
+  readonly #clock: Clock;
+  readonly #logLines: LogLines;
+  #positions: number[] = [];
+  #resolved: (Device | undefined)[] = [];
+  #resolvedOf: RecordBatch | undefined;
+  #stepStartMs = -Infinity;
+  #stepRecords = 0;
+
+  constructor(options: TelemetryWriterOptions) {
+    const { dir, clock, logLines } = options;
+    this.#clock = clock;
+    this.#logLines = logLines;
+    this.memtable = new Memtable(options.memtablePoints ?? 16 * 1024 * 1024);
+    const points = new BufferPoints();
+    this.latest = new LatestValues(this.memtable, points);
+    this.devices = new DeviceTable((series) => {
+      this.memtable.register(series);
+      this.latest.register(series);
+    });
+    this.files = new DayFiles({ dir, limit: 64, logLines });
+    this.catalog = new Catalog(dir);
+    this.deadLetters = new DeadLetterStore(dir);
+    this.live = new LiveUpdates(this.devices, this.latest);
+    const { memtable, devices, latest, files, catalog, deadLetters, live, marks } = this;
+    this.chunks = new ChunkWriter({ memtable, points, catalog, files, devices, latest, marks, clock });
+    this.consumer = new RecordConsumer({ memtable, devices, marks, deadLetters, live, logLines });
+    this.lowWater = new LowWater({ memtable, steps: this.#steps, files, writer: this.chunks, catalog, deadLetters });
+    this.policy = new SealPolicy(memtable, this.#steps, {
+      sealAfterMs: options.sealAfterMs ?? 600_000,
+      sealAfterRecords: options.sealAfterRecords ?? 5_000_000,
+    });
+    this.compactor = new Compactor({
+      files,
+      clock,
+      onCompacted: (day) => {
+        catalog.dayCompacted(day);
+        
+      },
+    });
+    this.eraser = new Eraser(catalog, files);
+    this.hot = new HotReads({ memtable, points, devices, latest, files });
+  }
+
+  /** Where each partition is consumed up to, in the order of the log's partitions. */
+  get positions(): Positions {
+    return this.#positions;
+  }
+
+  /** @returns the offsets to read from. Throws what SQLite throws. */
+  open(log: LogExtent): Positions {
+    this.catalog.open();
+    this.files.open();
+    const { catalog, files, chunks, devices, latest, marks } = this;
+    this.#positions = recover({ catalog, files, writer: chunks, devices, latest, marks, logLines: this.#logLines }, log);
+    this.eraser.add(catalog.forgottenSeries());
+    for (const day of catalog.uncompactedDays()) this.compactor.changed(day);
+    this.lowWater.saved = [...this.#positions];
+    return this.#positions;
+  }
+
+  /**
+   * Consumes records of a batch from `index` on, until its end, or until the deadline, or until there is no room.
+   *
+   * @param partition its index in the log's partitions
+   * @returns the index of the first record that is not consumed
+   */
+  consume(batch: RecordBatch, index: number, partition: number, deadlineMs: number): number {
+    if (this.#resolvedOf !== batch || index === 0) {
+      this.#resolvedOf = batch;
+      this.#resolved.length = 0;
+    }
+    this.#beginStep(batch);
+    let at = index;
+    for (; at < batch.count; at++) {
+      if ((at & (CLOCK_RECORDS - 1)) === 0 && at > index && this.#clock.monotonicMs() >= deadlineMs) break;
+      const bytes = batch.ends[at]! - batch.starts[at]!;
+      if (!this.memtable.hasRoomFor(bytes)) {
+        if (this.memtable.points > 0) break;
+        this.consumer.refuse(batch, at, 'request.too-large', 'the memory for points cannot hold this message');
+      } else {
+        const source = batch.sourceIndex[at]!;
+        const device = (this.#resolved[source] ??= this.#resolve(batch, source));
+        this.consumer.consume(batch, at, device, partition);
+      }
+      this.#positions[partition] = batch.firstOffset + at + 1;
+    }
+    if (at === batch.count) this.#positions[partition] = batch.nextOffset;
+    return at;
+  }
+
+  /** Seals a slice of due buffers, or prepares it. @throws SelsynError `telemetry.store-failed` */
+  seal(): void {
+    const day = this.memtable.dueDay();
+    if (day === undefined) return;
+    let sealed = 0;
+    try {
+      sealed = this.chunks.seal(day, [...this.#positions]);
+    } finally {
+      if (sealed === 0) this.memtable.postpone(day);
+    }
+    if (sealed > 0) this.compactor.changed(day);
+    else this.chunks.saveSeries();
+  }
+
+  /**
+   * Removes a device: it has no telemetry any more when this returns, and records of it before `ends` are skipped.
+   *
+   * @param ends by partition, in the order of the log's partitions
+   */
+  forget(deviceId: string, ends: Positions): void {
+    const device = this.devices.find(deviceId);
+    const series = device?.series ?? [];
+    const saved = series.filter((id) => id < this.devices.firstUnsaved);
+    this.catalog.forget(deviceId, new Map(ends.map((end, index) => [this.chunks.partitions[index]!, end])), saved);
+    for (const id of series) {
+      for (const buffer of this.memtable.buffersOf(id)) this.memtable.release(buffer);
+      this.latest.drop(id);
+    }
+    if (device !== undefined) {
+      device.touched = undefined;
+      this.devices.remove(device);
+    }
+    this.#resolvedOf = undefined;
+    if (ends.some((end, index) => end > this.#positions[index]!)) this.devices.setSkipBefore(deviceId, ends);
+    this.eraser.add(saved);
+    this.deadLetters.erase(deviceId, this.catalog.log);
+  }
+
+  beginLowWater(): void {
+    this.lowWater.begin(this.#positions);
+  }
+
+  close(): void {
+    this.files.close();
+    this.deadLetters.close();
+    this.catalog.close();
+  }
+
+  #resolve(batch: RecordBatch, source: number): Device {
+    const device = this.devices.resolve(batch.sources[source]!);
+    this.live.appeared(device);
+    return device;
+  }
+
+  #beginStep(batch: RecordBatch): void {
+    const nowMs = this.#clock.monotonicMs();
+    const { records } = this.consumer;
+    if (nowMs - this.#stepStartMs < STEP_MS && records - this.#stepRecords < STEP_RECORDS) return;
+    this.#stepStartMs = nowMs;
+    this.#stepRecords = records;
+    this.memtable.step = this.#steps.begin(this.#positions, Math.min(this.#clock.now(), batch.arrivalMs), records);
+  }
+}
