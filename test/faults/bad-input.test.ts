@@ -38,9 +38,11 @@ describe('bad input, by every door', () => {
     await new Promise((resolve) => socket.once('connect', resolve));
     return socket;
   };
-  const metric = async (pattern: RegExp): Promise<number> => {
+  /** Connections that ended for a reason other than their own DISCONNECT, as the metrics have it. */
+  const refusedConnections = async (): Promise<number> => {
     const text = await (await selsyn.fetch('/metrics')).text();
-    return [...text.matchAll(new RegExp(pattern.source + String.raw`.* (\d+(?:\.\d+)?)$`, 'gm'))].reduce((sum, [, value]) => sum + Number(value), 0);
+    const lines = text.matchAll(/^selsyn_mqtt_(?:sessions_closed|connects_refused|connections_closed)_total(?:\{.*\})? (\d+)$/gm);
+    return [...lines].reduce((sum, [, value]) => sum + Number(value), 0);
   };
   /** The process is the same, and an honest device is served as ever. */
   const expectHealthy = async (): Promise<void> => {
@@ -54,7 +56,7 @@ describe('bad input, by every door', () => {
   };
 
   it('closes a connection that does not speak MQTT, and counts it', async () => {
-    const before = await metric(/^selsyn_mqtt_[a-z_]*(closed|refused)[a-z_]*\{/);
+    const before = await refusedConnections();
     const closed: Promise<unknown>[] = [];
     for (let seed = 1; seed <= 200; seed += 1) {
       const socket = await openSocket();
@@ -63,7 +65,7 @@ describe('bad input, by every door', () => {
       socket.end(randomBytes(seed, 1 + (seed * 37) % 4096));
     }
     await Promise.all(closed);
-    expect(await metric(/^selsyn_mqtt_[a-z_]*(closed|refused)[a-z_]*\{/)).toBeGreaterThan(before);
+    expect(await refusedConnections()).toBeGreaterThanOrEqual(before + 200);
     await expectHealthy();
   });
 
@@ -128,20 +130,20 @@ describe('bad input, by every door', () => {
   });
 
   it.each([
-    '?from=yesterday',
-    '?limit=0',
-    '?limit=1000001',
-    '?limit=abc',
-    '?every=0s',
-    '?every=1parsec&fn=mean',
-    '?every=1h&fn=median',
-    '?every=1h&tz=Middle/Earth',
-    '?cursor=nonsense',
-    '?unknown=1',
-    `?metrics=${'a'.repeat(5000)}`,
-    '?from=1e400',
-    '?from=2&to=1',
-  ])('answers the query %s with a problem document', async (query) => {
+    ['a time that is none', '?from=yesterday'],
+    ['a limit of 0', '?limit=0'],
+    ['a limit beyond a million', '?limit=1000001'],
+    ['a limit that is no number', '?limit=abc'],
+    ['an interval of nothing', '?every=0s'],
+    ['an unknown unit', '?every=1parsec&fn=mean'],
+    ['an unknown function', '?every=1h&fn=median'],
+    ['an unknown time zone', '?every=1h&tz=Middle/Earth'],
+    ['a cursor that is none', '?cursor=nonsense'],
+    ['an unknown parameter', '?unknown=1'],
+    ['a metric of 5,000 characters', `?metrics=${'a'.repeat(5000)}`],
+    ['a time beyond all numbers', '?from=1e400'],
+    ['a range that ends before it begins', '?from=2&to=1'],
+  ])('answers %s in a query with a problem document', async (_, query) => {
     const response = await selsyn.fetch(`/api/v1/devices/honest/telemetry${query}`);
     expect(response.status).toBeGreaterThanOrEqual(400);
     expect(response.status).toBeLessThan(500);

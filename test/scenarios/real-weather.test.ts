@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import { connectAsync } from 'mqtt';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually, Selsyn } from '../harness/selsyn.ts';
@@ -19,7 +19,7 @@ interface Hour {
 
 /** Hourly normals of Seattle for 2010: 8,759 hours of three metrics. */
 function readWeather(): Hour[] {
-  const path = createRequire(import.meta.url).resolve('vega-datasets/data/seattle-weather-hourly-normals.csv');
+  const path = join(import.meta.dirname, '..', '..', 'node_modules', 'vega-datasets', 'data', 'seattle-weather-hourly-normals.csv');
   const [head = '', ...lines] = readFileSync(path, 'utf8').trim().split('\n');
   expect(head.trim()).toBe('date,pressure,temperature,wind');
   return lines.map((line) => {

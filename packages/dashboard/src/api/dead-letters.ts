@@ -19,7 +19,11 @@ export interface DeadLetterPage {
   readonly cursor: string | undefined;
 }
 
-export async function fetchDeadLetters(client: ApiClient, cursor: string | undefined, signal?: AbortSignal): Promise<DeadLetterPage> {
+export async function fetchDeadLetters(
+  client: ApiClient,
+  cursor: string | undefined,
+  signal?: AbortSignal,
+): Promise<DeadLetterPage> {
   const body = asObject(await client.get('/dead-letters', { query: { limit: 25, cursor }, signal }), 'dead letters');
   return { items: asArray(body['items'], 'items').map(deadLetterFrom), cursor: optionalText(body, 'cursor') };
 }

@@ -18,7 +18,12 @@ export class Problem extends Error {
 
 /** Reads an error answer; one that is not a problem document (a proxy's page) still gives a readable Problem. */
 export async function problemOf(response: Response): Promise<Problem> {
-  const fallback = { title: `The server answered ${response.status}`, detail: response.statusText, code: '', status: response.status };
+  const fallback = {
+    title: `The server answered ${response.status}`,
+    detail: response.statusText,
+    code: '',
+    status: response.status,
+  };
   try {
     const body: unknown = await response.json();
     if (typeof body !== 'object' || body === null) return new Problem(fallback);

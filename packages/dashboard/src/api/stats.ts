@@ -18,7 +18,13 @@ export interface ServerStats {
   readonly pointsPerSecond: number;
   readonly bytesInPerSecond: number;
   readonly deadLetters: number;
-  readonly log: { readonly recordsPerSecond: number; readonly syncsPerSecond: number; readonly syncMs: number; readonly lagRecords: number; readonly lagMs: number };
+  readonly log: {
+    readonly recordsPerSecond: number;
+    readonly syncsPerSecond: number;
+    readonly syncMs: number;
+    readonly lagRecords: number;
+    readonly lagMs: number;
+  };
   readonly store: { readonly points: number; readonly bytes: number; readonly bytesPerPoint: number };
   readonly memoryBytes: number;
   readonly threads: readonly { readonly name: string; readonly eventLoopDelayMs: number }[];

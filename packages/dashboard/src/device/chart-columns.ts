@@ -59,9 +59,12 @@ export function columnsFromBuckets(mean: readonly Point[], min: readonly Point[]
  * For buckets a point widens the band of its bucket; only a bucket past the last fetched one is made of live points alone.
  */
 export function withLive(base: ChartColumns, live: readonly Point[], everyMs: number): ChartColumns {
-  const fresh = live.map(([t, value]) => [t, toNumber(value)] as const).filter((pair): pair is readonly [number, number] => pair[1] !== undefined);
+  const fresh = live
+    .map(([t, value]) => [t, toNumber(value)] as const)
+    .filter((pair): pair is readonly [number, number] => pair[1] !== undefined);
   if (fresh.length === 0) return base;
-  if (base.low !== undefined && base.high !== undefined) return foldIntoBuckets(base.times, base.mid, base.low, base.high, fresh, everyMs);
+  if (base.low !== undefined && base.high !== undefined)
+    return foldIntoBuckets(base.times, base.mid, base.low, base.high, fresh, everyMs);
   const byTime = new Map<number, number | null>();
   const firstFresh = fresh.reduce((first, [t]) => Math.min(first, t), Infinity);
   let keep = base.times.length;

@@ -1,9 +1,9 @@
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
-import { formatNumber } from '../format/number-format.ts';
+import { formatAxis } from '../format/number-format.ts';
 import type { ChartColumns } from './chart-columns.ts';
 import { isolatedPoints } from './isolated-points.ts';
-import { timeLabels } from './time-labels.ts';
+import { LABEL_DISTANCES, timeLabels } from './time-labels.ts';
 
 export interface ChartViewOptions {
   readonly kind: 'number' | 'boolean';
@@ -48,7 +48,8 @@ export class ChartView {
   }
 
   resize(widthPx: number): void {
-    if (widthPx > 0 && widthPx !== this.#plot.width) this.#plot.setSize({ width: widthPx, height: CHART_HEIGHT[this.#options.kind] });
+    if (widthPx > 0 && widthPx !== this.#plot.width)
+      this.#plot.setSize({ width: widthPx, height: CHART_HEIGHT[this.#options.kind] });
   }
 
   destroy(): void {
@@ -69,7 +70,17 @@ export class ChartView {
       legend: { show: false },
       scales: { x: { time: true, auto: false }, y: { range: kind === 'boolean' ? [-0.2, 1.2] : rangeOf } },
       axes: [
-        { stroke: ink, font, space: 74, size: 28, gap: 4, grid: lines, ticks: { ...lines, size: 4 }, values: (_plot, splits, _axis, _space, incr) => timeLabels(splits, incr) },
+        {
+          stroke: ink,
+          font,
+          space: 70,
+          incrs: [...LABEL_DISTANCES],
+          size: 28,
+          gap: 4,
+          grid: lines,
+          ticks: { ...lines, size: 4 },
+          values: (_plot, splits, _axis, _space, incr) => timeLabels(splits, incr),
+        },
         {
           stroke: ink,
           font,
@@ -79,12 +90,19 @@ export class ChartView {
           ticks: { show: false },
           ...(kind === 'boolean'
             ? { splits: [0, 1], values: () => ['false', 'true'] }
-            : { space: 30, values: (_plot: uPlot, splits: number[]) => splits.map((value) => formatNumber(value)) }),
+            : { space: 30, values: (_plot: uPlot, splits: number[]) => formatAxis(splits) }),
         },
       ],
       series: [
         {},
-        { scale: 'y', stroke: color, width: 1.5, ...paths, ...(kind === 'boolean' ? { fill: `${color}33` } : {}), points: { size: 4, fill: color, filter: isolatedPoints } },
+        {
+          scale: 'y',
+          stroke: color,
+          width: 1.5,
+          ...paths,
+          ...(kind === 'boolean' ? { fill: `${color}33` } : {}),
+          points: { size: 4, fill: color, filter: isolatedPoints },
+        },
         edge,
         edge,
       ],

@@ -25,6 +25,7 @@ export function Charts({ device, values, shown, range, onRange, onReset }: Chart
   const series = useSeries(device, numeric, texts, range, values.length > 0);
   const loaded = series.data;
   const loading = series.isPending || series.isPlaceholderData;
+  const visible = series.isError && loaded === undefined ? [] : shown;
   const chartOf = ({ metric, value }: LatestValue) => (
     <MetricChart
       key={metric}
@@ -43,14 +44,16 @@ export function Charts({ device, values, shown, range, onRange, onReset }: Chart
   return (
     <>
       {series.error !== null && <ProblemNotice error={series.error} onRetry={() => void series.refetch()} />}
-      <div className={styles.charts}>{shown.filter(isOf('number')).map(chartOf)}</div>
-      <div className={styles.charts}>{shown.filter(isOf('boolean')).map(chartOf)}</div>
+      <div className={styles.charts}>{visible.filter(isOf('number')).map(chartOf)}</div>
+      <div className={styles.charts}>{visible.filter(isOf('boolean')).map(chartOf)}</div>
       <div className={styles.charts}>
-        {shown.filter(isOf('string')).map(({ metric }) => (
+        {visible.filter(isOf('string')).map(({ metric }) => (
           <TextTimeline key={metric} metric={metric} base={loaded?.texts.get(metric)} tail={tail} range={range} />
         ))}
       </div>
-      <p className={styles.note}>{shown.length === 0 ? 'Press a value above to see its chart.' : resolutionText(loaded?.every)}</p>
+      <p className={styles.note}>
+        {shown.length === 0 ? 'Press a value above to see its chart.' : resolutionText(loaded?.every)}
+      </p>
     </>
   );
 }

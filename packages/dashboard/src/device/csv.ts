@@ -5,7 +5,8 @@ export function toCsv(series: Series): string {
   const lines = ['time,timeMs,metric,value'];
   for (const [metric, points] of series) {
     const name = quote(metric);
-    for (const [timeMs, value] of points) lines.push(`${new Date(timeMs).toISOString()},${timeMs},${name},${quote(String(value))}`);
+    for (const [timeMs, value] of points)
+      lines.push(`${new Date(timeMs).toISOString()},${timeMs},${name},${quote(String(value))}`);
   }
   return `${lines.join('\r\n')}\r\n`;
 }

@@ -45,7 +45,13 @@ export function CustomRange({ range, onChange, className }: CustomRangeProps) {
       </Popover.Target>
       <Popover.Dropdown>
         <form className={styles.form} onSubmit={submit}>
-          <TextInput type="datetime-local" step={1} label="From" value={from} onChange={(event) => setFrom(event.currentTarget.value)} />
+          <TextInput
+            type="datetime-local"
+            step={1}
+            label="From"
+            value={from}
+            onChange={(event) => setFrom(event.currentTarget.value)}
+          />
           <TextInput
             type="datetime-local"
             step={1}

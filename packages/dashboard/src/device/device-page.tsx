@@ -42,7 +42,9 @@ export function DevicePage() {
   const setRange = (next: TimeRange) =>
     void navigate({ search: { ...searchFromRange(next), ...(search.metrics === undefined ? {} : { metrics: search.metrics }) } });
   const toggle = (metric: string) => {
-    const metrics = values.map((value) => value.metric).filter((name) => (name === metric ? !charted.has(name) : charted.has(name)));
+    const metrics = values
+      .map((value) => value.metric)
+      .filter((name) => (name === metric ? !charted.has(name) : charted.has(name)));
     void navigate({ search: { ...searchFromRange(range), metrics }, replace: true });
   };
   const failed = device.error ?? latest.error;
@@ -86,10 +88,21 @@ export function DevicePage() {
         <div className={styles.body}>
           <MetricTiles device={deviceId} values={values} range={range} charted={charted} onToggle={toggle} />
           <RangePicker range={range} onChange={setRange} />
-          <Charts device={deviceId} values={values} shown={shown} range={range} onRange={setRange} onReset={() => setRange(DEFAULT_RANGE)} />
+          <Charts
+            device={deviceId}
+            values={values}
+            shown={shown}
+            range={range}
+            onRange={setRange}
+            onReset={() => setRange(DEFAULT_RANGE)}
+          />
         </div>
       )}
-      <RemoveDeviceDialog device={removing ? deviceId : undefined} onClose={() => setRemoving(false)} onRemoved={() => void navigate({ to: '/' })} />
+      <RemoveDeviceDialog
+        device={removing ? deviceId : undefined}
+        onClose={() => setRemoving(false)}
+        onRemoved={() => void navigate({ to: '/' })}
+      />
     </>
   );
 }

@@ -26,10 +26,22 @@ export function ExportCsv({ device, metrics, range }: ExportCsvProps) {
       return complete;
     },
   });
-  const title = save.isError ? save.error.message : save.data === false ? 'Only the first 1,000,000 points were saved' : 'Save the points of this range';
+  const title = save.isError
+    ? save.error.message
+    : save.data === false
+      ? 'Only the first 1,000,000 points were saved'
+      : 'Save the points of this range';
   const label = save.isError ? 'CSV failed' : save.data === false ? 'CSV (cut)' : 'CSV';
   return (
-    <Button variant="default" size="sm" disabled={metrics.length === 0} loading={save.isPending} leftSection={<Icon name="download" />} title={title} onClick={() => save.mutate()}>
+    <Button
+      variant="default"
+      size="sm"
+      disabled={metrics.length === 0}
+      loading={save.isPending}
+      leftSection={<Icon name="download" />}
+      title={title}
+      onClick={() => save.mutate()}
+    >
       {label}
     </Button>
   );

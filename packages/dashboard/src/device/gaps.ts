@@ -25,7 +25,12 @@ export function withGaps(columns: ChartColumns, silenceMs: number): ChartColumns
   let cuts = 0;
   for (let i = 1; i < times.length; i++) if ((times[i] ?? 0) - (times[i - 1] ?? 0) > silenceMs) cuts++;
   if (cuts === 0) return columns;
-  const out = { times: [] as number[], mid: [] as (number | null)[], low: [] as (number | null)[], high: [] as (number | null)[] };
+  const out = {
+    times: [] as number[],
+    mid: [] as (number | null)[],
+    low: [] as (number | null)[],
+    high: [] as (number | null)[],
+  };
   const push = (timeMs: number, m: number | null, l: number | null, h: number | null) => {
     out.times.push(timeMs);
     out.mid.push(m);

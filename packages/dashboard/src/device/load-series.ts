@@ -28,7 +28,8 @@ const AHEAD_MS = 60_000;
 
 /** Fetches what the charts of a device need: points, or buckets where there are too many points for that. */
 export async function loadSeries(client: ApiClient, request: SeriesRequest, signal: AbortSignal): Promise<LoadedSeries> {
-  if (request.numeric.length + request.text.length === 0) return { everyMs: 0, every: undefined, columns: new Map(), texts: new Map() };
+  if (request.numeric.length + request.text.length === 0)
+    return { everyMs: 0, every: undefined, columns: new Map(), texts: new Map() };
   const window = { device: request.device, fromMs: Math.floor(request.fromMs), toMs: Math.ceil(request.toMs) + AHEAD_MS };
   let plan = request.plan;
   if (plan.kind === 'raw') {
@@ -46,7 +47,9 @@ export async function loadSeries(client: ApiClient, request: SeriesRequest, sign
   }
   const { every, everyMs } = plan;
   const buckets = async (metrics: readonly string[], fn: 'mean' | 'min' | 'max' | 'last') =>
-    metrics.length === 0 ? new Map<string, readonly Point[]>() : await fetchBuckets(client, { ...window, metrics, limit: MOST_POINTS, every, fn }, signal);
+    metrics.length === 0
+      ? new Map<string, readonly Point[]>()
+      : await fetchBuckets(client, { ...window, metrics, limit: MOST_POINTS, every, fn }, signal);
   const [mean, min, max, texts] = await Promise.all([
     buckets(request.numeric, 'mean'),
     buckets(request.numeric, 'min'),

@@ -24,7 +24,15 @@ interface MetricChartProps {
   readonly onReset: () => void;
 }
 
-/** A chart of one metric. React draws its frame; the canvas is drawn by hand, at most ten times a second. */
+/** A window that moved by less than a part of this has moved by less than a pixel. */
+const WIDEST_PX = 1200;
+
+/** The longer the window, the less a new point changes it: ten times a second for five minutes, once for an hour. */
+function redrawEveryMs(range: TimeRange): number {
+  return Math.min(1000, Math.max(100, spanMs(range) / 3600));
+}
+
+/** A chart of one metric. React draws its frame; the canvas is drawn by hand, at a bounded rate. */
 export function MetricChart(props: MetricChartProps) {
   const { metric, kind, colorIndex, base, everyMs, tail, range, loading } = props;
   const { ticker } = useServices();
@@ -79,13 +87,16 @@ export function MetricChart(props: MetricChartProps) {
     };
     draw();
     if (range.kind !== 'live') return undefined;
-    // The window moves by a pixel in this time; drawing more often shows nothing new but the points that came.
-    const timer = setInterval(draw, Math.min(1000, Math.max(100, spanMs(range) / 600)));
-    const unsubscribe = tail.subscribe(draw);
-    return () => {
-      clearInterval(timer);
-      unsubscribe();
-    };
+    let drawnVersion = tail.version();
+    let drawnMs = ticker.exact();
+    const timer = setInterval(() => {
+      const moved = ticker.exact() - drawnMs >= spanMs(range) / WIDEST_PX;
+      if (!moved && tail.version() === drawnVersion) return;
+      drawnVersion = tail.version();
+      drawnMs = ticker.exact();
+      draw();
+    }, redrawEveryMs(range));
+    return () => clearInterval(timer);
   }, [base, everyMs, tail, metric, kind, range, onScreen, scheme, colorIndex, ticker]);
 
   const isEmpty = !loading && base !== undefined && base.times.length === 0 && tail.points(metric).length === 0;
@@ -98,7 +109,14 @@ export function MetricChart(props: MetricChartProps) {
         </span>
         <span ref={words} className={styles.readout} data-testid="readout" />
       </figcaption>
-      <div ref={place} role="img" aria-label={`Chart of ${metric}`} style={{ height: CHART_HEIGHT[kind] }} className={styles.canvas} data-loading={loading} />
+      <div
+        ref={place}
+        role="img"
+        aria-label={`Chart of ${metric}`}
+        style={{ height: CHART_HEIGHT[kind] }}
+        className={styles.canvas}
+        data-loading={loading}
+      />
       {isEmpty && <p className={styles.empty}>No points in this range</p>}
     </figure>
   );

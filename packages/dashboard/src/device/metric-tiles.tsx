@@ -45,7 +45,10 @@ export function MetricTiles({ device, values, range, charted, onToggle }: Metric
           value={value}
           colorIndex={index}
           history={data?.get(value.metric) ?? NO_POINTS}
-          silenceMs={longestSilenceMs((data?.get(value.metric) ?? NO_POINTS).map(([timeMs]) => timeMs), plan.everyMs)}
+          silenceMs={longestSilenceMs(
+            (data?.get(value.metric) ?? NO_POINTS).map(([timeMs]) => timeMs),
+            plan.everyMs,
+          )}
           live={range.kind === 'live'}
           charted={charted.has(value.metric)}
           onToggle={onToggle}
@@ -75,7 +78,14 @@ const Tile = memo(function Tile({ value, colorIndex, history, silenceMs, live, c
     });
   }, [history, live, value]);
   return (
-    <button type="button" className={styles.tile} aria-pressed={charted} data-metric={value.metric} title={charted ? 'Hide the chart' : 'Show the chart'} onClick={() => onToggle(value.metric)}>
+    <button
+      type="button"
+      className={styles.tile}
+      aria-pressed={charted}
+      data-metric={value.metric}
+      title={charted ? 'Hide the chart' : 'Show the chart'}
+      onClick={() => onToggle(value.metric)}
+    >
       <span className={styles.name}>
         <i style={{ background: charted ? seriesColor(colorIndex) : 'var(--line-strong)' }} aria-hidden="true" />
         <span>{value.metric}</span>
@@ -84,7 +94,14 @@ const Tile = memo(function Tile({ value, colorIndex, history, silenceMs, live, c
         {formatValue(value.value)}
       </span>
       <span className={styles.spark}>
-        {typeof value.value !== 'string' && <Sparkline points={points} breakAfter={silenceMs} color={charted ? seriesColor(colorIndex) : 'var(--ink-faint)'} height={26} />}
+        {typeof value.value !== 'string' && (
+          <Sparkline
+            points={points}
+            breakAfter={silenceMs}
+            color={charted ? seriesColor(colorIndex) : 'var(--ink-faint)'}
+            height={26}
+          />
+        )}
       </span>
       <span className={styles.age}>
         <Age timeMs={value.timeMs} />

@@ -33,6 +33,8 @@ const STEPS: readonly (readonly [ms: number, text: string])[] = [
   [12 * HOUR, '12h'],
   [DAY, '1d'],
   [7 * DAY, '1w'],
+  [28 * DAY, '4w'],
+  [364 * DAY, '52w'],
 ];
 
 /** Up to so long a range is asked for point by point first. */
@@ -54,7 +56,7 @@ export function planQuery(spanMs: number, widthPx: number): QueryPlan {
 export function planBuckets(spanMs: number, widthPx: number): Buckets {
   const steppedPx = Math.max(200, Math.ceil(widthPx / 200) * 200);
   const wanted = Math.min(MOST_BUCKETS, Math.max(FEWEST_BUCKETS, steppedPx / 2));
-  const fitting = STEPS.find(([ms]) => spanMs / ms <= wanted) ?? ([7 * DAY, '1w'] as const);
+  const fitting = STEPS.find(([ms]) => spanMs / ms <= wanted) ?? ([364 * DAY, '52w'] as const);
   return { kind: 'buckets', everyMs: fitting[0], every: fitting[1] };
 }
 

@@ -13,7 +13,8 @@ export function readout(columns: ChartColumns, row: number | undefined, kind: 'n
   const at = formatTime(timeMs);
   if (kind === 'boolean' && low === undefined) return `${at}   ${value === 1}`;
   if (kind === 'boolean') return `${at}   true ${Math.round(value * 100)} %`;
-  const band = typeof low === 'number' && typeof high === 'number' && low !== high ? `   ${formatNumber(low)} … ${formatNumber(high)}` : '';
+  const band =
+    typeof low === 'number' && typeof high === 'number' && low !== high ? `   ${formatNumber(low)} … ${formatNumber(high)}` : '';
   return `${at}   ${formatNumber(value)}${band}`;
 }
 

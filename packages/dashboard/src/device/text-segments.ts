@@ -24,5 +24,7 @@ export function textSegments(points: readonly Point[], fromMs: number, toMs: num
     if (last !== undefined) last.toMs = timeMs;
     segments.push({ value: label, fromMs: timeMs, toMs, lastSeenMs: timeMs });
   }
-  return segments.filter((segment) => segment.toMs > fromMs).map((segment) => ({ ...segment, fromMs: Math.max(fromMs, segment.fromMs) }));
+  return segments
+    .filter((segment) => segment.toMs > fromMs)
+    .map((segment) => ({ ...segment, fromMs: Math.max(fromMs, segment.fromMs) }));
 }

@@ -29,7 +29,9 @@ export function TextTimeline({ metric, base = NONE, tail, range }: TextTimelineP
   const lastMs = base.at(-1)?.[0] ?? -Infinity;
   const live = range.kind === 'live' ? tail.points(metric).filter(([timeMs]) => timeMs > lastMs) : NONE;
   const segments = textSegments([...base, ...live], fromMs, toMs);
-  const colors = new Map([...new Set(segments.map((segment) => segment.value))].sort().map((value, i) => [value, seriesColor(i)]));
+  const colors = new Map(
+    [...new Set(segments.map((segment) => segment.value))].sort().map((value, i) => [value, seriesColor(i)]),
+  );
   const share = (ms: number) => `${((ms / (toMs - fromMs)) * 100).toFixed(3)}%`;
   return (
     <figure className={styles.timeline} data-chart={metric}>
@@ -39,7 +41,11 @@ export function TextTimeline({ metric, base = NONE, tail, range }: TextTimelineP
           <span
             key={segment.fromMs}
             title={`${segment.value}\n${formatTime(segment.fromMs)}`}
-            style={{ left: share(segment.fromMs - fromMs), width: share(segment.toMs - segment.fromMs), background: colors.get(segment.value) }}
+            style={{
+              left: share(segment.fromMs - fromMs),
+              width: share(segment.toMs - segment.fromMs),
+              background: colors.get(segment.value),
+            }}
           >
             {segment.toMs - segment.fromMs > (toMs - fromMs) * ROOM_FOR_A_LABEL && segment.value}
           </span>

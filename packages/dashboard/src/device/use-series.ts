@@ -13,7 +13,8 @@ export function useSeries(device: string, numeric: readonly string[], text: read
   const every = plan.kind === 'raw' ? 'raw' : plan.every;
   return useQuery({
     queryKey: ['series', device, numeric, text, range, every],
-    queryFn: ({ signal }) => loadSeries(client, { device, numeric, text, ...windowAt(range, ticker.exact()), plan, widthPx }, signal),
+    queryFn: ({ signal }) =>
+      loadSeries(client, { device, numeric, text, ...windowAt(range, ticker.exact()), plan, widthPx }, signal),
     enabled: ready,
     placeholderData: keepPreviousData,
     structuralSharing: false,

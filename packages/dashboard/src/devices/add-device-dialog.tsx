@@ -45,7 +45,7 @@ function AddDevice({ onAdded, onClose }: { readonly onAdded: () => void; readonl
     },
     onError: (error) => {
       const problem = toProblem(error);
-      setFault(`${problem.title}. ${problem.detail}`);
+      setFault(`${problem.title}: ${problem.detail}`);
     },
   });
   if (add.data !== undefined) return <NewDeviceToken device={add.data} onClose={onClose} />;
@@ -71,7 +71,14 @@ function AddDevice({ onAdded, onClose }: { readonly onAdded: () => void; readonl
           setFault('');
         }}
       />
-      <TextInput label="Name (optional)" placeholder="Boiler, building 42" maxLength={200} autoComplete="off" value={name} onChange={(event) => setName(event.currentTarget.value)} />
+      <TextInput
+        label="Name (optional)"
+        placeholder="Boiler, building 42"
+        maxLength={200}
+        autoComplete="off"
+        value={name}
+        onChange={(event) => setName(event.currentTarget.value)}
+      />
       <div className={styles.actions}>
         <Button variant="default" onClick={onClose}>
           Cancel

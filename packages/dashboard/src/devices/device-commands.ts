@@ -13,12 +13,17 @@ export interface Command {
 const MASK = '••••••••';
 
 /** What to paste into a shell to publish as the device and to read it back. The key is masked on the screen and whole in the copy. */
-export function deviceCommands(place: CommandPlace, device: { readonly id: string; readonly token: string }, apiKey: string): Command[] {
+export function deviceCommands(
+  place: CommandPlace,
+  device: { readonly id: string; readonly token: string },
+  apiKey: string,
+): Command[] {
   const host = place.hostname === 'localhost' ? '127.0.0.1' : place.hostname;
   const publish =
     `mosquitto_pub -h ${host} -p 1883 -i ${device.id} -u ${device.id} -P ${device.token} \\\n` +
     `  -q 1 -t telemetry/${device.id} -m '{"temperature":23.5}'`;
-  const read = (key: string, path: string) => `curl -H 'Authorization: Bearer ${key}' \\\n  '${place.origin}/api/v1/devices/${device.id}/telemetry${path}'`;
+  const read = (key: string, path: string) =>
+    `curl -H 'Authorization: Bearer ${key}' \\\n  '${place.origin}/api/v1/devices/${device.id}/telemetry${path}'`;
   return [
     { title: 'Publish a value', shown: publish, copied: publish },
     { title: 'Read the latest values', shown: read(MASK, '/latest'), copied: read(apiKey, '/latest') },

@@ -48,7 +48,13 @@ export const DeviceRow = memo(function DeviceRow({ device, onRemove }: DeviceRow
       <span className={styles.age}>
         <Age timeMs={newestMs} dot />
       </span>
-      <ActionIcon className={styles.remove} variant="subtle" color="petrol" aria-label={`Remove ${device.id}`} onClick={() => onRemove(device.id)}>
+      <ActionIcon
+        className={styles.remove}
+        variant="subtle"
+        color="petrol"
+        aria-label={`Remove ${device.id}`}
+        onClick={() => onRemove(device.id)}
+      >
         <Icon name="trash" />
       </ActionIcon>
     </li>

@@ -46,9 +46,7 @@ export function DevicesPage() {
   return (
     <>
       <div className={styles.head}>
-        <h1>
-          Devices {data?.total !== undefined && <span className={styles.total}>{formatCount(data.total)}</span>}
-        </h1>
+        <h1>Devices {data?.total !== undefined && <span className={styles.total}>{formatCount(data.total)}</span>}</h1>
         <TextInput
           className={styles.search}
           type="search"

@@ -24,10 +24,17 @@ export function RemoveDeviceDialog({ device, onClose, onRemoved }: RemoveDeviceD
     },
   });
   return (
-    <Modal opened={device !== undefined} onClose={onClose} title="Remove this device?" onExitTransitionEnd={remove.reset} closeButtonProps={{ 'aria-label': 'Close' }}>
+    <Modal
+      opened={device !== undefined}
+      onClose={onClose}
+      title="Remove this device?"
+      onExitTransitionEnd={remove.reset}
+      closeButtonProps={{ 'aria-label': 'Close' }}
+    >
       <div className={styles.form}>
         <p>
-          <strong>{device}</strong> is disconnected, its token stops working, and all of its telemetry is erased. There is no way back.
+          <strong>{device}</strong> is disconnected, its token stops working, and all of its telemetry is erased. There is no way
+          back.
         </p>
         {remove.error !== null && <ProblemNotice error={remove.error} />}
         <div className={styles.actions}>

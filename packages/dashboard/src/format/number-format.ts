@@ -1,14 +1,24 @@
 import type { PointValue } from '../api/telemetry.ts';
 
-const GROUPED = new Intl.NumberFormat('en-US', { maximumSignificantDigits: 6 });
+const GROUPED = new Intl.NumberFormat('en-US', { maximumSignificantDigits: 7 });
 const WHOLE = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
 
-/** A measured number: at most six significant digits, grouped; exponent form below 0.0001 and from 1e9 on. */
+/** A measured number: at most seven significant digits, grouped; exponent form below 0.0001 and from 1e9 on. */
 export function formatNumber(value: number): string {
   if (!Number.isFinite(value)) return '–';
   const size = Math.abs(value);
   if (size !== 0 && (size < 1e-4 || size >= 1e9)) return tidyExponent(value.toExponential(3));
   return size >= 1e6 ? WHOLE.format(value) : GROUPED.format(value);
+}
+
+/** Labels of an axis: all with the decimals that their distance needs, so that no two are the same. */
+export function formatAxis(splits: readonly number[]): string[] {
+  const distance = Math.abs((splits[1] ?? 0) - (splits[0] ?? 0));
+  const largest = Math.max(0, ...splits.map(Math.abs));
+  if (distance === 0 || largest >= 1e9 || distance < 1e-6) return splits.map(formatNumber);
+  const digits = Math.min(8, Math.max(0, Math.ceil(-Math.log10(distance) - 1e-9)));
+  const format = new Intl.NumberFormat('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  return splits.map((value) => format.format(value === 0 ? 0 : value));
 }
 
 /** A value of any kind as the page shows it. */
@@ -65,7 +75,7 @@ function threeDigits(value: number): string {
   const size = Math.abs(value);
   const digits = size >= 99.95 || Number.isInteger(value) ? 0 : size >= 9.995 ? 1 : 2;
   const text = value.toFixed(digits);
-  return digits === 2 ? text.replace(/(\.\d)0$/, '$1') : text.replace(/\.0$/, '');
+  return text.includes('.') ? text.replace(/\.?0+$/, '') : text;
 }
 
 function tidyExponent(text: string): string {

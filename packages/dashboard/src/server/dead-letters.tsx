@@ -25,9 +25,7 @@ export function DeadLetters() {
   const letters = data?.pages.flatMap((part) => part.items) ?? [];
   return (
     <section className={page.section} aria-label="Dead letters">
-      <h2>
-        Dead letters {count !== undefined && <span className={styles.count}>{formatCount(count)}</span>}
-      </h2>
+      <h2>Dead letters {count !== undefined && <span className={styles.count}>{formatCount(count)}</span>}</h2>
       {error !== null && <ProblemNotice error={error} onRetry={() => void refetch()} />}
       {error === null && (
         <div className={styles.frame}>
@@ -56,7 +54,13 @@ export function DeadLetters() {
         </div>
       )}
       {hasNextPage && (
-        <Button className={styles.more} variant="default" size="xs" loading={isFetchingNextPage} onClick={() => void fetchNextPage()}>
+        <Button
+          className={styles.more}
+          variant="default"
+          size="xs"
+          loading={isFetchingNextPage}
+          onClick={() => void fetchNextPage()}
+        >
           Older ones
         </Button>
       )}

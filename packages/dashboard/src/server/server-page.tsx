@@ -30,28 +30,83 @@ export function ServerPage() {
         </dl>
       </div>
       <div className={styles.grid} aria-busy={now === undefined}>
-        <StatCard id="messages-in" title="Messages in" unit="/s" color={1} history={history} value={(s) => total(s.messagesInPerSecond)} format={formatCompact}>
+        <StatCard
+          id="messages-in"
+          title="Messages in"
+          unit="/s"
+          color={1}
+          history={history}
+          value={(s) => total(s.messagesInPerSecond)}
+          format={formatCompact}
+        >
           <QosRates rates={now?.messagesInPerSecond} />
         </StatCard>
-        <StatCard id="messages-out" title="Messages out" unit="/s" color={2} history={history} value={(s) => total(s.messagesOutPerSecond)} format={formatCompact}>
+        <StatCard
+          id="messages-out"
+          title="Messages out"
+          unit="/s"
+          color={2}
+          history={history}
+          value={(s) => total(s.messagesOutPerSecond)}
+          format={formatCompact}
+        >
           <QosRates rates={now?.messagesOutPerSecond} />
         </StatCard>
-        <StatCard id="points" title="Points" unit="/s" color={3} history={history} value={(s) => s.pointsPerSecond} format={formatCompact}>
+        <StatCard
+          id="points"
+          title="Points"
+          unit="/s"
+          color={3}
+          history={history}
+          value={(s) => s.pointsPerSecond}
+          format={formatCompact}
+        >
           {now && `${formatBytes(now.bytesInPerSecond)}/s received`}
         </StatCard>
-        <StatCard id="connections" title="Connections" color={4} history={history} value={(s) => s.connections} format={formatCount}>
+        <StatCard
+          id="connections"
+          title="Connections"
+          color={4}
+          history={history}
+          value={(s) => s.connections}
+          format={formatCount}
+        >
           {now && `of ${formatCount(now.devices)} devices`}
         </StatCard>
-        <StatCard id="log-append" title="Log appends" unit="/s" color={5} history={history} value={(s) => s.log.recordsPerSecond} format={formatCompact}>
+        <StatCard
+          id="log-append"
+          title="Log appends"
+          unit="/s"
+          color={5}
+          history={history}
+          value={(s) => s.log.recordsPerSecond}
+          format={formatCompact}
+        >
           {now && `${formatCompact(now.log.syncsPerSecond)} syncs/s`}
         </StatCard>
-        <StatCard id="log-sync" title="Log sync time" color={6} history={history} value={(s) => s.log.syncMs} format={formatDuration}>
-          {now && now.log.syncsPerSecond > 0 && `${formatCompact(now.log.recordsPerSecond / now.log.syncsPerSecond)} records a sync`}
+        <StatCard
+          id="log-sync"
+          title="Log sync time"
+          color={6}
+          history={history}
+          value={(s) => s.log.syncMs}
+          format={formatDuration}
+        >
+          {now &&
+            now.log.syncsPerSecond > 0 &&
+            `${formatCompact(now.log.recordsPerSecond / now.log.syncsPerSecond)} records a sync`}
         </StatCard>
         <StatCard id="lag" title="Consumer lag" color={7} history={history} value={(s) => s.log.lagMs} format={formatDuration}>
           {now && `${formatCount(now.log.lagRecords)} records behind`}
         </StatCard>
-        <StatCard id="bytes-a-point" title="Bytes a point" color={8} history={history} value={(s) => s.store.bytesPerPoint} format={(value) => value.toFixed(2)}>
+        <StatCard
+          id="bytes-a-point"
+          title="Bytes a point"
+          color={8}
+          history={history}
+          value={(s) => s.store.bytesPerPoint}
+          format={(value) => value.toFixed(2)}
+        >
           {now && `${formatCompact(now.store.points)} points in ${formatBytes(now.store.bytes)}`}
         </StatCard>
       </div>

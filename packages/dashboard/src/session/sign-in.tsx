@@ -28,7 +28,7 @@ export function SignIn({ refused }: { readonly refused: boolean }) {
       session.signIn(tried, keep);
     } catch (cause) {
       const problem = toProblem(cause);
-      setError(problem.status === 401 ? REFUSED : `${problem.title}. ${problem.detail}`);
+      setError(problem.status === 401 ? REFUSED : `${problem.title}: ${problem.detail}`);
       setBusy(false);
     }
   };

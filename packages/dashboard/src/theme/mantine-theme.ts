@@ -1,13 +1,36 @@
 import {
   createTheme,
-  defaultVariantColorsResolver, localStorageColorSchemeManager,
+  defaultVariantColorsResolver,
+  localStorageColorSchemeManager,
   type MantineColorsTuple,
   type VariantColorsResolver,
 } from '@mantine/core';
 
 // The shades are never seen: theme.css sets what the components use. Mantine wants ten of each.
-const PETROL: MantineColorsTuple = ['#e0efed', '#c3e1de', '#9ccfca', '#74bdb6', '#57c3bb', '#2c9b98', '#0c6a6e', '#095558', '#074345', '#053133'];
-const BRICK: MantineColorsTuple = ['#fbe9e6', '#f6cfc9', '#f0aba1', '#ee9083', '#f0796b', '#d95545', '#bb3a2c', '#9c2e22', '#7d241b', '#5f1b14'];
+const PETROL: MantineColorsTuple = [
+  '#e0efed',
+  '#c3e1de',
+  '#9ccfca',
+  '#74bdb6',
+  '#57c3bb',
+  '#2c9b98',
+  '#0c6a6e',
+  '#095558',
+  '#074345',
+  '#053133',
+];
+const BRICK: MantineColorsTuple = [
+  '#fbe9e6',
+  '#f6cfc9',
+  '#f0aba1',
+  '#ee9083',
+  '#f0796b',
+  '#d95545',
+  '#bb3a2c',
+  '#9c2e22',
+  '#7d241b',
+  '#5f1b14',
+];
 
 export const colorSchemeManager = localStorageColorSchemeManager({ key: 'selsyn-color-scheme' });
 
@@ -16,9 +39,16 @@ const variantColorResolver: VariantColorsResolver = (input) => {
   const resolved = defaultVariantColorsResolver(input);
   const name = input.color === 'brick' ? 'bad' : 'accent';
   if (input.variant === 'filled') {
-    return { ...resolved, background: `var(--${name})`, hover: `var(--${name}-hover)`, color: `var(--${name}-ink)`, border: 'none' };
+    return {
+      ...resolved,
+      background: `var(--${name})`,
+      hover: `var(--${name}-hover)`,
+      color: `var(--${name}-ink)`,
+      border: 'none',
+    };
   }
-  if (input.variant === 'subtle') return { ...resolved, hover: 'var(--surface-sunk)', color: name === 'bad' ? 'var(--bad)' : 'var(--ink-soft)' };
+  if (input.variant === 'subtle')
+    return { ...resolved, hover: 'var(--surface-sunk)', color: name === 'bad' ? 'var(--bad)' : 'var(--ink-soft)' };
   return resolved;
 };
 
@@ -29,7 +59,15 @@ export const mantineTheme = createTheme({
   variantColorResolver,
   cursorType: 'pointer',
   components: {
-    Modal: { defaultProps: { centered: true, overlayProps: { backgroundOpacity: 0.45 }, transitionProps: { duration: 120 } } },
+    Modal: {
+      defaultProps: {
+        centered: true,
+        radius: 10,
+        styles: { title: { fontWeight: 600, fontSize: 15 } },
+        overlayProps: { backgroundOpacity: 0.45 },
+        transitionProps: { duration: 120 },
+      },
+    },
     Tooltip: { defaultProps: { openDelay: 350, withArrow: false } },
   },
 });

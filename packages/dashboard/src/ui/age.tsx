@@ -11,7 +11,13 @@ export function Age({ timeMs, dot = false }: { readonly timeMs: number | undefin
   const ageMs = nowMs - timeMs;
   const state = freshness(ageMs);
   return (
-    <time className={styles.age} data-freshness={state} data-testid="age" dateTime={isoOf(timeMs)} title={formatTime(timeMs, true)}>
+    <time
+      className={styles.age}
+      data-freshness={state}
+      data-testid="age"
+      dateTime={isoOf(timeMs)}
+      title={formatTime(timeMs, true)}
+    >
       {dot && <i className={styles.dot} aria-hidden="true" />}
       {formatAge(ageMs)}
     </time>

@@ -19,7 +19,7 @@ export interface Readiness {
 
 /** Everything that the API needs, as narrow as it uses it. */
 export interface ApiDependencies {
-  readonly devices: Pick<DeviceStore, 'get' | 'list' | 'count' | 'remove'>;
+  readonly devices: Pick<DeviceStore, 'get' | 'ensureKnown' | 'list' | 'count' | 'remove'>;
   readonly tokens: Pick<DeviceTokens, 'enrol' | 'rotate' | 'revoke'>;
   readonly apiKeys: Pick<ApiKeys, 'authenticate' | 'create' | 'list' | 'remove'>;
   readonly telemetry: TelemetryQueries;

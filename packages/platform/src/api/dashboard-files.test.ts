@@ -32,7 +32,7 @@ test('hashed assets stay for ever, the page itself is asked for again', async ()
 test('the page may use what is of this origin and nothing else', async () => {
   await using api = await openTestApi({ dashboardDir });
   const { headers } = await api.app.inject({ url: '/', headers: browser });
-  expect(String(headers['content-security-policy']).split(';')).toEqual(
+  expect(String(headers['content-security-policy']).split('; ')).toEqual(
     expect.arrayContaining([
       "default-src 'self'",
       "script-src 'self'",

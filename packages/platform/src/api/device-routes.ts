@@ -1,8 +1,8 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { parseDeviceId, type DeviceId } from '../kernel/device-id.ts';
-import { SelsynError } from '../kernel/errors.ts';
 import { MAX_NAME_LENGTH, MAX_TAGS, TAG_PATTERN, type Device } from '../registry/device.ts';
+import { noDevice } from '../registry/device-store.ts';
 import type { TelemetryQueries } from '../telemetry/telemetry-queries.ts';
 import type { ApiDependencies } from './api-dependencies.ts';
 import { sendJson } from './json-reply.ts';
@@ -174,11 +174,11 @@ export function deviceRoutes(dependencies: Needs): FastifyPluginAsyncZod {
  * 1. no new connection   2. no old one   3. no telemetry   4. no device
  */
 async function remove({ devices, tokens, eraser, cutConnections }: Needs, id: DeviceId): Promise<void> {
-  await devices.get(id);
+  await devices.ensureKnown(id);
   await tokens.revoke(id);
   await cutConnections(id);
   await eraser.forget(id);
-  if (!(await devices.remove(id))) throw new SelsynError('device.not-found', `there is no device ${id}`, { details: { id } });
+  if (!(await devices.remove(id))) throw noDevice(id);
 }
 
 async function latestOf(

@@ -41,7 +41,12 @@ export function toSelsynError(error: unknown): SelsynError {
   if (!(error instanceof Error)) return unexpected(error);
   const status = 'statusCode' in error && typeof error.statusCode === 'number' ? error.statusCode : 500;
   if (status < 400 || status >= 500) return unexpected(error);
-  return new SelsynError(CODE_OF_STATUS[status] ?? 'request.invalid', error.message, { cause: error });
+  const code = CODE_OF_STATUS[status] ?? 'request.invalid';
+  const message =
+    code === 'request.unsupported-media-type'
+      ? 'a body must be JSON, with the header "Content-Type: application/json"'
+      : error.message;
+  return new SelsynError(code, message, { cause: error });
 }
 
 const CODE_OF_STATUS: Readonly<Record<number, ErrorCode>> = {

@@ -69,6 +69,14 @@ test.each([
   expect(problem.instance).toBe(request.url);
 });
 
+test('a request that needs no body may have an empty one of the type of JSON', async () => {
+  await using api = await openTestApi();
+  await addDevice(api, 'sensor1');
+  const rotated = await api.app.inject({ method: 'POST', url: `${devices}/sensor1/token`, headers: json, payload: '' });
+  expect(rotated.statusCode).toBe(200);
+  expect((await api.app.inject({ method: 'DELETE', url: `${devices}/sensor1`, headers: json })).statusCode).toBe(204);
+});
+
 test('every field that is wrong is named with the reason', async () => {
   await using api = await openTestApi();
   await addDevice(api, 'sensor1');

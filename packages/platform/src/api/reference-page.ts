@@ -3,13 +3,14 @@ import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { fastify, type FastifyInstance } from 'fastify';
 import { SelsynError } from '../kernel/errors.ts';
+import { contentSecurityPolicy } from './content-security-policy.ts';
 
 const compress = promisify(gzip);
 const PREFIX = '/docs';
 
 interface ReferencePage {
   readonly html: string;
-  readonly contentSecurityPolicy: string;
+  readonly policy: string;
   readonly script: Buffer;
   readonly scriptGzip: Buffer;
   readonly scriptTag: string;
@@ -35,8 +36,8 @@ export function serveReference(app: FastifyInstance): void {
   app.get(PREFIX, { schema: { hide: true } }, async (_request, reply) => reply.redirect(`${PREFIX}/`, 301));
 
   app.get(`${PREFIX}/`, { schema: { hide: true } }, async (_request, reply) => {
-    const { html, contentSecurityPolicy } = await loaded();
-    reply.header('Content-Security-Policy', contentSecurityPolicy).header('Cache-Control', 'no-cache');
+    const { html, policy } = await loaded();
+    reply.header('Content-Security-Policy', policy).header('Cache-Control', 'no-cache');
     return reply.type('text/html; charset=utf-8').send(html);
   });
 
@@ -75,7 +76,7 @@ async function loadPage(): Promise<ReferencePage> {
       throw new SelsynError('internal', 'the API reference could not be built');
     return {
       html: html.body,
-      contentSecurityPolicy: policyFor(html.body),
+      policy: policyFor(html.body),
       script: script.rawPayload,
       scriptGzip: await compress(script.rawPayload),
       scriptTag: `"${createHash('sha256').update(script.rawPayload).digest('base64url').slice(0, 22)}"`,
@@ -88,17 +89,5 @@ async function loadPage(): Promise<ReferencePage> {
 /** Allows the inline scripts of exactly this page by their hashes (CSP Level 3, 6.7.3.3). */
 function policyFor(html: string): string {
   const inline = [...html.matchAll(/<script(?![^>]*\bsrc=)[^>]*>([\s\S]*?)<\/script>/g)].map((match) => match[1] ?? '');
-  const hashes = inline.map((script) => `'sha256-${createHash('sha256').update(script).digest('base64')}'`);
-  return [
-    "default-src 'self'",
-    `script-src 'self' ${hashes.join(' ')}`,
-    "style-src 'self' 'unsafe-inline'",
-    "img-src 'self' data: blob:",
-    "font-src 'self' data:",
-    "connect-src 'self'",
-    "worker-src 'self' blob:",
-    "object-src 'none'",
-    "base-uri 'none'",
-    "frame-ancestors 'none'",
-  ].join('; ');
+  return contentSecurityPolicy(inline.map((script) => `sha256-${createHash('sha256').update(script).digest('base64')}`));
 }

@@ -13,6 +13,7 @@ import { latestSchema, latestToJson, seriesSchema } from './point-json.ts';
 import { invalidRequest, type RequestIssue } from './problem.ts';
 import { withinDeadline } from './request-deadline.ts';
 import { problems } from './route-responses.ts';
+import { TimeZones } from './time-zones.ts';
 
 const AGGREGATES = ['mean', 'min', 'max', 'sum', 'count', 'first', 'last'] as const;
 
@@ -42,6 +43,7 @@ type Needs = Pick<ApiDependencies, 'devices' | 'telemetry' | 'clock'>;
 
 /** Reading the telemetry of a device. */
 export function telemetryRoutes({ devices, telemetry, clock }: Needs): FastifyPluginAsyncZod {
+  const timeZones = new TimeZones();
   return async (app) => {
     app.get(
       '/devices/:id/telemetry',
@@ -65,7 +67,7 @@ export function telemetryRoutes({ devices, telemetry, clock }: Needs): FastifyPl
         const device = parseDeviceId(request.params.id);
         const { query } = request;
         const range = rangeOf(query, clock.now());
-        await devices.get(device);
+        await devices.ensureKnown(device);
         const asked = {
           device,
           ...range,
@@ -75,7 +77,7 @@ export function telemetryRoutes({ devices, telemetry, clock }: Needs): FastifyPl
         if (query.every !== undefined) {
           const { every } = query;
           const interval = parseField('query', 'every', () => parseInterval(every));
-          const timeZone = timeZoneOf(query.tz ?? 'UTC');
+          const timeZone = timeZones.find(query.tz ?? 'UTC');
           const aggregate = { ...asked, every: interval, fn: query.fn ?? 'mean', timeZone };
           return sendSeries(
             reply,
@@ -106,7 +108,7 @@ export function telemetryRoutes({ devices, telemetry, clock }: Needs): FastifyPl
       },
       async (request, reply) => {
         const device = parseDeviceId(request.params.id);
-        await devices.get(device);
+        await devices.ensureKnown(device);
         const values = await withinDeadline(reply, QUERY_DEADLINE_MS, (signal) => telemetry.latest([device], signal));
         return sendJson(reply, latestToJson(values.get(device) ?? []));
       },
@@ -130,14 +132,6 @@ function rangeOf(query: RangeParameters, nowMs: number): { readonly fromMs: numb
   if (fromMs > toMs) issues.push({ in: 'query', field: 'from', message: 'is after "to"' });
   if (issues.length > 0) throw invalidRequest(issues);
   return { fromMs, toMs };
-}
-
-function timeZoneOf(name: string): string {
-  try {
-    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone;
-  } catch (error) {
-    throw invalidRequest([{ in: 'query', field: 'tz', message: 'must be a time zone such as Europe/Berlin' }], error);
-  }
 }
 
 function announceMore(request: FastifyRequest, reply: FastifyReply, device: DeviceId, cursor: string): void {

@@ -138,7 +138,12 @@ export function connectOf(version: ProtocolVersion, options: Partial<ConnectPack
   };
 }
 
-export function subscribeOf(filter: string, qos: 0 | 1 | 2 = 0, options: object = {}, subscriptionIdentifier?: number): OutgoingPacket {
+export function subscribeOf(
+  filter: string,
+  qos: 0 | 1 | 2 = 0,
+  options: object = {},
+  subscriptionIdentifier?: number,
+): OutgoingPacket {
   return {
     type: 'subscribe',
     packetId: 77,

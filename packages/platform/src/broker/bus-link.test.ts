@@ -34,7 +34,10 @@ describe('two brokers on one bus', () => {
     publisher.publish('x/y', 'one', { qos: 2, packetId: 1, properties: { contentType: 'c', userProperties: [['k', 'v']] } });
     publisher.publish('x/y', 'two', { qos: 0 });
     await crossed();
-    expect(await here.take()).toMatchObject([{ text: 'one', qos: 1 }, { text: 'two', qos: 0 }]);
+    expect(await here.take()).toMatchObject([
+      { text: 'one', qos: 1 },
+      { text: 'two', qos: 0 },
+    ]);
     expect(await there.take()).toMatchObject([
       { text: 'one', qos: 2, properties: { contentType: 'c', userProperties: [['k', 'v']], subscriptionIdentifiers: [7] } },
       { text: 'two', qos: 0 },

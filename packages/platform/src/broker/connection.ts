@@ -16,7 +16,7 @@ import { CLOSE_REASONS, type CloseReason, reasonOfCode } from './close-reasons.t
 import { codeOfRefusal, connackCode } from './connect-codes.ts';
 import { connackProperties, keepAliveOf, refusalOfConnect, refusalOfWill } from './handshake.ts';
 import { Inbound } from './inbound.ts';
-import { Outbound } from './outbound.ts';
+import { Outbound, type OutboundHost } from './outbound.ts';
 import { Outgoing } from './outgoing.ts';
 import { Session, type SessionConnection } from './session.ts';
 import { subscribe, unsubscribe } from './subscribing.ts';
@@ -44,7 +44,7 @@ export interface ConnectionHost {
  * `closing`: the last bytes are on their way, this direction is ended, and input is read and thrown away, because closing a
  * socket with unread input would take the last bytes with it.
  */
-export class Connection implements TransportListener, SessionConnection, PausedReader {
+export class Connection implements TransportListener, SessionConnection, OutboundHost, PausedReader {
   readonly #core: BrokerCore;
   readonly #host: ConnectionHost;
   readonly #transport: Transport;
@@ -86,8 +86,7 @@ export class Connection implements TransportListener, SessionConnection, PausedR
   }
 
   onEnd(): void {
-    if (this.#state === 'closing') this.#transport.destroy();
-    else this.close('connection-lost');
+    this.close('connection-lost');
   }
 
   onClose(): void {
@@ -95,6 +94,14 @@ export class Connection implements TransportListener, SessionConnection, PausedR
     this.#state = 'closed';
     this.#outgoing.discard();
     this.#host.forget(this);
+  }
+
+  onOverflow(): void {
+    this.#core.closeSoon(this, 'slow-subscriber');
+  }
+
+  onReady(): void {
+    if (this.#session !== undefined) this.#core.retainedDelivery.resume(this.#session);
   }
 
   /** Nothing is saturated any more. */
@@ -107,6 +114,7 @@ export class Connection implements TransportListener, SessionConnection, PausedR
 
   /** Takes no more packets: the broker is about to close. What was taken can still be answered. */
   stopReading(): void {
+    if (this.#state === 'closing' || this.#state === 'closed') return;
     this.#halted = true;
     this.#transport.pause();
   }
@@ -238,7 +246,7 @@ export class Connection implements TransportListener, SessionConnection, PausedR
 
   #open(packet: ConnectPacket, clientId: string, principal: Principal): void {
     const { limits, counters, clock } = this.#core;
-    const session: Session = new Session({
+    const session = new Session({
       clientId,
       principal,
       version: packet.version,
@@ -249,11 +257,8 @@ export class Connection implements TransportListener, SessionConnection, PausedR
         version: packet.version,
         receiveMaximum: packet.properties.receiveMaximum ?? 65_535,
         maxPacketBytes: packet.properties.maxPacketBytes ?? Infinity,
-        limits,
-        counters,
-        clock,
-        onOverflow: () => this.#core.closeSoon(this, 'slow-subscriber'),
-        onReady: () => this.#core.retainedDelivery.resume(session),
+        shared: this.#core,
+        host: this,
       }),
     });
     this.#session = session;

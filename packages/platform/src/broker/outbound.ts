@@ -16,9 +16,18 @@ export interface OutboundOptions {
   /** The client's receive maximum and maximum packet size. */
   readonly receiveMaximum: number;
   readonly maxPacketBytes: number;
+  readonly shared: OutboundShared;
+  readonly host: OutboundHost;
+}
+
+/** What all sessions share. */
+export interface OutboundShared {
   readonly limits: BrokerLimits;
   readonly counters: BrokerCounters;
   readonly clock: Clock;
+}
+
+export interface OutboundHost {
   /** The queue is at its bound: the session must end. Called once. */
   onOverflow(): void;
   /** `ready` has become true after it was found false. */
@@ -42,7 +51,7 @@ export class Outbound {
   constructor(options: OutboundOptions) {
     this.#options = options;
     this.#outgoing = options.outgoing;
-    this.#inFlight = new InFlight(Math.min(options.receiveMaximum, options.limits.maxInFlight));
+    this.#inFlight = new InFlight(Math.min(options.receiveMaximum, options.shared.limits.maxInFlight));
   }
 
   /** True when a message of any QoS would go straight out. Asking when it is not makes `onReady` be called. */
@@ -55,7 +64,8 @@ export class Outbound {
   send(message: Message, qos: QoS, retain: boolean, identifiers: readonly number[] | undefined): void {
     const { version } = this.#options;
     if (qos === 0) {
-      if (this.#outgoing.backlogBytes > this.#options.limits.maxQueuedBytes) this.#options.counters.dropped['slow-subscriber']++;
+      if (this.#outgoing.backlogBytes > this.#options.shared.limits.maxQueuedBytes)
+        this.#options.shared.counters.dropped['slow-subscriber']++;
       else this.#write(message.encoding(version, 0, retain, identifiers), 0);
     } else if ((this.#held === undefined || this.#held.length === 0) && this.#inFlight.hasRoom && !this.#outgoing.congested) {
       this.#write(message.encoding(version, qos, retain, identifiers), qos);
@@ -64,7 +74,7 @@ export class Outbound {
 
   /** A retained message for a new subscription; only while `ready`. */
   sendRetained(message: Message, qos: QoS, identifiers: readonly number[] | undefined): void {
-    const left = message.remainingSec(this.#options.clock.monotonicMs());
+    const left = message.remainingSec(this.#options.shared.clock.monotonicMs());
     if (left !== 0) this.#write(message.encode(this.#options.version, qos, true, identifiers, left), qos);
   }
 
@@ -86,7 +96,7 @@ export class Outbound {
     }
     if (this.#askedReady && this.ready) {
       this.#askedReady = false;
-      this.#options.onReady();
+      this.#options.host.onReady();
     }
   }
 
@@ -94,7 +104,7 @@ export class Outbound {
   close(): void {
     const held = this.#held;
     if (held === undefined) return;
-    const { counters } = this.#options;
+    const { counters } = this.#options.shared;
     counters.queuedBytes -= held.bytes;
     const left = held.clear();
     counters.queued -= left;
@@ -111,21 +121,22 @@ export class Outbound {
 
   #hold(delivery: Delivery): void {
     if (this.#overflown) return;
-    const { counters } = this.#options;
-    this.#held ??= new OutboundQueue(this.#options.limits);
+    const { counters } = this.#options.shared;
+    this.#held ??= new OutboundQueue(this.#options.shared.limits);
     if (this.#held.push(delivery)) {
       counters.queued++;
       counters.queuedBytes += delivery.message.sizeBytes;
     } else {
       this.#overflown = true;
       counters.dropped['slow-subscriber']++;
-      this.#options.onOverflow();
+      this.#options.host.onOverflow();
     }
   }
 
   #sendHeld(delivery: Delivery): void {
     const { message, qos, retain, identifiers } = delivery;
-    const { counters, version, clock } = this.#options;
+    const { version } = this.#options;
+    const { counters, clock } = this.#options.shared;
     counters.queued--;
     counters.queuedBytes -= message.sizeBytes;
     if (message.expiresAtMs === Infinity) {
@@ -139,7 +150,8 @@ export class Outbound {
   }
 
   #write(encoded: EncodedPublish, qos: QoS): void {
-    const { counters, maxPacketBytes } = this.#options;
+    const { maxPacketBytes } = this.#options;
+    const { counters } = this.#options.shared;
     // A message that is too large for this client counts as delivered [MQTT-3.1.2-25].
     if (encoded.bytes.length > maxPacketBytes) {
       counters.dropped['too-large-for-client']++;

@@ -17,7 +17,9 @@ describe('a PUBLISH', () => {
     const publisher = await connect(4, { clientId: 'p' });
     for (const qos of [0, 1, 2] as const) publisher.publish('a/b', `at ${qos}`, { qos, packetId: 9 + qos });
     for (const [limit, subscriber] of subscribers.entries()) {
-      const got = (await subscriber.take()).flatMap((packet) => (packet.type === 'publish' ? [[packet.text, packet.qos, packet.retain]] : []));
+      const got = (await subscriber.take()).flatMap((packet) =>
+        packet.type === 'publish' ? [[packet.text, packet.qos, packet.retain]] : [],
+      );
       expect(got).toEqual([0, 1, 2].map((qos) => [`at ${qos}`, Math.min(qos, limit), false]));
     }
   });

@@ -52,20 +52,29 @@ describe('the retained store', () => {
 
   it('finds by filter what the plain rule finds, whatever the size of the slices', () => {
     const level = fc.constantFrom('a', 'b', '', '$x');
-    const topic = fc.array(level, { minLength: 1, maxLength: 4 }).map((levels) => levels.join('/')).filter((name) => name !== '');
+    const topic = fc
+      .array(level, { minLength: 1, maxLength: 4 })
+      .map((levels) => levels.join('/'))
+      .filter((name) => name !== '');
     const filter = fc
       .tuple(fc.array(fc.oneof(level, fc.constant('+')), { maxLength: 4 }), fc.boolean())
       .map(([levels, hash]) => [...levels, ...(hash ? ['#'] : [])].join('/'))
       .filter((text) => text !== '');
     fc.assert(
-      fc.property(fc.array(topic), fc.array(topic, { maxLength: 5 }), filter, fc.integer({ min: 1, max: 5 }), (puts, removes, text, slice) => {
-        const store = new RetainedStore(ROOM);
-        for (const name of puts) store.put(messageOn(name));
-        for (const name of removes) store.remove(name);
-        const left = new Set(puts.filter((name) => !removes.includes(name)));
-        expect(store.count).toBe(left.size);
-        expect(readAll(store, text, slice)).toEqual([...left].filter((name) => filterMatches(text, name)).toSorted());
-      }),
+      fc.property(
+        fc.array(topic),
+        fc.array(topic, { maxLength: 5 }),
+        filter,
+        fc.integer({ min: 1, max: 5 }),
+        (puts, removes, text, slice) => {
+          const store = new RetainedStore(ROOM);
+          for (const name of puts) store.put(messageOn(name));
+          for (const name of removes) store.remove(name);
+          const left = new Set(puts.filter((name) => !removes.includes(name)));
+          expect(store.count).toBe(left.size);
+          expect(readAll(store, text, slice)).toEqual([...left].filter((name) => filterMatches(text, name)).toSorted());
+        },
+      ),
     );
   });
 

@@ -60,7 +60,9 @@ describe('the end of a session', () => {
 
   it('retains a will that asks for it, and gives one on telemetry to the intake', async () => {
     const { connect, broker, intake } = openTestBroker();
-    const client = await connect(5, { will: { ...WILL, topic: 'telemetry/d', properties: { willDelayIntervalSec: 60, contentType: 'c' } } });
+    const client = await connect(5, {
+      will: { ...WILL, topic: 'telemetry/d', properties: { willDelayIntervalSec: 60, contentType: 'c' } },
+    });
     client.transport.destroy();
     expect([intake.accepted, broker.retained.count]).toEqual([['gone'], 1]);
     const late = await connect(5);
@@ -229,7 +231,11 @@ describe('a slow subscriber', () => {
     const slow = await connect(5, { clientId: 'slow', properties: { receiveMaximum: 1 } });
     slow.send(subscribeOf('a', 1));
     const publisher = await connect(5, { clientId: 'p' });
-    for (const [text, messageExpirySec] of [['0', 5], ['1', 5], ['2', 50]] as const) {
+    for (const [text, messageExpirySec] of [
+      ['0', 5],
+      ['1', 5],
+      ['2', 50],
+    ] as const) {
       publisher.publish('a', text, { qos: 1, packetId: 1, properties: { messageExpirySec } });
     }
     await slow.take();

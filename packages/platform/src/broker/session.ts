@@ -24,13 +24,15 @@ export class Session implements Subscriber {
   readonly version: ProtocolVersion;
   readonly connection: SessionConnection;
   readonly outbound: Outbound;
-  readonly subscriptions = new Map<string, SubscriptionOptions>();
+  /** Made when first asked for: most devices only publish. */
+  #subscriptions: Map<string, SubscriptionOptions> | undefined;
   /** Published when the session ends in any way other than DISCONNECT 0x00. */
   will: Will | undefined;
   /** Orders it among the sessions of the same key in all threads: a larger stamp is the newer one. */
   stamp = 0;
   /** False once it has ended: it gets and sends nothing any more. */
   open = true;
+  /** What is still to be sent of what was retained. */
   readonly retained: RetainedJobs = { jobs: undefined, queued: false };
 
   constructor(options: {
@@ -48,6 +50,11 @@ export class Session implements Subscriber {
     this.connection = options.connection;
     this.outbound = options.outbound;
     this.will = options.will;
+  }
+
+  /** By filter. */
+  get subscriptions(): Map<string, SubscriptionOptions> {
+    return (this.#subscriptions ??= new Map());
   }
 
   deliver(message: Message, match: Match<Subscriber>): void {

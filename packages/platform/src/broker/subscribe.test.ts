@@ -13,9 +13,7 @@ describe('SUBSCRIBE', () => {
     }));
     const modern = await connect(5, { clientId: 'modern' });
     modern.send({ type: 'subscribe', packetId: 3, subscriptions });
-    expect(await modern.take()).toEqual([
-      { type: 'suback', packetId: 3, reasonCodes: [1, 0x87, 0x9e, 0x8f, 1, 0x97, 1] },
-    ]);
+    expect(await modern.take()).toEqual([{ type: 'suback', packetId: 3, reasonCodes: [1, 0x87, 0x9e, 0x8f, 1, 0x97, 1] }]);
     const old = await connect(4, { clientId: 'old' });
     old.send({ type: 'subscribe', packetId: 3, subscriptions });
     expect(await old.take()).toEqual([{ type: 'suback', packetId: 3, reasonCodes: [1, 0x80, 0x80, 0x80, 1, 0x80, 1] }]);

@@ -8,8 +8,13 @@ const PLAIN: SubscriptionOptions = { qos: 0, noLocal: false, retainAsPublished: 
 describe('the topic trie', () => {
   it('matches as the standard says', () => {
     const trie = new TopicTrie<string>();
-    for (const filter of ['a', 'a/b', 'a/+', 'a/#', '#', '+', '+/+', '+/b/#', '$sys/#', '/+', 'a//b']) trie.set(filter, filter, PLAIN);
-    const match = (topic: string): string[] => trie.match(topic).map(({ subscriber }) => subscriber).toSorted();
+    for (const filter of ['a', 'a/b', 'a/+', 'a/#', '#', '+', '+/+', '+/b/#', '$sys/#', '/+', 'a//b'])
+      trie.set(filter, filter, PLAIN);
+    const match = (topic: string): string[] =>
+      trie
+        .match(topic)
+        .map(({ subscriber }) => subscriber)
+        .toSorted();
     expect(match('a')).toEqual(['#', '+', 'a', 'a/#']);
     expect(match('a/b')).toEqual(['#', '+/+', '+/b/#', 'a/#', 'a/+', 'a/b']);
     expect(match('$sys')).toEqual(['$sys/#']);
@@ -23,7 +28,9 @@ describe('the topic trie', () => {
     trie.set('a/#', 's', { qos: 0, noLocal: true, retainAsPublished: false, identifier: 5 });
     trie.set('a/b', 's', { qos: 2, noLocal: false, retainAsPublished: true, identifier: 7 });
     trie.set('+/b', 's', { ...PLAIN, qos: 1 });
-    expect(trie.match('a/b')).toEqual([{ subscriber: 's', qos: 2, noLocal: false, retainAsPublished: true, identifiers: [5, 7] }]);
+    expect(trie.match('a/b')).toEqual([
+      { subscriber: 's', qos: 2, noLocal: false, retainAsPublished: true, identifiers: [5, 7] },
+    ]);
   });
 
   it('replaces a subscription to the same filter', () => {
@@ -38,7 +45,10 @@ describe('the topic trie', () => {
 
   it('agrees with the plain rule for random filters and topics, also after deletions', () => {
     const level = fc.constantFrom('a', 'b', '', '$x', 'long');
-    const topic = fc.array(level, { minLength: 1, maxLength: 4 }).map((levels) => levels.join('/')).filter((name) => name !== '');
+    const topic = fc
+      .array(level, { minLength: 1, maxLength: 4 })
+      .map((levels) => levels.join('/'))
+      .filter((name) => name !== '');
     const filter = fc
       .tuple(fc.array(fc.oneof(level, fc.constant('+')), { minLength: 1, maxLength: 4 }), fc.boolean())
       .map(([levels, hash]) => [...levels, ...(hash ? ['#'] : [])].join('/'))
@@ -58,8 +68,15 @@ describe('the topic trie', () => {
         }
         expect(trie.size).toBe(model.size);
         for (const name of topics) {
-          const expected = new Set([...model.values()].filter(({ filter }) => filterMatches(filter, name)).map(({ subscriber }) => subscriber));
-          expect(trie.match(name).map(({ subscriber }) => subscriber).toSorted()).toEqual([...expected].toSorted());
+          const expected = new Set(
+            [...model.values()].filter(({ filter }) => filterMatches(filter, name)).map(({ subscriber }) => subscriber),
+          );
+          expect(
+            trie
+              .match(name)
+              .map(({ subscriber }) => subscriber)
+              .toSorted(),
+          ).toEqual([...expected].toSorted());
         }
       }),
     );

@@ -99,7 +99,9 @@ export function busContract(name: string, makeHarness: (peers: number) => Promis
       const stamps = [bus(0).openSession('k'), bus(1).openSession('k'), bus(0).openSession('other')];
       expect(stamps).toEqual(stamps.toSorted((a, b) => a - b));
       expect(new Set(stamps).size).toBe(3);
-      expect((await heard(2)).toSorted()).toEqual([`session k ${stamps[0]}`, `session k ${stamps[1]}`, `session other ${stamps[2]}`].toSorted());
+      expect((await heard(2)).toSorted()).toEqual(
+        [`session k ${stamps[0]}`, `session k ${stamps[1]}`, `session other ${stamps[2]}`].toSorted(),
+      );
       expect(await heard(0)).toEqual([`session k ${stamps[1]}`]);
     });
 

@@ -1,9 +1,8 @@
 import type { Database } from '../database/schema.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { DeviceId } from '../kernel/device-id.ts';
-import { SelsynError } from '../kernel/errors.ts';
 import type { Device, DeviceDraft } from '../registry/device.ts';
-import { DeviceStore } from '../registry/device-store.ts';
+import { DeviceStore, noDevice } from '../registry/device-store.ts';
 import { hashSecret, newSecret, type RandomBytes } from './secret.ts';
 
 /** A device and its token, which is shown this once: only its hash is kept. */
@@ -36,7 +35,7 @@ export class DeviceTokens {
   async rotate(id: DeviceId): Promise<string> {
     return await this.#database.transaction().execute(async (transaction) => {
       const known = await transaction.selectFrom('device').select('id').where('id', '=', id).executeTakeFirst();
-      if (known === undefined) throw new SelsynError('device.not-found', `there is no device ${id}`, { details: { id } });
+      if (known === undefined) throw noDevice(id);
       return await this.#issue(transaction, id);
     });
   }

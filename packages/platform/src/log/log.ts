@@ -21,6 +21,8 @@ export class RecordSource {
   indexInBatch = -1;
   /** For the driver: its encoded form, worked out at the first use. */
   encoded: Uint8Array | undefined;
+  /** Belongs to the consumer that last read a record of this source: what it looked up for it. */
+  known: object | undefined;
 
   constructor(device: DeviceId, topic: string) {
     this.device = device;

@@ -71,8 +71,14 @@ export class DeviceStore {
   /** @throws SelsynError `device.not-found` */
   async get(id: DeviceId): Promise<Device> {
     const device = await this.find(id);
-    if (device === undefined) throw new SelsynError('device.not-found', `there is no device ${id}`, { details: { id } });
+    if (device === undefined) throw noDevice(id);
     return device;
+  }
+
+  /** `get` for those who need nothing of the device. @throws SelsynError `device.not-found` */
+  async ensureKnown(id: DeviceId): Promise<void> {
+    const row = await this.#database.selectFrom('device').select('id').where('id', '=', id).executeTakeFirst();
+    if (row === undefined) throw noDevice(id);
   }
 
   /** A page in O(limit), wherever in the list it is. @throws SelsynError `request.invalid` for a cursor that is none. */
@@ -172,6 +178,11 @@ export class DeviceStore {
 /** Joins the transaction of the caller, where there is one. */
 async function inTransaction<T>(database: Database, work: (transaction: Database) => Promise<T>): Promise<T> {
   return database.isTransaction ? await work(database) : await database.transaction().execute(work);
+}
+
+/** What everybody answers who was asked for a device that is not there. */
+export function noDevice(id: DeviceId): SelsynError {
+  return new SelsynError('device.not-found', `there is no device ${id}`, { details: { id } });
 }
 
 function deviceOf(draft: DeviceDraft, createdAtMs: number): Device {

@@ -51,6 +51,7 @@ describe('a chunk reader', () => {
 
   it.runIf(process.platform === 'linux')('keeps the files open that were used last, and no more', () => {
     for (let day = 0; day < 4; day++) store.chunk(1, [[START + day * DAY_MS, day]]);
+    store.closeDays();
     reader.refresh(1);
     const read = (day: number): unknown => reader.newest(dayOf(START) + day, 1)?.values[0];
     expect([0, 1, 0, 2, 3, 0].map(read)).toEqual([0, 1, 0, 2, 3, 0]);

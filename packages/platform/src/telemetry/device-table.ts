@@ -9,11 +9,12 @@ import type { Positions } from './consumed-steps.ts';
 export const MAX_METRICS = 256;
 
 const MAX_SHAPES = 16;
-const MAX_SOURCES = 262_144;
 
 /** A device as the processor knows it: names[i] is stored as series[i]. */
 export class Device {
   readonly id: string;
+  /** Undefined once the device is removed. */
+  table: DeviceTable | undefined;
   readonly names: string[] = [];
   readonly series: number[] = [];
   /** The last shape it sent, and its series in the order of that shape's names. */
@@ -29,8 +30,9 @@ export class Device {
   /** Series it sent since the last live update (live-updates.ts). */
   touched: Int32Array[] | undefined;
 
-  constructor(id: string) {
+  constructor(id: string, table: DeviceTable) {
     this.id = id;
+    this.table = table;
   }
 }
 
@@ -43,10 +45,10 @@ const NO_SLOTS = new Int32Array(0);
  */
 export class DeviceTable {
   readonly #devices = new Map<string, Device>();
-  readonly #sources = new Map<RecordSource, Device>();
   readonly #metricNames = new Map<string, string>();
-  /** Series that the catalog does not have yet, in ascending order of id. */
+  /** From #saved on: series that the catalog does not have yet, in ascending order of id. */
   #unsaved: SeriesRow[] = [];
+  #saved = 0;
   #nextSeries = 1;
   #undo: { readonly device: Device; readonly metrics: number; readonly unsaved: number; readonly nextSeries: number } | undefined;
   readonly #onSeries: (id: number) => void;
@@ -66,7 +68,7 @@ export class DeviceTable {
 
   /** The id of the first series that is not in the catalog. */
   get firstUnsaved(): number {
-    return this.#unsaved[0]?.id ?? this.#nextSeries;
+    return this.#unsaved[this.#saved]?.id ?? this.#nextSeries;
   }
 
   /** What the catalog says; in ascending order of id for each device. */
@@ -92,11 +94,11 @@ export class DeviceTable {
   }
 
   resolve(source: RecordSource): Device {
-    const known = this.#sources.get(source);
-    if (known !== undefined) return known;
-    if (this.#sources.size >= MAX_SOURCES) this.#sources.clear();
+    // Kept on the source itself: with 100,000 devices a Map would cost more than all the rest of a record.
+    const { known } = source;
+    if (known instanceof Device && known.table === this) return known;
     const device = this.#deviceOf(source.device);
-    this.#sources.set(source, device);
+    source.known = device;
     return device;
   }
 
@@ -138,26 +140,30 @@ export class DeviceTable {
 
   /** At most `limit` series that the catalog must get next. */
   unsaved(limit: number): readonly SeriesRow[] {
-    return this.#unsaved.slice(0, limit);
+    return this.#unsaved.slice(this.#saved, this.#saved + limit);
   }
 
   /** The first `count` of the unsaved are in the catalog. */
   saved(count: number): void {
-    this.#unsaved = this.#unsaved.slice(count);
+    this.#saved += count;
+    if (this.#saved < this.#unsaved.length) return;
+    this.#unsaved = [];
+    this.#saved = 0;
   }
 
   /** Drops a device; its series ids are not used again. */
   remove(device: Device): void {
     this.#devices.delete(device.id);
-    this.#sources.clear();
+    device.table = undefined;
     const gone = new Set(device.series);
-    this.#unsaved = this.#unsaved.filter(({ id }) => !gone.has(id));
+    this.#unsaved = this.#unsaved.slice(this.#saved).filter(({ id }) => !gone.has(id));
+    this.#saved = 0;
     this.#undo = undefined;
   }
 
   #deviceOf(id: string): Device {
     let device = this.#devices.get(id);
-    if (device === undefined) this.#devices.set(id, (device = new Device(id)));
+    if (device === undefined) this.#devices.set(id, (device = new Device(id, this)));
     return device;
   }
 

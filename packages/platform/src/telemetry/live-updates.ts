@@ -54,7 +54,7 @@ export class LiveUpdates {
 
   /** A device that was not known until now: somebody may have been waiting for it. */
   appeared(device: Device): void {
-    if (device.watched || !this.#names.has(device.id)) return;
+    if (this.#names.size === 0 || device.watched || !this.#names.has(device.id)) return;
     device.watched = true;
     this.#watched.push(device);
   }

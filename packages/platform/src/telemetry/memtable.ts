@@ -114,8 +114,9 @@ export class Memtable {
     const buffer = this.#append(series, day, timeOfDay);
     if ((this.#state[buffer + FLAGS]! & MIXED) === 0) {
       const before = this.#state[buffer + COUNT]! - 1;
-      const values: PointValue[] = [];
-      this.#eachPlace(buffer, before, (at) => values.push(this.#arena.values[at]!));
+      const numbers = new Float64Array(before + 1);
+      this.copy(buffer as BufferId, new Float64Array(before + 1), numbers);
+      const values: PointValue[] = [...numbers.subarray(0, before)];
       this.#mixed.set(buffer, { values, bytes: 8 * before });
       this.#mixedBytes += 8 * before;
       this.#state[buffer + FLAGS]! |= MIXED;
@@ -333,22 +334,19 @@ export class Memtable {
   /** Copies the times, absolute, in order of arrival; returns the values where they are not all numbers, else fills `values`. */
   copy(buffer: BufferId, times: Float64Array, values: Float64Array): readonly PointValue[] | undefined {
     const midnight = this.dayOf(buffer) * DAY_MS;
-    let index = 0;
-    this.#eachPlace(buffer, this.countOf(buffer), (at) => {
-      times[index] = midnight + this.#arena.times[at]!;
-      values[index++] = this.#arena.values[at]!;
-    });
-    return this.#mixed.get(buffer)?.values;
-  }
-
-  #eachPlace(buffer: number, count: number, visit: (at: number) => void): void {
+    const { times: fromTimes, values: fromValues } = this.#arena;
+    const count = this.countOf(buffer);
     let block = this.#state[buffer + HEAD]!;
-    for (let left = count; left > 0; left -= BLOCK_POINTS) {
-      const start = block << BLOCK_SHIFT;
-      const end = start + Math.min(left, BLOCK_POINTS);
-      for (let at = start; at < end; at++) visit(at);
+    for (let index = 0; index < count; ) {
+      const shift = (block << BLOCK_SHIFT) - index;
+      const end = Math.min(count, index + BLOCK_POINTS);
+      for (; index < end; index++) {
+        times[index] = midnight + fromTimes[shift + index]!;
+        values[index] = fromValues[shift + index]!;
+      }
       block = this.#arena.next(block);
     }
+    return this.#mixed.get(buffer)?.values;
   }
 
   #roomPoints(): number {

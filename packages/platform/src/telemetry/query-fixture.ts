@@ -1,9 +1,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { DatabaseSync } from 'node:sqlite';
 import type { ThreadCaller } from '../kernel/thread-channel.ts';
 import { encodeChunk } from './codec/chunk-codec.ts';
-import { dayOf, openDayFileForWrite } from './day-file-schema.ts';
+import { dayFilePath, dayOf, openDayFileForWrite } from './day-file-schema.ts';
 import type { HotCalls, HotLatestSeries, HotRead } from './hot-calls.ts';
 import { concatColumns, lowerBound, sliceTime } from './query-columns.ts';
 import type { PointColumns, PointValue } from './telemetry-queries.ts';
@@ -32,6 +33,7 @@ export class StoreFixture implements Disposable {
   readonly hotLatest = new Map<string, HotLatestSeries[]>();
   readonly calls: { readonly call: string; readonly argument: unknown }[] = [];
   daysVersion = 1;
+  readonly #writers = new Map<number, DatabaseSync>();
 
   readonly hot: Pick<ThreadCaller<HotCalls>, 'call'> = {
     call: (call, argument) => {
@@ -69,15 +71,29 @@ export class StoreFixture implements Disposable {
     day: number,
     fill: (insert: (series: number, start: number, end: number, count: number, data: Uint8Array) => void) => void,
   ): void {
-    const file = openDayFileForWrite(this.telemetryDir, day);
+    const file = this.#writers.get(day) ?? openDayFileForWrite(this.telemetryDir, day);
+    this.#writers.set(day, file);
     const statement = file.prepare('INSERT INTO chunk (series, start_ms, end_ms, count, data) VALUES (?, ?, ?, ?, ?)');
     file.exec('BEGIN');
     fill((series, start, end, count, data) => void statement.run(series, start, end, count, data));
     file.exec('COMMIT');
-    file.close();
+  }
+
+  /** Unlinks a day file, as the writer does with one that holds nothing any more. */
+  removeDay(day: number): void {
+    this.#writers.get(day)?.close();
+    this.#writers.delete(day);
+    for (const suffix of ['', '-wal', '-shm']) rmSync(`${dayFilePath(this.telemetryDir, day)}${suffix}`, { force: true });
+  }
+
+  /** Closes the files; the next chunk opens them again. */
+  closeDays(): void {
+    for (const file of this.#writers.values()) file.close();
+    this.#writers.clear();
   }
 
   [Symbol.dispose](): void {
+    this.closeDays();
     rmSync(this.telemetryDir, { recursive: true, force: true });
   }
 

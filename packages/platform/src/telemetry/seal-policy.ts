@@ -8,9 +8,9 @@ export interface SealLimits {
   readonly sealAfterRecords: number;
 }
 
-/** At this fill of the memtable buffers become due before their time, until it would be back at the lower one. */
+/** At this fill of the memtable the largest buffers become due before their time, so many at once. */
 const HIGH_FILL = 0.8;
-const LOW_FILL = 0.6;
+const FILL_BUFFERS = 4096;
 
 const SPREAD = 64;
 
@@ -47,26 +47,18 @@ export class SealPolicy {
     }
   }
 
-  /** Marks the largest buffers where the memtable is nearly full. */
+  /** Marks the largest buffers where the memtable is nearly full and nothing is due. */
   byFill(): void {
-    const fill = this.#memtable.fill;
-    if (fill < HIGH_FILL || this.#memtable.dueBuffers > 0) return;
-    const share = 1 - LOW_FILL / fill;
-    // By powers of two of their number of points: few passes, and the large ones make the best chunks.
-    const points = new Float64Array(32);
-    for (const buffer of this.#memtable.all()) points[sizeClass(this.#memtable.countOf(buffer))]! += this.#memtable.countOf(buffer);
-    let wanted = this.#memtable.points * share;
-    const take = new Float64Array(32);
-    for (let size = 31; size >= 0 && wanted > 0; size--) {
-      take[size] = Math.min(wanted, points[size]!);
-      wanted -= take[size]!;
-    }
+    if (this.#memtable.fill < HIGH_FILL || this.#memtable.dueBuffers > 0) return;
+    // By powers of two of their number of points: two passes, and the large ones make the best chunks.
+    const buffers = new Float64Array(32);
+    for (const buffer of this.#memtable.all()) buffers[sizeClass(this.#memtable.countOf(buffer))]!++;
+    let wanted = FILL_BUFFERS;
+    let smallest = 31;
+    for (; smallest > 0 && wanted > buffers[smallest]!; smallest--) wanted -= buffers[smallest]!;
     for (const buffer of this.#memtable.all()) {
-      const count = this.#memtable.countOf(buffer);
-      const size = sizeClass(count);
-      if (take[size]! <= 0) continue;
-      take[size]! -= count;
-      this.#memtable.makeDue(buffer);
+      const size = sizeClass(this.#memtable.countOf(buffer));
+      if (size > smallest || (size === smallest && wanted-- > 0)) this.#memtable.makeDue(buffer);
     }
   }
 

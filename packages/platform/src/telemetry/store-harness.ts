@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FakeClock } from '../kernel/fake-clock.ts';
@@ -13,9 +13,12 @@ import type { PointValue } from './telemetry-queries.ts';
 /** device -> metric -> time -> value */
 export type Stored = Record<string, Record<string, [number, PointValue][]>>;
 
+// A model test syncs thousands of times, and no power is lost: in memory, where the system has a folder for that.
+const FOLDER = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
+
 /** For tests: a writer over a fake log, which can be killed and started again from what it left on disk. */
 export class StoreHarness {
-  readonly #root = mkdtempSync(join(tmpdir(), 'selsyn-telemetry-'));
+  readonly #root = mkdtempSync(join(FOLDER, 'selsyn-telemetry-'));
   readonly clock = new FakeClock(1_790_000_000_000);
   readonly log: FakeLog;
   readonly #options: Partial<TelemetryWriterOptions>;
@@ -88,9 +91,10 @@ export class StoreHarness {
   /** What a reader sees: memory over day files, later chunks over earlier ones. */
   stored(): Stored {
     const found: Stored = {};
+    const inFiles = this.#inFiles();
     for (const device of this.writer.devices.all()) {
       for (const { metric, id, times, values } of this.writer.hot.read({ device: device.id, metrics: undefined, fromMs: -Infinity, toMs: Infinity }).series) {
-        const points = this.#inFiles(id);
+        const points = inFiles.get(id) ?? new Map<number, PointValue>();
         times.forEach((time, index) => points.set(time, values[index]!));
         if (points.size > 0) (found[device.id] ??= {})[metric] = [...points].sort(([a], [b]) => a - b);
       }
@@ -107,17 +111,19 @@ export class StoreHarness {
     });
   }
 
-  #inFiles(series: number): Map<number, PointValue> {
-    const points = new Map<number, PointValue>();
+  #inFiles(): Map<number, Map<number, PointValue>> {
+    const found = new Map<number, Map<number, PointValue>>();
     for (const day of this.writer.files.days()) {
       const db = openDayFileForRead(this.dir, day);
-      for (const row of db.prepare('SELECT data FROM chunk WHERE series = ? ORDER BY id').all(series)) {
+      for (const row of db.prepare('SELECT series, data FROM chunk ORDER BY id').all()) {
+        const points = found.get(Number(row['series'])) ?? new Map<number, PointValue>();
+        found.set(Number(row['series']), points);
         const chunk = decodeChunk(row['data'] as Uint8Array);
         chunk.times.forEach((time, index) => points.set(time, chunk.values[index]!));
       }
       db.close();
     }
-    return points;
+    return found;
   }
 
   [Symbol.dispose](): void {

@@ -92,7 +92,7 @@ export class TelemetryWriter {
       clock,
       onCompacted: (day) => {
         catalog.dayCompacted(day);
-        
+        this.chunks.compacted(day);
       },
     });
     this.eraser = new Eraser(catalog, files);

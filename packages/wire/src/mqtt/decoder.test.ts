@@ -145,16 +145,19 @@ describe('what a decoder keeps', () => {
 
   test.each([1, 7, 1000])('is copied a few times at most when a packet of a megabyte comes in chunks of %d', (size) => {
     let copied = 0;
+    let most = Infinity;
     const prototype = Object.getPrototypeOf(Uint8Array.prototype) as Uint8Array;
     const set = prototype.set;
     vi.spyOn(prototype, 'set').mockImplementation(function (this: Uint8Array, source, offset) {
       copied += source.length;
+      if (copied > most) throw new Error('Too much is copied');
       set.call(this, source, offset);
     });
     const payload = new Uint8Array(size === 1 ? MEGABYTE / 4 : MEGABYTE).map((_, i) => i % 251);
     const bytes = publish('a', payload);
     const decoder = newDecoder({ version: 4 });
     copied = 0;
+    most = 3 * bytes.length;
     let found = 0;
     for (let at = 0; at < bytes.length; at += size) {
       decoder.feed(bytes.subarray(at, at + size));
@@ -166,7 +169,6 @@ describe('what a decoder keeps', () => {
     }
     expect(found).toBe(1);
     expect(copied).toBeGreaterThanOrEqual(payload.length);
-    expect(copied).toBeLessThan(3 * bytes.length);
   });
 
   test('is let go with a large packet, and a small buffer is used again', () => {

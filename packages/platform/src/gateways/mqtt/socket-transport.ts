@@ -47,14 +47,35 @@ export class SocketTransport implements Transport {
   }
 
   attach(listener: TransportListener): void {
-    const socket = this.#socket;
-    socket.on('data', (chunk) => listener.onData(chunk));
-    socket.on('drain', () => listener.onDrain());
-    socket.on('end', () => listener.onEnd());
+    const socket: ListenedSocket = this.#socket;
+    socket[LISTENER] = listener;
+    socket.on('data', onData);
+    socket.on('drain', onDrain);
+    socket.on('end', onEnd);
     // `close` always follows an error, and says all that matters: the connection is lost.
     socket.on('error', ignore);
-    socket.on('close', () => listener.onClose());
+    socket.on('close', onClose);
   }
+}
+
+/** The listener stands on the socket, so that all sockets share their handlers: idle connections are many. */
+const LISTENER = Symbol('listener');
+type ListenedSocket = Socket & { [LISTENER]?: TransportListener };
+
+function onData(this: ListenedSocket, chunk: Uint8Array): void {
+  this[LISTENER]?.onData(chunk);
+}
+
+function onDrain(this: ListenedSocket): void {
+  this[LISTENER]?.onDrain();
+}
+
+function onEnd(this: ListenedSocket): void {
+  this[LISTENER]?.onEnd();
+}
+
+function onClose(this: ListenedSocket): void {
+  this[LISTENER]?.onClose();
 }
 
 function ignore(): void {

@@ -8,14 +8,13 @@ export interface TelemetryIntakeOptions {
   readonly log: Log;
   /** This thread's own. */
   readonly partition: PartitionId;
-  /** A device publishes telemetry that has not done so before in this thread: for `access.mode=open`, which registers it. */
+  /** A connection begins to publish telemetry of this device: for `access.mode=open`, which registers it. Often the same ones. */
   onDevice?(device: DeviceId): void;
 }
 
 /** Takes what is published to `telemetry/{deviceId}` into the log. */
 export class TelemetryIntake implements Intake, AsyncDisposable {
   readonly #options: TelemetryIntakeOptions;
-  readonly #seen = new Set<DeviceId>();
   #appender: Appender | undefined;
   #listener: IntakeListener | undefined;
   #lastTicket = 0;
@@ -53,7 +52,7 @@ export class TelemetryIntake implements Intake, AsyncDisposable {
     if (!topic.startsWith(PREFIX)) return undefined;
     const device = topic.slice(PREFIX.length);
     if (!isDeviceId(device)) return undefined;
-    this.#notice(device);
+    this.#options.onDevice?.(device);
     return new RecordSource(device, topic) as Claim; // opaque to the broker, which hands it back to `accept`
   }
 
@@ -84,16 +83,6 @@ export class TelemetryIntake implements Intake, AsyncDisposable {
     if (this.#appender === undefined) throw new TypeError('the intake is not open');
     return this.#appender;
   }
-
-  #notice(device: DeviceId): void {
-    const { onDevice } = this.#options;
-    if (onDevice === undefined || this.#seen.has(device)) return;
-    // Forgetting costs that a device is reported again, which is harmless.
-    if (this.#seen.size >= MAX_SEEN) this.#seen.clear();
-    this.#seen.add(device);
-    onDevice(device);
-  }
 }
 
 const PREFIX = 'telemetry/';
-const MAX_SEEN = 200_000;

@@ -1,7 +1,7 @@
 import { SelsynError } from '../../kernel/errors.ts';
 
 /** Zero bytes after the end, so that a bit field may be read by whole words: see `end`. */
-export const PADDING_BYTES = 32;
+const PADDING_BYTES = 64;
 const INITIAL_BYTES = 64 * 1024;
 const KEPT_BYTES = 1024 * 1024;
 

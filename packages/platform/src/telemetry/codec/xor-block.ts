@@ -124,7 +124,6 @@ function trailingZeros(value: number): number {
 /** Fills `count` values from `from`. @throws SelsynError `data.corrupt` */
 export function readXor(reader: ByteReader, values: Float64Array, from: number, count: number): void {
   const { view } = reader;
-  const endBit = reader.end * 8;
   let bit = reader.at * 8;
   let low = 0;
   let high = 0;
@@ -159,13 +158,13 @@ export function readXor(reader: ByteReader, values: Float64Array, from: number, 
         high ^= lowBits << (trail - 32);
       }
     }
-    // Reading went beyond the end by two values at most, into the padding.
-    if (bit > endBit) throw corrupt('it ends too early', reader.end);
     words[LOW] = low;
     words[HIGH] = high;
     values[from + i] = doubles[0]!;
   }
   reader.at = (bit + 7) >>> 3;
+  // One value may have crossed the end, by ten bytes; behind it are zeros, a bit for each value that was left.
+  reader.need(0);
 }
 
 /** 1-32 bits that begin at any bit. */

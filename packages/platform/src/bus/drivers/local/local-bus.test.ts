@@ -8,7 +8,10 @@ async function settled(): Promise<void> {
   for (let i = 0; i < 30; i++) await new Promise(setImmediate);
 }
 
-function open(peers: number, limits?: { highBytes: number; maxBytes: number }): BusHarness & { control: ReturnType<typeof newLocalBus>['control'] } {
+function open(
+  peers: number,
+  limits?: { highBytes: number; maxBytes: number },
+): BusHarness & { control: ReturnType<typeof newLocalBus>['control'] } {
   const { seats, control } = newLocalBus(peers);
   const buses = seats.map((seat) => new LocalBus(seat, limits));
   return {
