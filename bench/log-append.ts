@@ -101,7 +101,7 @@ async function measure(total: number, perTurn: number): Promise<Round> {
       appender.add(sources[(added * 7919) % SOURCES]!, chunk, start, start + PAYLOAD_BYTES);
     }
     addMs += performance.now() - startMs;
-    if (credit > 0) addSoon();
+    if (credit > 0 && added < total) addSoon();
   };
   const addSoon = (): void => {
     if (isAdding) return;
@@ -114,7 +114,7 @@ async function measure(total: number, perTurn: number): Promise<Round> {
       credit += upTo - durable;
       durable = upTo;
       if (durable === total) done.resolve();
-      else addSoon();
+      else if (added < total) addSoon();
     },
     onRejected: (_upTo, error) => done.reject(error),
     onDrained: () => undefined,

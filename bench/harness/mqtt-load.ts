@@ -1,6 +1,4 @@
-import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { runLoadProgram, startLoad, type LoadLatency } from './load-program.ts';
 
 export interface LoadOptions {
   readonly port: number;
@@ -12,7 +10,12 @@ export interface LoadOptions {
   readonly window?: number;
   /** Messages a second of all connections together. */
   readonly rate?: number;
+  /** Ends once so many messages of all connections together are acknowledged. */
+  readonly messages?: number;
+  /** First timestamp; each message of a connection is 1 ms after the last. Default: an hour ago. */
   readonly timeBaseMs?: number;
+  /** 1: each message carries the time at which it is sent. */
+  readonly liveTime?: 0 | 1;
 }
 
 export interface LoadResult {
@@ -21,30 +24,40 @@ export interface LoadResult {
   readonly counted: number;
   readonly seconds: number;
   readonly perSecond: number;
-  readonly latencyUs: { readonly p50: number; readonly p99: number; readonly p999: number };
+  /** PUBLISH written until acknowledged, µs. */
+  readonly latencyUs: LoadLatency;
   readonly errors: number;
   readonly closed: number;
   readonly loadCpuSeconds: number;
 }
 
-/** Compiles bench/load/mqtt-load.c if need be and returns the program's path. */
-export function loadProgram(): string {
-  const source = join(import.meta.dirname, '..', 'load', 'mqtt-load.c');
-  const program = join(import.meta.dirname, '..', 'build', 'mqtt-load');
-  if (!existsSync(program) || statSync(program).mtimeMs < statSync(source).mtimeMs) {
-    mkdirSync(join(program, '..'), { recursive: true });
-    execFileSync('cc', ['-O2', '-Wall', '-Wextra', '-o', program, source], { stdio: 'inherit' });
+/** Runs the load to its end. Connection n is device `bench-{n}`. */
+export async function runLoad(options: LoadOptions): Promise<LoadResult> {
+  const result = await runLoadProgram<LoadResult>('mqtt-load', options);
+  if (result.errors > 0 || result.closed > 0) {
+    throw new Error(`${result.errors} errors and ${result.closed} closed connections under load: ${JSON.stringify(result)}`);
   }
-  return program;
+  return result;
 }
 
-/** Runs the load to its end. */
-export async function runLoad(options: LoadOptions): Promise<LoadResult> {
-  const args = Object.entries(options).flatMap(([name, value]) => [`--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`, String(value)]);
-  const child = spawn(loadProgram(), args, { stdio: ['ignore', 'pipe', 'inherit'] });
-  let text = '';
-  child.stdout.on('data', (piece: Buffer) => (text += piece.toString()));
-  await new Promise((resolve) => child.once('close', resolve));
-  if (text === '') throw new Error('the load generator printed nothing');
-  return JSON.parse(text) as LoadResult;
+/** Opens connections that then say nothing, until disposed of. Resolves once all are accepted. */
+export async function holdConnections(options: {
+  readonly port: number;
+  readonly connections: number;
+  readonly firstId?: number;
+}): Promise<Disposable> {
+  const child = startLoad('mqtt-load', { ...options, idle: 600 });
+  await new Promise<void>((resolve, reject) => {
+    child.stdout?.once('data', (piece: Buffer) => {
+      const { connected } = JSON.parse(piece.toString()) as { connected: number };
+      if (connected === options.connections) resolve();
+      else reject(new Error(`${connected} of ${options.connections} connections were accepted`));
+    });
+    child.once('error', reject);
+    child.once('close', () => reject(new Error('the load generator ended')));
+  }).catch((error: unknown) => {
+    child.kill('SIGKILL');
+    throw error;
+  });
+  return { [Symbol.dispose]: () => void child.kill('SIGKILL') };
 }

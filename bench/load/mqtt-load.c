@@ -22,8 +22,9 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+#include "latency-histogram.h"
 
-enum { READ_BYTES = 65536, MAX_WINDOW = 1024, BUCKETS = 4096 };
+enum { READ_BYTES = 65536, MAX_WINDOW = 1024 };
 
 struct connection {
     int fd;
@@ -37,47 +38,17 @@ struct connection {
     int pending;              /* bytes of `packet` not written yet, after a short write */
     uint8_t partial[8];       /* head of a packet that was cut by a read */
     int partial_bytes;
+    uint64_t last_ms;         /* time of the last message, with --live-time */
     uint64_t sent_at[MAX_WINDOW];
 };
 
 static const char *host = "127.0.0.1", *prefix = "telemetry/bench-", *client_prefix = "bench-";
-static int port = 1883, connections = 1000, window = 20, qos = 1, first_id = 0, ramp_only = 0;
+static int port = 1883, connections = 1000, window = 20, qos = 1, first_id = 0, ramp_only = 0, live_time = 0;
 static double seconds = 10, warmup = 2, rate = 0;
-static uint64_t time_base_ms, sent_total, acked_total, acked_counted, errors, closed;
-static uint64_t histogram[BUCKETS];
+static uint64_t message_limit, time_base_ms, sent_total, acked_total, acked_counted, errors, closed;
 static struct connection *all;
 static int epoll_fd;
 static int counting;
-
-static uint64_t now_us(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_nsec / 1000u;
-}
-
-/* Log-linear: 64 steps in each power of two of microseconds. */
-static int bucket_of(uint64_t us) {
-    if (us < 64) return (int)us;
-    int power = 63 - __builtin_clzll(us);
-    int bucket = (power - 5) * 64 + (int)((us >> (power - 6)) - 64);
-    return bucket < BUCKETS ? bucket : BUCKETS - 1;
-}
-
-static double bucket_value(int bucket) {
-    if (bucket < 64) return bucket;
-    int power = bucket / 64 + 5;
-    return (double)((uint64_t)(64 + bucket % 64) << (power - 6));
-}
-
-static double percentile(double share) {
-    uint64_t total = 0, seen = 0;
-    for (int i = 0; i < BUCKETS; i++) total += histogram[i];
-    for (int i = 0; i < BUCKETS; i++) {
-        seen += histogram[i];
-        if (total > 0 && (double)seen >= share * (double)total) return bucket_value(i);
-    }
-    return 0;
-}
 
 static void put_digits(uint8_t *at, int digits, uint64_t value) {
     for (int i = digits - 1; i >= 0; i--, value /= 10) at[i] = (uint8_t)('0' + value % 10);
@@ -109,14 +80,24 @@ static void build_packet(struct connection *c, int n) {
     c->walk = (uint32_t)n * 2654435761u + 12345u;
 }
 
-/* The next value of each metric and the next timestamp: every message of a connection is 1 ms after the last. */
+/* The time of a message: counted on from the base by 1 ms, or the wall clock, but never twice the same on a connection. */
+static uint64_t time_of(struct connection *c, uint64_t index) {
+    if (!live_time) return time_base_ms + index;
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    uint64_t now_ms = (uint64_t)t.tv_sec * 1000u + (uint64_t)t.tv_nsec / 1000000u;
+    c->last_ms = now_ms > c->last_ms ? now_ms : c->last_ms + 1;
+    return c->last_ms;
+}
+
+/* The next value of each metric and the next timestamp. */
 static void next_payload(struct connection *c, uint64_t index) {
     c->walk = c->walk * 1664525u + 1013904223u;
     put_digits(c->packet + c->digits_at[0], 2, 20 + (c->walk >> 30));
     put_digits(c->packet + c->digits_at[0] + 3, 2, 10 + (c->walk >> 27) % 32);
     put_digits(c->packet + c->digits_at[1] + 3, 2, (c->walk >> 20) % 64);
     put_digits(c->packet + c->digits_at[2] + 5, 2, (c->walk >> 10) % 50);
-    put_digits(c->packet + c->time_at, 13, time_base_ms + index);
+    put_digits(c->packet + c->time_at, 13, time_of(c, index));
 }
 
 static uint64_t *sent_count;
@@ -152,9 +133,13 @@ static int publish(struct connection *c) {
     return 0;
 }
 
+static int is_enough(void) {
+    return message_limit > 0 && sent_total >= message_limit;
+}
+
 static void fill(struct connection *c) {
     if (rate > 0) return;
-    while (qos && c->connected && !c->stalled && c->in_flight < window && publish(c)) {}
+    while (qos && c->connected && !c->stalled && c->in_flight < window && !is_enough() && publish(c)) {}
 }
 
 static void acknowledged(struct connection *c, uint16_t id) {
@@ -239,11 +224,11 @@ static void poll_once(int timeout_ms) {
 
 /* QoS 0 has no window: each connection in turn writes until 16 are out or its socket is full. */
 static void run_unpaced(uint64_t until) {
-    while (now_us() < until) {
+    while (now_us() < until && !(message_limit > 0 && acked_total >= message_limit)) {
         int wrote = 0;
         for (int i = 0; !qos && i < connections; i++) {
             struct connection *c = &all[i];
-            for (int k = 0; k < 16 && c->connected && !c->stalled && publish(c); k++) wrote++;
+            for (int k = 0; k < 16 && c->connected && !c->stalled && !is_enough() && publish(c); k++) wrote++;
         }
         poll_once(wrote ? 0 : 10);
     }
@@ -278,6 +263,8 @@ int main(int argc, char **argv) {
         else if (!strcmp(key, "--client-prefix")) client_prefix = value;
         else if (!strcmp(key, "--first-id")) first_id = atoi(value);
         else if (!strcmp(key, "--time-base-ms")) time_base_ms = strtoull(value, NULL, 10);
+        else if (!strcmp(key, "--messages")) message_limit = strtoull(value, NULL, 10);
+        else if (!strcmp(key, "--live-time")) live_time = atoi(value);
         else if (!strcmp(key, "--idle")) ramp_only = atoi(value);
         else { fprintf(stderr, "unknown option %s\n", key); return 2; }
     }
@@ -300,7 +287,9 @@ int main(int argc, char **argv) {
     }
     double connect_seconds = (double)(now_us() - started) / 1e6;
     if (ramp_only) {
-        printf("{\"connected\":%d,\"seconds\":%.3f}\n", connections, connect_seconds);
+        int accepted = 0;
+        for (int i = 0; i < connections; i++) accepted += all[i].connected;
+        printf("{\"connected\":%d,\"seconds\":%.3f}\n", accepted, connect_seconds);
         fflush(stdout);
         sleep((unsigned)ramp_only);
         return 0;

@@ -7,6 +7,8 @@ import { App } from './app/app.tsx';
 import { createServices } from './app/services.ts';
 import { takeKeyFromAddress } from './session/key-from-hash.ts';
 
+const FRESH_FOR_MS = 10_000;
+
 // Before the router looks at the address: the key must be neither in it nor in the history.
 const keyOfAddress = takeKeyFromAddress();
 const services = createServices();
@@ -16,6 +18,10 @@ else if (services.session.key() !== undefined) services.connection.start();
 window.addEventListener('hashchange', () => {
   const key = takeKeyFromAddress();
   if (key !== undefined) services.session.signIn(key, false);
+});
+// A page that outlived an update of the server asks for parts that are gone. One that has just loaded would only do so again.
+window.addEventListener('vite:preloadError', () => {
+  if (performance.now() > FRESH_FOR_MS) location.reload();
 });
 window.addEventListener('online', () => services.connection.retryNow());
 

@@ -11,6 +11,8 @@ export interface ServerStats {
   readonly atMs: number;
   readonly uptimeMs: number;
   readonly version: string;
+  /** Absent: the usual one. */
+  readonly mqttPort: number | undefined;
   readonly devices: number;
   readonly connections: number;
   readonly messagesInPerSecond: ByQos;
@@ -38,6 +40,7 @@ export function statsFrom(json: unknown): ServerStats {
     atMs: number(source, 'atMs'),
     uptimeMs: number(source, 'uptimeMs'),
     version: text(source, 'version'),
+    mqttPort: source['mqttPort'] === undefined ? undefined : number(source, 'mqttPort'),
     devices: number(source, 'devices'),
     connections: number(source, 'connections'),
     messagesInPerSecond: byQos(source, 'messagesInPerSecond'),

@@ -101,7 +101,7 @@ export class ChartView {
           width: 1.5,
           ...paths,
           ...(kind === 'boolean' ? { fill: `${color}33` } : {}),
-          points: { size: 4, fill: color, filter: isolatedPoints },
+          points: { size: 4, fill: color, filter: isolatedPoints, ...(kind === 'boolean' ? { show: () => false } : {}) },
         },
         edge,
         edge,

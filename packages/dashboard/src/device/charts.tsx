@@ -48,7 +48,14 @@ export function Charts({ device, values, shown, range, onRange, onReset }: Chart
       <div className={styles.charts}>{visible.filter(isOf('boolean')).map(chartOf)}</div>
       <div className={styles.charts}>
         {visible.filter(isOf('string')).map(({ metric }) => (
-          <TextTimeline key={metric} metric={metric} base={loaded?.texts.get(metric)} tail={tail} range={range} />
+          <TextTimeline
+            key={metric}
+            metric={metric}
+            base={loaded?.texts.get(metric)}
+            everyMs={loaded?.everyMs ?? 0}
+            tail={tail}
+            range={range}
+          />
         ))}
       </div>
       <p className={styles.note}>

@@ -9,7 +9,7 @@ import { Sparkline } from '../ui/sparkline.tsx';
 import { toNumber } from './chart-columns.ts';
 import { longestSilenceMs } from './gaps.ts';
 import styles from './metric-tiles.module.css';
-import { planBuckets, refetchEveryMs } from './query-plan.ts';
+import { planBuckets } from './query-plan.ts';
 import { spanMs, windowAt, type TimeRange } from './time-range.ts';
 
 interface MetricTilesProps {
@@ -35,7 +35,7 @@ export function MetricTiles({ device, values, range, charted, onToggle }: Metric
       return fetchBuckets(client, { ...window, every: plan.every, fn: 'last' }, signal);
     },
     placeholderData: keepPreviousData,
-    refetchInterval: range.kind === 'live' ? refetchEveryMs(plan) : false,
+    refetchInterval: range.kind === 'live' ? Math.min(300_000, Math.max(5000, plan.everyMs)) : false,
   });
   return (
     <div className={styles.tiles} role="group" aria-label="Latest values">

@@ -14,11 +14,12 @@ it('makes one segment of equal neighbours, and the last one runs to the end of t
       ],
       0,
       100,
+      Infinity,
     ),
   ).toEqual([
-    { value: 'idle', fromMs: 10, toMs: 30, lastSeenMs: 20 },
-    { value: 'on', fromMs: 30, toMs: 40, lastSeenMs: 30 },
-    { value: 'idle', fromMs: 40, toMs: 100, lastSeenMs: 40 },
+    { value: 'idle', fromMs: 10, toMs: 30 },
+    { value: 'on', fromMs: 30, toMs: 40 },
+    { value: 'idle', fromMs: 40, toMs: 100 },
   ]);
 });
 
@@ -33,10 +34,25 @@ it('keeps what held at the beginning of the window and nothing from outside', ()
       ],
       50,
       100,
+      Infinity,
     ),
   ).toEqual([
-    { value: 'b', fromMs: 50, toMs: 60, lastSeenMs: 20 },
-    { value: 'c', fromMs: 60, toMs: 100, lastSeenMs: 60 },
+    { value: 'b', fromMs: 50, toMs: 60 },
+    { value: 'c', fromMs: 60, toMs: 100 },
+  ]);
+});
+
+it('knows nothing of a long silence, whether or not the value is the same after it', () => {
+  const points = [
+    [0, 'on'],
+    [10, 'on'],
+    [90, 'on'],
+    [95, 'off'],
+  ] as const;
+  expect(textSegments(points, 0, 200, 30)).toEqual([
+    { value: 'on', fromMs: 0, toMs: 10 },
+    { value: 'on', fromMs: 90, toMs: 95 },
+    { value: 'off', fromMs: 95, toMs: 95 },
   ]);
 });
 

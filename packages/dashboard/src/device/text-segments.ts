@@ -4,27 +4,30 @@ import type { Point } from '../api/telemetry.ts';
 export interface TextSegment {
   readonly value: string;
   readonly fromMs: number;
-  /** Where the next value begins, or the end of the window. */
+  /** Where the next value begins, where silence began, or the end of the window. */
   readonly toMs: number;
-  /** Time of the last point with this value. */
-  readonly lastSeenMs: number;
 }
 
-/** Equal neighbours become one segment; points outside of the window are left out, except the one that holds at its start. */
-export function textSegments(points: readonly Point[], fromMs: number, toMs: number): TextSegment[] {
-  const segments: { value: string; fromMs: number; toMs: number; lastSeenMs: number }[] = [];
+/**
+ * Equal neighbours become one segment; after a longer silence than `silenceMs` nothing is known until the next point.
+ * What lies outside of the window is left out, what reaches into it is cut.
+ */
+export function textSegments(points: readonly Point[], fromMs: number, toMs: number, silenceMs: number): TextSegment[] {
+  const segments: TextSegment[] = [];
+  const close = (value: string, startMs: number, lastSeenMs: number, nextMs: number) => {
+    const endMs = nextMs - lastSeenMs > silenceMs ? lastSeenMs : Math.min(nextMs, toMs);
+    if (endMs >= fromMs && startMs <= toMs) segments.push({ value, fromMs: Math.max(fromMs, startMs), toMs: endMs });
+  };
+  let open: { value: string; startMs: number; lastSeenMs: number } | undefined;
   for (const [timeMs, value] of points) {
-    if (timeMs > toMs) break;
     const label = String(value);
-    const last = segments.at(-1);
-    if (last !== undefined && last.value === label) {
-      last.lastSeenMs = timeMs;
+    if (open !== undefined && open.value === label && timeMs - open.lastSeenMs <= silenceMs) {
+      open.lastSeenMs = timeMs;
       continue;
     }
-    if (last !== undefined) last.toMs = timeMs;
-    segments.push({ value: label, fromMs: timeMs, toMs, lastSeenMs: timeMs });
+    if (open !== undefined) close(open.value, open.startMs, open.lastSeenMs, timeMs);
+    open = { value: label, startMs: timeMs, lastSeenMs: timeMs };
   }
-  return segments
-    .filter((segment) => segment.toMs > fromMs)
-    .map((segment) => ({ ...segment, fromMs: Math.max(fromMs, segment.fromMs) }));
+  if (open !== undefined) close(open.value, open.startMs, open.lastSeenMs, Math.max(toMs, open.lastSeenMs));
+  return segments;
 }

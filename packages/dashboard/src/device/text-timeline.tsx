@@ -3,6 +3,7 @@ import type { Point } from '../api/telemetry.ts';
 import { useServices } from '../app/services.ts';
 import { formatTime } from '../format/age.ts';
 import { seriesColor } from '../theme/chart-colors.ts';
+import { longestSilenceMs } from './gaps.ts';
 import type { LiveTail } from './live-tail.ts';
 import { textSegments } from './text-segments.ts';
 import styles from './text-timeline.module.css';
@@ -11,6 +12,8 @@ import { windowAt, type TimeRange } from './time-range.ts';
 interface TextTimelineProps {
   readonly metric: string;
   readonly base: readonly Point[] | undefined;
+  /** Length of a bucket; 0 for points. */
+  readonly everyMs: number;
   readonly tail: LiveTail;
   readonly range: TimeRange;
 }
@@ -21,14 +24,19 @@ const ROOM_FOR_A_LABEL = 0.07;
 const NONE: readonly Point[] = [];
 
 /** A text metric: a strip of what it said when, and its last changes as a table. */
-export function TextTimeline({ metric, base = NONE, tail, range }: TextTimelineProps) {
+export function TextTimeline({ metric, base = NONE, everyMs, tail, range }: TextTimelineProps) {
   const { ticker } = useServices();
   const nowMs = useSyncExternalStore(ticker.subscribe, ticker.now);
   useSyncExternalStore(tail.subscribe, tail.version);
   const { fromMs, toMs } = windowAt(range, Math.max(nowMs, ticker.exact()));
   const lastMs = base.at(-1)?.[0] ?? -Infinity;
   const live = range.kind === 'live' ? tail.points(metric).filter(([timeMs]) => timeMs > lastMs) : NONE;
-  const segments = textSegments([...base, ...live], fromMs, toMs);
+  const points = [...base, ...live];
+  const silenceMs = longestSilenceMs(
+    points.map(([timeMs]) => timeMs),
+    everyMs,
+  );
+  const segments = textSegments(points, fromMs, toMs, silenceMs);
   const colors = new Map(
     [...new Set(segments.map((segment) => segment.value))].sort().map((value, i) => [value, seriesColor(i)]),
   );

@@ -3,13 +3,15 @@ const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
 /** Distances between labels in ms: what a clock and a calendar divide into. */
-export const LABEL_DISTANCES: readonly number[] = [
-  ...[1, 2, 5, 10, 20, 50, 100, 200, 500],
-  ...[1, 2, 5, 10, 15, 30].map((seconds) => seconds * 1000),
-  ...[1, 2, 5, 10, 15, 30].map((minutes) => minutes * MINUTE),
-  ...[1, 2, 3, 4, 6, 12].map((hours) => hours * HOUR),
-  ...[1, 2, 4, 7, 14, 28, 91, 182, 364, 3640].map((days) => days * DAY),
-];
+export const LABEL_DISTANCES: readonly number[] = (
+  [
+    [1, [1, 2, 5, 10, 20, 50, 100, 200, 500]],
+    [1000, [1, 2, 5, 10, 15, 30]],
+    [MINUTE, [1, 2, 5, 10, 15, 30]],
+    [HOUR, [1, 2, 3, 4, 6, 12]],
+    [DAY, [1, 2, 4, 7, 14, 28, 91, 182, 364, 3640]],
+  ] as const
+).flatMap(([unit, counts]) => counts.map((count) => count * unit));
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
 /** Axis labels in local time: the clock below a day's distance, the date at midnight and beyond. */

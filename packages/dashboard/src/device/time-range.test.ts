@@ -34,7 +34,7 @@ it('takes nonsense in the address for the default', () => {
     { from: 1 },
     { from: Number.NaN, to: 5 },
   ]) {
-    expect(rangeFromSearch(parseRangeSearch(search))).toEqual({ kind: 'live', preset: '15m' });
+    expect(rangeFromSearch(parseRangeSearch(search))).toEqual({ kind: 'live', preset: '5m' });
   }
 });
 

@@ -20,7 +20,7 @@ const SPANS: Readonly<Record<Preset, number>> = {
   '30d': 30 * DAY,
 };
 
-export const DEFAULT_RANGE: TimeRange = { kind: 'live', preset: '15m' };
+export const DEFAULT_RANGE: TimeRange = { kind: 'live', preset: '5m' };
 /** A drag narrower than this zooms to this. */
 export const NARROWEST_MS = 1000;
 

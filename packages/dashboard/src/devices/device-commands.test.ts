@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest';
 import { addDeviceCommands, deviceCommands } from './device-commands.ts';
 
-const PLACE = { origin: 'http://localhost:8080', hostname: 'localhost' };
+const PLACE = { origin: 'http://localhost:8080', hostname: 'localhost', mqttPort: 1884 };
 
 it('publishes with the device’s own id, user name and token', () => {
   const [publish] = deviceCommands(PLACE, { id: 'sensor123', token: 'tok' }, 'key');
-  expect(publish?.copied).toContain('mosquitto_pub -h 127.0.0.1 -p 1883 -i sensor123 -u sensor123 -P tok');
+  expect(publish?.copied).toContain('mosquitto_pub -h 127.0.0.1 -p 1884 -i sensor123 -u sensor123 -P tok');
   expect(publish?.copied).toContain(`-t telemetry/sensor123 -m '{"temperature":23.5}'`);
 });
 

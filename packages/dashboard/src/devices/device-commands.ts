@@ -2,6 +2,7 @@ export interface CommandPlace {
   /** Where the page came from: `http://127.0.0.1:8080`. */
   readonly origin: string;
   readonly hostname: string;
+  readonly mqttPort: number;
 }
 
 export interface Command {
@@ -18,9 +19,9 @@ export function deviceCommands(
   device: { readonly id: string; readonly token: string },
   apiKey: string,
 ): Command[] {
-  const host = place.hostname === 'localhost' ? '127.0.0.1' : place.hostname;
+  const host = place.hostname === 'localhost' ? '127.0.0.1' : place.hostname.replace(/^\[|\]$/g, '');
   const publish =
-    `mosquitto_pub -h ${host} -p 1883 -i ${device.id} -u ${device.id} -P ${device.token} \\\n` +
+    `mosquitto_pub -h ${host} -p ${place.mqttPort} -i ${device.id} -u ${device.id} -P ${device.token} \\\n` +
     `  -q 1 -t telemetry/${device.id} -m '{"temperature":23.5}'`;
   const read = (key: string, path: string) =>
     `curl -H 'Authorization: Bearer ${key}' \\\n  '${place.origin}/api/v1/devices/${device.id}/telemetry${path}'`;
@@ -32,7 +33,7 @@ export function deviceCommands(
 }
 
 /** What to paste where there is no device yet. */
-export function addDeviceCommands(place: CommandPlace, apiKey: string): Command[] {
+export function addDeviceCommands(place: Pick<CommandPlace, 'origin'>, apiKey: string): Command[] {
   const add = (key: string) =>
     `curl -H 'Authorization: Bearer ${key}' -H 'Content-Type: application/json' \\\n` +
     `  -d '{"id":"sensor123"}' '${place.origin}/api/v1/devices'`;

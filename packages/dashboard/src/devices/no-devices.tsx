@@ -9,7 +9,7 @@ import styles from './no-devices.module.css';
 /** What a new user types. */
 export function NoDevices({ onAdd }: { readonly onAdd: () => void }) {
   const { session } = useServices();
-  const commands = addDeviceCommands({ origin: location.origin, hostname: location.hostname }, session.key() ?? '');
+  const commands = addDeviceCommands({ origin: location.origin }, session.key() ?? '');
   return (
     <section className={styles.empty} data-testid="no-devices">
       <Logo size={40} />

@@ -29,6 +29,7 @@ it('shows booleans and text as they are', () => {
 
 it('gives the labels of an axis the decimals that tell them apart', () => {
   expect(formatAxis([49703.9, 49703.95, 49704])).toEqual(['49,703.90', '49,703.95', '49,704.00']);
+  expect(formatAxis([1.35, 1.375, 1.4])).toEqual(['1.350', '1.375', '1.400']);
   expect(formatAxis([0, 50, 100])).toEqual(['0', '50', '100']);
   expect(formatAxis([-0.5, -0, 0.5])).toEqual(['-0.5', '0.0', '0.5']);
 });

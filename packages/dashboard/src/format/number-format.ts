@@ -16,9 +16,18 @@ export function formatAxis(splits: readonly number[]): string[] {
   const distance = Math.abs((splits[1] ?? 0) - (splits[0] ?? 0));
   const largest = Math.max(0, ...splits.map(Math.abs));
   if (distance === 0 || largest >= 1e9 || distance < 1e-6) return splits.map(formatNumber);
-  const digits = Math.min(8, Math.max(0, Math.ceil(-Math.log10(distance) - 1e-9)));
+  const digits = decimalsOf(distance);
   const format = new Intl.NumberFormat('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits });
   return splits.map((value) => format.format(value === 0 ? 0 : value));
+}
+
+/** How many decimals a distance between labels has: 2 for 0.25. */
+function decimalsOf(distance: number): number {
+  for (let digits = 0; digits < 8; digits++) {
+    const scaled = distance * 10 ** digits;
+    if (Math.abs(scaled - Math.round(scaled)) < scaled * 1e-6) return digits;
+  }
+  return 8;
 }
 
 /** A value of any kind as the page shows it. */

@@ -71,7 +71,7 @@ export function ServerPage() {
           value={(s) => s.connections}
           format={formatCount}
         >
-          {now && `of ${formatCount(now.devices)} devices`}
+          {now && `${formatCount(now.devices)} registered`}
         </StatCard>
         <StatCard
           id="log-append"
@@ -94,7 +94,7 @@ export function ServerPage() {
         >
           {now &&
             now.log.syncsPerSecond > 0 &&
-            `${formatCompact(now.log.recordsPerSecond / now.log.syncsPerSecond)} records a sync`}
+            `${formatCompact(now.log.recordsPerSecond / now.log.syncsPerSecond)} records/sync`}
         </StatCard>
         <StatCard id="lag" title="Consumer lag" color={7} history={history} value={(s) => s.log.lagMs} format={formatDuration}>
           {now && `${formatCount(now.log.lagRecords)} records behind`}
@@ -105,7 +105,7 @@ export function ServerPage() {
           color={8}
           history={history}
           value={(s) => s.store.bytesPerPoint}
-          format={(value) => value.toFixed(2)}
+          format={(value) => (value === 0 ? '–' : value.toFixed(2))}
         >
           {now && `${formatCompact(now.store.points)} points in ${formatBytes(now.store.bytes)}`}
         </StatCard>

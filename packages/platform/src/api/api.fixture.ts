@@ -30,6 +30,7 @@ export const ADMIN_KEY = 'admin-key-of-the-tests';
 export const STATS: ServerStats = {
   atMs: 1,
   uptimeMs: 2,
+  mqttPort: 1883,
   version: '0.0.0-test',
   devices: 3,
   connections: 4,

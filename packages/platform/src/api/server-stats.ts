@@ -8,6 +8,7 @@ export const serverStatsSchema = z
     atMs: z.number(),
     uptimeMs: z.number(),
     version: z.string(),
+    mqttPort: z.number().describe('TCP port of the MQTT listener.'),
     devices: z.number().describe('Devices that are registered.'),
     connections: z.number().describe('MQTT connections that are open.'),
     messagesInPerSecond: byQos,

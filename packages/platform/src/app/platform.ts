@@ -115,8 +115,16 @@ export async function startPlatform(config: Config): Promise<Platform> {
     metrics.add(gateway);
   }
 
+  const boundMqttPort = gateways[0]?.ready.port ?? mqttPort;
   const stats = starting.use(
-    new StatsSampler({ snapshots: async () => await metrics.snapshots(), countDevices: async () => await devices.count(), clock, logLines, version }),
+    new StatsSampler({
+      snapshots: async () => await metrics.snapshots(),
+      countDevices: async () => await devices.count(),
+      clock,
+      logLines,
+      version,
+      mqttPort: boundMqttPort,
+    }),
   );
   stats.start();
   const api = await buildApi({
@@ -140,7 +148,7 @@ export async function startPlatform(config: Config): Promise<Platform> {
   });
   starting.defer(async () => await api.close());
   const httpUrl = await listen(api, config.http);
-  const mqttUrl = urlOf('mqtt', config.mqtt.host, gateways[0]?.ready.port ?? mqttPort);
+  const mqttUrl = urlOf('mqtt', config.mqtt.host, boundMqttPort);
 
   const runFile = join(paths.root, 'run.json');
   writeFileSync(runFile, `${JSON.stringify({ pid: process.pid, http: httpUrl, mqtt: mqttUrl })}\n`);

@@ -15,6 +15,7 @@ export interface StatsSamplerOptions {
   readonly clock: Clock;
   readonly logLines: LogLines;
   readonly version: string;
+  readonly mqttPort: number;
 }
 
 /** The metrics of all threads at one time, by name. */
@@ -119,6 +120,7 @@ export class StatsSampler implements ServerStatsSource, Disposable {
       atMs: this.#options.clock.now(),
       uptimeMs: now.atMs - this.#startedMs,
       version: this.#options.version,
+      mqttPort: this.#options.mqttPort,
       devices,
       connections: now.sum('selsyn_mqtt_connections'),
       messagesInPerSecond: byQos('selsyn_mqtt_messages_received_total'),

@@ -1,12 +1,11 @@
 import { TopicCache } from '@selsyn/wire/mqtt/topic-cache.ts';
 import { ReasonCode } from '@selsyn/wire/mqtt/reason-codes.ts';
 import type { Clock } from '../kernel/clock.ts';
-import { isSelsynError } from '../kernel/errors.ts';
 import type { LogLines } from '../kernel/log-lines.ts';
 import { AckRing } from './ack-ring.ts';
 import { BufferPool } from './buffer-pool.ts';
 import type { BusLink } from './bus-link.ts';
-import type { CloseReason } from './close-reasons.ts';
+import { type CloseReason, codeOfIntakeError } from './close-reasons.ts';
 import { BrokerCounters } from './counters.ts';
 import { Flusher } from './flusher.ts';
 import type { Intake, IntakeListener } from './intake.ts';
@@ -56,7 +55,7 @@ export class BrokerCore implements IntakeListener {
     this.intake = options.intake;
     this.topics = new TopicCache(options.limits.topicCacheSize);
     this.retained = new RetainedStore(options.limits);
-    this.retainedDelivery = new RetainedDelivery(this.retained);
+    this.retainedDelivery = new RetainedDelivery(this.retained, options.clock);
     this.ring = new AckRing(options.limits.maxWaitingAcks);
     this.intake?.attach(this);
   }
@@ -108,7 +107,7 @@ export class BrokerCore implements IntakeListener {
   }
 
   onRejected(upTo: number, error: Error): void {
-    this.#settle(upTo, isSelsynError(error, 'log.full') ? ReasonCode.quotaExceeded : ReasonCode.implementationSpecificError);
+    this.#settle(upTo, codeOfIntakeError(error));
   }
 
   onDrained(): void {

@@ -1,4 +1,5 @@
 import { ReasonCode } from '@selsyn/wire/mqtt/reason-codes.ts';
+import { isSelsynError } from '../kernel/errors.ts';
 
 /** Why a session ended -> the code of the DISCONNECT that tells a 5.0 client; undefined where nobody is left to be told. */
 export const CLOSE_REASONS = {
@@ -56,4 +57,9 @@ export function reasonOfRefusal(code: number): CloseReason {
     default:
       return 'log-failed';
   }
+}
+
+/** The code of an acknowledgement that tells what kept a message from the intake. */
+export function codeOfIntakeError(error: unknown): number {
+  return isSelsynError(error, 'log.full') ? ReasonCode.quotaExceeded : ReasonCode.implementationSpecificError;
 }

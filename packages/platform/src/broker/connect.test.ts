@@ -71,6 +71,29 @@ describe('CONNECT', () => {
     expect(await client.take()).toMatchObject([{ type: 'connack', reasonCode: 0x88 }]);
   });
 
+  it('ends a connection whose authorizer breaks, and no other', async () => {
+    const broken = (): never => {
+      throw new Error('broken');
+    };
+    const principal = { id: 'x', sessionNamespace: '', mayPublish: broken, maySubscribe: broken };
+    const { broker } = openTestBroker({
+      authorizer: { authenticate: async ({ clientId }) => (clientId === 'now' ? broken() : principal) },
+    });
+    const now = new TestClient(broker, 5);
+    now.send(connectOf(5, { clientId: 'now' }));
+    expect(await now.take()).toMatchObject([{ type: 'connack', reasonCode: 0x88 }]);
+    const will = { topic: 'a', payload: Buffer.from('x'), qos: 0, retain: false, properties: {} } as const;
+    const withWill = new TestClient(broker, 5);
+    withWill.send(connectOf(5, { will }));
+    expect(await withWill.take()).toMatchObject([{ type: 'connack', reasonCode: 0x88 }]);
+    const later = new TestClient(broker, 5);
+    later.send(connectOf(5), publishOf('a', 'x'));
+    expect(await later.take()).toMatchObject([
+      { type: 'connack', reasonCode: 0 },
+      { type: 'disconnect', reasonCode: 0x80 },
+    ]);
+  });
+
   it('is answered with server unavailable when the authorizer says nothing in time', async () => {
     const { broker, clock } = openTestBroker({ authorizer: { authenticate: () => new Promise(() => {}) } });
     const client = new TestClient(broker, 4);

@@ -223,13 +223,14 @@ export class Connection implements TransportListener, SessionConnection, Outboun
     const clientId = packet.clientId === '' ? this.#host.newClientId() : packet.clientId;
     const { username, password } = packet;
     const { remoteAddress, certificate } = this.#transport;
-    this.#host.authorizer.authenticate({ clientId, username, password, remoteAddress, certificate }).then(
-      (verdict) => this.#decide(packet, clientId, verdict),
-      (error: unknown) => {
-        this.#core.logLines.error({ err: error, client: clientId }, 'the authorizer failed');
-        this.#refuse(ReasonCode.serverUnavailable);
-      },
-    );
+    this.#host.authorizer
+      .authenticate({ clientId, username, password, remoteAddress, certificate })
+      .then((verdict) => this.#decide(packet, clientId, verdict))
+      .catch((error: unknown) => {
+        this.#core.logLines.error({ err: error, client: clientId }, 'a client could not be let in');
+        if (this.#session === undefined) this.#refuse(ReasonCode.serverUnavailable);
+        else this.close('internal');
+      });
   }
 
   #decide(packet: ConnectPacket, clientId: string, verdict: Principal | Refusal): void {

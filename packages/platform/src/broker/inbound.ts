@@ -6,7 +6,7 @@ import type { Topic } from '@selsyn/wire/mqtt/topic-cache.ts';
 import { isSelsynError } from '../kernel/errors.ts';
 import type { AckOwner } from './ack-ring.ts';
 import type { BrokerCore } from './broker-core.ts';
-import { reasonOfRefusal } from './close-reasons.ts';
+import { codeOfIntakeError, reasonOfRefusal } from './close-reasons.ts';
 import { copyBytes } from './copy-bytes.ts';
 import type { Claim } from './intake.ts';
 import { Message } from './message.ts';
@@ -151,7 +151,7 @@ export class Inbound implements AckOwner {
       if (!isSelsynError(error)) throw error;
       counters.dropped['log-rejected']++;
       logLines.debug({ err: error, client: this.#session.clientId }, 'the intake refused a message');
-      this.#refuse(packet, ReasonCode.implementationSpecificError);
+      this.#refuse(packet, codeOfIntakeError(error));
       return REFUSED;
     }
   }

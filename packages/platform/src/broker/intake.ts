@@ -12,7 +12,7 @@ export interface Intake {
   claim(principal: Principal, topic: string): Claim | undefined;
   /**
    * Copies `data[start, end)` and returns a ticket; tickets grow. The broker is told through `IntakeListener` when the
-   * ticket is durable. @throws SelsynError when the message cannot be taken at all.
+   * ticket is settled, never from within this call. @throws SelsynError when the message cannot be taken at all.
    */
   accept(claim: Claim, data: Uint8Array, start: number, end: number): number;
   /** True while no more should be read from publishers. */
@@ -21,7 +21,10 @@ export interface Intake {
 }
 
 export interface IntakeListener {
+  /** All up to this ticket that were not settled before are durable. */
   onDurable(upTo: number): void;
+  /** None of those up to this ticket that were not settled before was taken: `log.full` and others. */
   onRejected(upTo: number, error: Error): void;
+  /** `saturated` has become false again. */
   onDrained(): void;
 }

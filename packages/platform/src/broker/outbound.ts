@@ -72,10 +72,9 @@ export class Outbound {
     } else this.#hold({ message, qos, retain, identifiers });
   }
 
-  /** A retained message for a new subscription; only while `ready`. */
-  sendRetained(message: Message, qos: QoS, identifiers: readonly number[] | undefined): void {
-    const left = message.remainingSec(this.#options.shared.clock.monotonicMs());
-    if (left !== 0) this.#write(message.encode(this.#options.version, qos, true, identifiers, left), qos);
+  /** A retained message for a new subscription, with what is left of its expiry; only while `ready`. */
+  sendRetained(message: Message, qos: QoS, identifiers: readonly number[] | undefined, leftSec: number | undefined): void {
+    this.#write(message.encode(this.#options.version, qos, true, identifiers, leftSec), qos);
   }
 
   /** An answer of the client to a QoS 1 or 2 message. One that nothing waits for is ignored, as it may be late. */

@@ -1,4 +1,5 @@
 import type { QoS } from '@selsyn/wire/mqtt/packets.ts';
+import type { Clock } from '../kernel/clock.ts';
 import type { Message } from './message.ts';
 import type { RetainedCursor, RetainedStore } from './retained-store.ts';
 import type { Session } from './session.ts';
@@ -24,12 +25,14 @@ interface RetainedJob {
  */
 export class RetainedDelivery {
   readonly #store: RetainedStore;
+  readonly #clock: Clock;
   #queue: Session[] = [];
   #scheduled = false;
   readonly #run = (): void => this.#slice();
 
-  constructor(store: RetainedStore) {
+  constructor(store: RetainedStore, clock: Clock) {
     this.#store = store;
+    this.#clock = clock;
   }
 
   /** Sends all retained messages that match a subscription the session has; again from the start if it is at it already. */
@@ -94,7 +97,10 @@ export class RetainedDelivery {
   #send(session: Session, job: RetainedJob, message: Message): void {
     // No local holds for retained messages too [MQTT-3.8.3-3].
     if (job.noLocal && message.origin === session.key) return;
-    session.outbound.sendRetained(message, job.qos < message.qos ? job.qos : message.qos, job.identifiers);
+    const leftSec = message.remainingSec(this.#clock.monotonicMs());
+    // Its life is over [MQTT-3.3.2-5]: this is when it is noticed.
+    if (leftSec === 0) this.#store.remove(message.topic.name);
+    else session.outbound.sendRetained(message, job.qos < message.qos ? job.qos : message.qos, job.identifiers, leftSec);
   }
 }
 

@@ -137,7 +137,7 @@ describe('retained messages', () => {
   });
 
   it('are gone after their expiry, and say how long they have', async () => {
-    const { connect, clock } = openTestBroker();
+    const { connect, clock, broker } = openTestBroker();
     const publisher = await connect(5, { clientId: 'p' });
     publisher.publish('r/short', 'x', { retain: true, properties: { messageExpirySec: 10 } });
     publisher.publish('r/long', 'y', { retain: true, properties: { messageExpirySec: 100 } });
@@ -145,6 +145,7 @@ describe('retained messages', () => {
     const client = await connect(5);
     client.send(subscribeOf('r/#'));
     expect((await client.take()).slice(1)).toMatchObject([{ text: 'y', properties: { messageExpirySec: 70 } }]);
+    expect(broker.retained.count).toBe(1);
   });
 
   it('are refused where their bounds are reached', async () => {

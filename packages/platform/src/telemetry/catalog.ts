@@ -8,6 +8,7 @@ import { inTransaction } from './sqlite-transaction.ts';
  * telemetry/catalog.db: synchronous=FULL, each commit is durable when it returns.
  *
  * counter           `series`: the next series id. Ids are never used again.
+ *                   `assigned`: the newest time, ms, that a sample without one was given before the low-water mark.
  * log               the logs that offsets ever spoke of; the largest number is the current one.
  * low_water         records before `upto` are of no more interest: their points are in day files, durably.
  * series            last_day: the newest UTC day of which a chunk may exist. Written before that chunk is.
@@ -18,7 +19,7 @@ import { inTransaction } from './sqlite-transaction.ts';
  */
 const DDL = `
 CREATE TABLE counter (name TEXT PRIMARY KEY, next INTEGER NOT NULL) WITHOUT ROWID;
-INSERT INTO counter VALUES ('series', 1);
+INSERT INTO counter VALUES ('series', 1), ('assigned', 0);
 CREATE TABLE log (number INTEGER PRIMARY KEY, identity TEXT NOT NULL);
 CREATE TABLE low_water (log INTEGER NOT NULL, partition INTEGER NOT NULL, upto INTEGER NOT NULL, PRIMARY KEY (log, partition)) WITHOUT ROWID;
 CREATE TABLE series (id INTEGER PRIMARY KEY, device TEXT NOT NULL, metric TEXT NOT NULL, last_day INTEGER NOT NULL, UNIQUE (device, metric));
@@ -106,6 +107,10 @@ export class Catalog {
     return Number(this.#get("SELECT next FROM counter WHERE name = 'series'")!['next']);
   }
 
+  assignedMs(): number {
+    return Number(this.#get("SELECT next FROM counter WHERE name = 'assigned'")!['next']);
+  }
+
   /** All series, device by device. */
   eachSeries(visit: (id: number, device: string, metric: string, lastDay: number) => void): void {
     const statement = this.#open().prepare('SELECT id, device, metric, last_day FROM series ORDER BY device, id');
@@ -143,9 +148,10 @@ export class Catalog {
   }
 
   /** Advances the low-water mark; `untouched` are days that have no mark beyond it. */
-  saveLowWater(lowWater: PartitionOffsets, untouched: readonly number[]): void {
+  saveLowWater(lowWater: PartitionOffsets, untouched: readonly number[], assignedMs: number): void {
     this.#transaction(() => {
       this.#writeLowWater(lowWater);
+      this.#run("UPDATE counter SET next = ? WHERE name = 'assigned'", assignedMs);
       for (const day of untouched) this.#run('DELETE FROM touched WHERE day = ?', day);
       for (const [partition, upto] of lowWater) {
         this.#run('DELETE FROM forgotten WHERE log = ? AND partition = ? AND upto <= ?', this.log, partition, upto);

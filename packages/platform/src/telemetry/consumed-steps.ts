@@ -1,12 +1,14 @@
 /** For each partition (by its index in the list of readers) the offset of the first record that is not consumed. */
 export type Positions = readonly number[];
 
-interface Step {
+export interface Step {
   /** Where the partitions stood when it began. */
   readonly positions: Positions;
   readonly startMs: number;
   /** Records consumed in all partitions before it. */
   readonly consumed: number;
+  /** The newest time that any sample without one of its own had been given before it. */
+  readonly assignedMs: number;
 }
 
 /**
@@ -22,8 +24,8 @@ export class ConsumedSteps {
     return this.#first + this.#steps.length - 1;
   }
 
-  begin(positions: Positions, startMs: number, consumed: number): number {
-    this.#steps.push({ positions: [...positions], startMs, consumed });
+  begin(step: Step): number {
+    this.#steps.push({ ...step, positions: [...step.positions] });
     return this.current;
   }
 
@@ -33,6 +35,10 @@ export class ConsumedSteps {
 
   startMs(step: number): number {
     return this.#at(step).startMs;
+  }
+
+  assignedMs(step: number): number {
+    return this.#at(step).assignedMs;
   }
 
   consumed(step: number): number {

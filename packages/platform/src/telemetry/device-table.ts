@@ -27,6 +27,8 @@ export class Device {
   /** Somebody watches this device by name. */
   watched = false;
   hint: ShapeHint | undefined;
+  /** The last time that was given to a sample without one. */
+  assignedMs = 0;
   /** Series it sent since the last live update (live-updates.ts). */
   touched: Int32Array[] | undefined;
 

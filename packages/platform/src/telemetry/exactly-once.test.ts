@@ -46,6 +46,28 @@ describe('the telemetry store', () => {
   });
 });
 
+test('gives each sample without a time one of its own, also when some of a batch are stored and the rest is replayed', { timeout: 60_000 }, async () => {
+  const step = fc.constantFrom('append', 'append', 'append', 'consume', 'seal', 'low-water', 'kill', 'power-loss');
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 30, size: 'max' }), async (steps) => {
+      const log = new FakeLog(1);
+      using store = new StoreHarness(log);
+      await store.open();
+      let sent = 0;
+      for (const what of steps) {
+        if (what === 'append') log.append(0, store.clock.now(), Array.from({ length: 3 }, (): [string, unknown] => ['a', { n: sent++ }]));
+        else if (what === 'consume') store.consume(1);
+        else if (what === 'seal') store.seal();
+        else if (what === 'low-water') store.saveLowWater();
+        else await store.crash((file) => what === 'power-loss' && file.includes('days'));
+      }
+      store.consume();
+      expect((store.stored()['a']?.['n'] ?? []).map(([, n]) => n)).toEqual(Array.from({ length: sent }, (_, n) => n));
+    }),
+    { numRuns: 60 },
+  );
+});
+
 async function run(commands: readonly Command[]): Promise<void> {
   const log = new FakeLog(2);
   using store = new StoreHarness(log);

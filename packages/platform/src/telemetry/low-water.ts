@@ -24,6 +24,7 @@ export interface LowWaterParts {
 export class LowWater {
   readonly #parts: LowWaterParts;
   #target: Positions | undefined;
+  #assignedMs = 0;
   #days: number[] = [];
   /** The mark that is durable. */
   saved: Positions = [];
@@ -37,11 +38,15 @@ export class LowWater {
     return this.#target !== undefined;
   }
 
-  /** @param positions where the log is consumed up to, now */
-  begin(positions: Positions): void {
+  /**
+   * @param positions where the log is consumed up to, now
+   * @param assignedMs the newest time that a sample without one was given up to there
+   */
+  begin(positions: Positions, assignedMs: number): void {
     const { memtable, steps, files } = this.#parts;
     const oldest = memtable.oldestStep();
     this.#target = oldest === Infinity ? [...positions] : steps.positions(oldest);
+    this.#assignedMs = oldest === Infinity ? assignedMs : steps.assignedMs(oldest);
     this.#days = files.dirtyDays();
     steps.dropBefore(oldest);
   }
@@ -62,7 +67,7 @@ export class LowWater {
     }
     if (!deadLetters.makeDurable(catalog.log)) return undefined;
     const untouched = writer.daysNotBeyond(target);
-    catalog.saveLowWater(new Map(target.map((upto, index) => [writer.partitions[index]!, upto])), untouched);
+    catalog.saveLowWater(new Map(target.map((upto, index) => [writer.partitions[index]!, upto])), untouched, this.#assignedMs);
     writer.passed(target);
     writer.untouch(untouched);
     this.saved = target;

@@ -1,7 +1,7 @@
 import { PayloadError, type PayloadErrorCode } from '@selsyn/wire/payload/payload-error.ts';
 import { PAYLOAD_LIMITS } from '@selsyn/wire/payload/payload-limits.ts';
 import type { Shape } from '@selsyn/wire/payload/shape.ts';
-import { type SampleVisitor, ShapeHint, TelemetryPayloadDecoder } from '@selsyn/wire/payload/telemetry-payload.ts';
+import { NO_TIME, type SampleVisitor, ShapeHint, TelemetryPayloadDecoder } from '@selsyn/wire/payload/telemetry-payload.ts';
 import { type ErrorCode, SelsynError } from '../kernel/errors.ts';
 import type { LogLines } from '../kernel/log-lines.ts';
 import type { RecordBatch } from '../log/log.ts';
@@ -12,6 +12,8 @@ import type { LiveUpdates } from './live-updates.ts';
 import type { Memtable } from './memtable.ts';
 import type { PointValue } from './telemetry-queries.ts';
 import type { ReplayMarks } from './replay-marks.ts';
+
+const MAX_AHEAD_MS = 60_000;
 
 const CODES: Readonly<Record<PayloadErrorCode, ErrorCode>> = {
   'malformed': 'telemetry.malformed',
@@ -37,6 +39,7 @@ export class RecordConsumer implements SampleVisitor {
   readonly #parts: RecordConsumerParts;
   readonly #decoder = new TelemetryPayloadDecoder(PAYLOAD_LIMITS);
   #device!: Device;
+  #arrivalMs = 0;
   // The samples of the record that is being decoded: they count once its last one is known to be good.
   #samples = 0;
   readonly #slots: Int32Array[] = [];
@@ -51,6 +54,9 @@ export class RecordConsumer implements SampleVisitor {
   points = 0;
   /** Points that a day file had already, seen again in a replay. */
   skippedPoints = 0;
+  /** The newest time that a sample without one was given. */
+  assignedMs = 0;
+  #assignAfterMs = 0;
   #bugReported = false;
 
   constructor(parts: RecordConsumerParts) {
@@ -64,11 +70,12 @@ export class RecordConsumer implements SampleVisitor {
     const { skipBefore } = device;
     if (skipBefore !== undefined && offset < skipBefore[partition]!) return;
     this.#device = device;
+    this.#arrivalMs = Math.trunc(batch.arrivalMs);
     this.#samples = 0;
     this.#numbersUsed = 0;
     this.#parts.devices.begin();
     try {
-      this.#decoder.decode(batch.data, batch.starts[index]!, batch.ends[index]!, Math.trunc(batch.arrivalMs), this, (device.hint ??= new ShapeHint()));
+      this.#decoder.decode(batch.data, batch.starts[index]!, batch.ends[index]!, this.#arrivalMs, this, (device.hint ??= new ShapeHint()));
     } catch (error) {
       this.#parts.devices.rollback();
       this.refuse(batch, index, ...this.#faultOf(error));
@@ -87,7 +94,7 @@ export class RecordConsumer implements SampleVisitor {
     for (let i = 0; i < length; i++) numbers[used + i] = values[i]!;
     this.#numbersUsed = used + length;
     this.#slots[this.#samples] = slots;
-    this.#times[this.#samples++] = timeMs;
+    this.#times[this.#samples++] = timeMs === NO_TIME ? this.#assignTime() : timeMs;
   }
 
   mixed(shape: Shape, timeMs: number, values: readonly PointValue[]): void {
@@ -95,9 +102,31 @@ export class RecordConsumer implements SampleVisitor {
     while (this.#mixed.length < this.#samples) this.#mixed.push(undefined);
     this.#mixed[this.#samples] = values;
     this.#slots[this.#samples] = slots;
-    this.#times[this.#samples++] = timeMs;
+    this.#times[this.#samples++] = timeMs === NO_TIME ? this.#assignTime() : timeMs;
     this.#numbersUsed += slots.length;
     if (this.#numbersUsed > this.#numbers.length) this.#growNumbers(this.#numbersUsed);
+  }
+
+  /**
+   * Samples without a time get that of their arrival, or the next ms after the last such sample of the device, so that
+   * none replaces another. A device that sends more than a thousand a second runs ahead, up to MAX_AHEAD_MS.
+   *
+   * A replay begins after the newest time that was given before the low-water mark: what it gives is never before what
+   * was given the first time, and so never that of a stored point.
+   */
+  #assignTime(): number {
+    const device = this.#device;
+    const after = Math.max(device.assignedMs, this.#assignAfterMs);
+    const timeMs = Math.min(Math.max(this.#arrivalMs, after + 1), this.#arrivalMs + MAX_AHEAD_MS);
+    device.assignedMs = timeMs;
+    if (timeMs > this.assignedMs) this.assignedMs = timeMs;
+    return timeMs;
+  }
+
+  /** Samples without a time get one after this. */
+  assignAfter(timeMs: number): void {
+    this.#assignAfterMs = timeMs;
+    this.assignedMs = timeMs;
   }
 
   /** Makes a dead letter of a record. */

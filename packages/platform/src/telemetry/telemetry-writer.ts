@@ -110,6 +110,7 @@ export class TelemetryWriter {
     this.files.open();
     const { catalog, files, chunks, devices, latest, marks } = this;
     this.#positions = recover({ catalog, files, writer: chunks, devices, latest, marks, logLines: this.#logLines }, log);
+    this.consumer.assignAfter(catalog.assignedMs());
     this.eraser.add(catalog.forgottenSeries());
     for (const day of catalog.uncompactedDays()) this.compactor.changed(day);
     this.lowWater.saved = [...this.#positions];
@@ -185,7 +186,7 @@ export class TelemetryWriter {
   }
 
   beginLowWater(): void {
-    this.lowWater.begin(this.#positions);
+    this.lowWater.begin(this.#positions, this.consumer.assignedMs);
   }
 
   close(): void {
@@ -206,6 +207,11 @@ export class TelemetryWriter {
     if (nowMs - this.#stepStartMs < STEP_MS && records - this.#stepRecords < STEP_RECORDS) return;
     this.#stepStartMs = nowMs;
     this.#stepRecords = records;
-    this.memtable.step = this.#steps.begin(this.#positions, Math.min(this.#clock.now(), batch.arrivalMs), records);
+    this.memtable.step = this.#steps.begin({
+      positions: this.#positions,
+      startMs: Math.min(this.#clock.now(), batch.arrivalMs),
+      consumed: records,
+      assignedMs: this.consumer.assignedMs,
+    });
   }
 }

@@ -4,7 +4,7 @@ import { type SampleValue, parseSamples } from './parsed-samples.ts';
 import { PayloadError } from './payload-error.ts';
 import { PAYLOAD_LIMITS } from './payload-limits.ts';
 import type { Shape } from './shape.ts';
-import { ShapeHint, TelemetryPayloadDecoder } from './telemetry-payload.ts';
+import { NO_TIME, ShapeHint, TelemetryPayloadDecoder } from './telemetry-payload.ts';
 
 const ARRIVAL = 1_700_000_000_000;
 const DAY = 86_400_000;
@@ -64,7 +64,7 @@ function expected(payload: string | Uint8Array): Outcome {
   return outcome(() =>
     parseSamples(data, 0, data.length, ARRIVAL, PAYLOAD_LIMITS)
       .filter(({ names }) => names.length > 0)
-      .map(({ timeMs, names, values }) => [timeMs ?? ARRIVAL, ...names.map((name, i) => [name, values[i]!] as const)]),
+      .map(({ timeMs, names, values }) => [timeMs ?? NO_TIME, ...names.map((name, i) => [name, values[i]!] as const)]),
   );
 }
 
@@ -77,37 +77,37 @@ function expectTwice(payload: string | Uint8Array, wanted: Outcome): void {
 
 describe('a telemetry payload', () => {
   it.each<[string, Outcome]>([
-    ['{"temperature":23.5}', [[ARRIVAL, ['temperature', 23.5]]]],
-    ['{"a":1,"b":true,"c":"idle","d":false}', [[ARRIVAL, ['a', 1], ['b', true], ['c', 'idle'], ['d', false]]]],
+    ['{"temperature":23.5}', [[NO_TIME, ['temperature', 23.5]]]],
+    ['{"a":1,"b":true,"c":"idle","d":false}', [[NO_TIME, ['a', 1], ['b', true], ['c', 'idle'], ['d', false]]]],
     ['{"ts":1600000000000,"a":-0.5}', [[1_600_000_000_000, ['a', -0.5]]]],
     ['{"a":1,"ts":1600000000000.9}', [[1_600_000_000_000, ['a', 1]]]],
     ['{"ts":5,"values":{"a":1}}', [[5, ['a', 1]]]],
     ['{"values":{"a":1},"ts":5}', [[5, ['a', 1]]]],
-    ['{"values":{"a":1}}', [[ARRIVAL, ['a', 1]]]],
-    ['{"values":{"a":1,"ts":7,"values":8}}', [[ARRIVAL, ['a', 1], ['ts', 7], ['values', 8]]]],
-    ['{"values":7}', [[ARRIVAL, ['values', 7]]]],
+    ['{"values":{"a":1}}', [[NO_TIME, ['a', 1]]]],
+    ['{"values":{"a":1,"ts":7,"values":8}}', [[NO_TIME, ['a', 1], ['ts', 7], ['values', 8]]]],
+    ['{"values":7}', [[NO_TIME, ['values', 7]]]],
     ['{"values":"x","ts":1}', [[1, ['values', 'x']]]],
-    ['[{"a":1},{"ts":5,"a":2},{"ts":6,"values":{"b":"x"}}]', [[ARRIVAL, ['a', 1]], [5, ['a', 2]], [6, ['b', 'x']]]],
-    [' \t\r\n{ "a" : 1 , "b" : "x" } \n', [[ARRIVAL, ['a', 1], ['b', 'x']]]],
-    [' [ { "a" : 1 } , { "a" : 2 } ] ', [[ARRIVAL, ['a', 1]], [ARRIVAL, ['a', 2]]]],
-    ['{"a":null,"b":1}', [[ARRIVAL, ['b', 1]]]],
+    ['[{"a":1},{"ts":5,"a":2},{"ts":6,"values":{"b":"x"}}]', [[NO_TIME, ['a', 1]], [5, ['a', 2]], [6, ['b', 'x']]]],
+    [' \t\r\n{ "a" : 1 , "b" : "x" } \n', [[NO_TIME, ['a', 1], ['b', 'x']]]],
+    [' [ { "a" : 1 } , { "a" : 2 } ] ', [[NO_TIME, ['a', 1]], [NO_TIME, ['a', 2]]]],
+    ['{"a":null,"b":1}', [[NO_TIME, ['b', 1]]]],
     ['{"a":null}', []],
-    ['[{"a":null},{"a":1}]', [[ARRIVAL, ['a', 1]]]],
-    ['{"a":1,"a":2}', [[ARRIVAL, ['a', 2]]]],
-    ['{"a":1,"b":2,"a":"x"}', [[ARRIVAL, ['a', 'x'], ['b', 2]]]],
+    ['[{"a":null},{"a":1}]', [[NO_TIME, ['a', 1]]]],
+    ['{"a":1,"a":2}', [[NO_TIME, ['a', 2]]]],
+    ['{"a":1,"b":2,"a":"x"}', [[NO_TIME, ['a', 'x'], ['b', 2]]]],
     ['{"ts":1,"ts":2,"a":3}', [[2, ['a', 3]]]],
-    ['{"values":{"a":1},"values":{"b":2}}', [[ARRIVAL, ['b', 2]]]],
-    ['{"values":{"a":1},"values":3}', [[ARRIVAL, ['values', 3]]]],
-    ['{"a":{"b":7},"a":null,"b":1}', [[ARRIVAL, ['b', 1]]]],
-    ['{"a":[1,"b",{"c":2}],"a":2}', [[ARRIVAL, ['a', 2]]]],
+    ['{"values":{"a":1},"values":{"b":2}}', [[NO_TIME, ['b', 2]]]],
+    ['{"values":{"a":1},"values":3}', [[NO_TIME, ['values', 3]]]],
+    ['{"a":{"b":7},"a":null,"b":1}', [[NO_TIME, ['b', 1]]]],
+    ['{"a":[1,"b",{"c":2}],"a":2}', [[NO_TIME, ['a', 2]]]],
     ['{"a":-0,"ts":-0.0}', [[0, ['a', -0]]]],
-    ['{"Grüße":"Äpfel","\\u0061b":"\\ud83d\\ude00 \\"x\\""}', [[ARRIVAL, ['Grüße', 'Äpfel'], ['ab', '😀 "x"']]]],
-    ['{"constructor":1,"toString":2,"hasOwnProperty":3}', [[ARRIVAL, ['constructor', 1], ['toString', 2], ['hasOwnProperty', 3]]]],
-    ['{"10":1,"2":2}', [[ARRIVAL, ['2', 2], ['10', 1]]]],
+    ['{"Grüße":"Äpfel","\\u0061b":"\\ud83d\\ude00 \\"x\\""}', [[NO_TIME, ['Grüße', 'Äpfel'], ['ab', '😀 "x"']]]],
+    ['{"constructor":1,"toString":2,"hasOwnProperty":3}', [[NO_TIME, ['constructor', 1], ['toString', 2], ['hasOwnProperty', 3]]]],
+    ['{"10":1,"2":2}', [[NO_TIME, ['2', 2], ['10', 1]]]],
     [`{"ts":${ARRIVAL + DAY},"a":1}`, [[ARRIVAL + DAY, ['a', 1]]]],
-    [`{"${'n'.repeat(128)}":"${'t'.repeat(1024)}"}`, [[ARRIVAL, ['n'.repeat(128), 't'.repeat(1024)]]]],
-    ['{"a":"","b":" "}', [[ARRIVAL, ['a', ''], ['b', ' ']]]],
-    ['{"a":1e308,"b":5e-324,"c":0.1e1}', [[ARRIVAL, ['a', 1e308], ['b', 5e-324], ['c', 1]]]],
+    [`{"${'n'.repeat(128)}":"${'t'.repeat(1024)}"}`, [[NO_TIME, ['n'.repeat(128), 't'.repeat(1024)]]]],
+    ['{"a":"","b":" "}', [[NO_TIME, ['a', ''], ['b', ' ']]]],
+    ['{"a":1e308,"b":5e-324,"c":0.1e1}', [[NO_TIME, ['a', 1e308], ['b', 5e-324], ['c', 1]]]],
   ])('%s', (payload, wanted) => {
     expectTwice(payload, wanted);
   }); // prettier-ignore
@@ -240,7 +240,7 @@ describe('a telemetry payload', () => {
     const decoder = new TelemetryPayloadDecoder();
     for (let i = 0; i < 6000; i++) {
       const payload = `{"first":1,"name${i}":${i}}`;
-      expect(decoded(decoder, payload)).toEqual([[ARRIVAL, ['first', 1], [`name${i}`, i]]]);
+      expect(decoded(decoder, payload)).toEqual([[NO_TIME, ['first', 1], [`name${i}`, i]]]);
     }
   });
 

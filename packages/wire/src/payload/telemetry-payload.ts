@@ -10,7 +10,7 @@ import { TextReader } from './text-reader.ts';
 /*
  * A telemetry payload is JSON (RFC 8259, UTF-8):
  *
- *   sample   {"temperature":23.5,"door":true,"state":"idle"}                  time: arrival
+ *   sample   {"temperature":23.5,"door":true,"state":"idle"}                  time: none of its own
  *            {"ts":1700000000000,"temperature":23.5}                           time: ts, in ms since 1970
  *            {"ts":1700000000000,"values":{"temperature":23.5}}                the same; "ts" may be absent
  *   payload  one sample, or an array of 1 to 10,000 of them
@@ -21,7 +21,10 @@ import { TextReader } from './text-reader.ts';
  * as JSON.parse has it: the last one. Everything else is an error, of the whole payload.
  */
 
-/** Where the samples of a valid payload go, in order. */
+/** The time of a sample that has none of its own: its receiver decides. */
+export const NO_TIME = -1;
+
+/** Where the samples of a valid payload go, in order. `timeMs` is NO_TIME where a sample has no `ts`. */
 export interface SampleVisitor {
   /** `values[i]` belongs to `shape.names[i]`. The array is used again: copy what must stay. */
   numbers(shape: Shape, timeMs: number, values: Float64Array): void;
@@ -34,6 +37,7 @@ export class ShapeHint {
   skeleton: SampleSkeleton | undefined = undefined;
 }
 
+const BAD_TIME = -2;
 const OPEN_ARRAY = 0x5b;
 const CLOSE_ARRAY = 0x5d;
 const COMMA = 0x2c;
@@ -66,7 +70,7 @@ export class TelemetryPayloadDecoder {
   }
 
   /**
-   * Decodes `data[start..end)`, which arrived at `arrivalMs`.
+   * Decodes `data[start..end)`, which arrived at `arrivalMs`: a `ts` too far beyond that is an error.
    *
    * All or nothing: the visitor is called once the whole payload is known to be valid.
    *
@@ -90,7 +94,7 @@ export class TelemetryPayloadDecoder {
       const skeleton = this.#match(data, at, end, hint);
       if (skeleton !== undefined && afterSpace(data, this.#matchEnd, end) === end) {
         const timeMs = this.#timeOf(skeleton, arrivalMs);
-        if (timeMs >= 0) {
+        if (timeMs !== BAD_TIME) {
           if (skeleton.mixed === undefined) visitor.numbers(skeleton.shape, timeMs, skeleton.values);
           else visitor.mixed(skeleton.shape, timeMs, skeleton.mixed);
           return;
@@ -120,11 +124,11 @@ export class TelemetryPayloadDecoder {
     return found;
   }
 
-  /** -1 when the slow way has to say what is wrong with it. */
+  /** BAD_TIME when the slow way has to say what is wrong with it. */
   #timeOf(skeleton: SampleSkeleton, arrivalMs: number): number {
-    if (!skeleton.hasTime) return arrivalMs;
+    if (!skeleton.hasTime) return NO_TIME;
     const time = skeleton.numbers[skeleton.numbers.length - 1]!;
-    return time >= 0 && time <= arrivalMs + this.#limits.maxFutureMs ? Math.trunc(time) + 0 : -1;
+    return time >= 0 && time <= arrivalMs + this.#limits.maxFutureMs ? Math.trunc(time) + 0 : BAD_TIME;
   }
 
   /** True when all samples were read; they are in `#found`, `#times`, and `#numbers` or `#mixed`. */
@@ -138,7 +142,7 @@ export class TelemetryPayloadDecoder {
       const skeleton = this.#match(data, afterSpace(data, at, end), end, hint);
       if (skeleton === undefined || found.length >= this.#limits.maxSamples) return false;
       const timeMs = this.#timeOf(skeleton, arrivalMs);
-      if (timeMs < 0) return false;
+      if (timeMs === BAD_TIME) return false;
       const { values, mixed } = skeleton;
       if (used + values.length > this.#numbers.length) this.#numbers = grown(this.#numbers, used + values.length);
       if (found.length >= this.#times.length) this.#times = grown(this.#times, found.length + 1);
@@ -176,8 +180,8 @@ export class TelemetryPayloadDecoder {
       if (names.length === 0) continue;
       const shape = this.#shapes.intern(names);
       // `numeric` says that each of them is a number.
-      if (numeric) visitor.numbers(shape, timeMs ?? arrivalMs, Float64Array.from(values as readonly number[]));
-      else visitor.mixed(shape, timeMs ?? arrivalMs, values);
+      if (numeric) visitor.numbers(shape, timeMs ?? NO_TIME, Float64Array.from(values as readonly number[]));
+      else visitor.mixed(shape, timeMs ?? NO_TIME, values);
     }
   }
 

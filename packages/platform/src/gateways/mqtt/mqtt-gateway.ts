@@ -12,7 +12,7 @@ export interface MqttGatewayOptions {
   readonly port: number;
   /** Lets other threads listen on the same port; the kernel spreads the connections. */
   readonly reusePort: boolean;
-  /** Sockets at most. Should be a little over the broker's limit, which can answer those in between. */
+  /** Sockets at most; more are closed at once. Should be a little over the broker's limit, which can answer those in between. */
   readonly maxSockets: number;
   readonly logLines: LogLines;
 }
@@ -21,8 +21,6 @@ export interface MqttGatewayOptions {
 export class MqttGateway implements AsyncDisposable {
   readonly #options: MqttGatewayOptions;
   readonly #server: Server;
-  /** Sockets that were closed at once because there were too many. */
-  dropped = 0;
 
   constructor(options: MqttGatewayOptions) {
     this.#options = options;
@@ -31,7 +29,7 @@ export class MqttGateway implements AsyncDisposable {
       (socket) => this.#accept(socket),
     );
     this.#server.maxConnections = options.maxSockets;
-    this.#server.on('drop', () => this.dropped++);
+    this.#server.on('drop', () => options.broker.counters.refused++);
   }
 
   /**

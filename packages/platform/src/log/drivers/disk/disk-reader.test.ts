@@ -1,11 +1,12 @@
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { expect, test } from 'vitest';
 import { readAll, source, TestWriter } from '../../log.contract.ts';
 import type { Offset } from '../../log.ts';
 import { DiskLogFolder, FIRST } from './disk-fixtures.ts';
-import { SEGMENT_HEADER_BYTES } from './segment-file.ts';
+import { SEGMENT_HEADER_BYTES, segmentPath } from './segment-file.ts';
 import type { TailJob, TailResult } from './tail-worker.ts';
 
 test('tails a partition in another thread over many segments', { timeout: 20_000 }, async () => {
@@ -83,6 +84,16 @@ test('reports damage in an earlier segment at every call, and reads on behind it
     expect(reader.position).toBe(4);
     expect(readAll(await log.openReader(FIRST, 6 as Offset))).toHaveLength(6);
   }
+});
+
+test('does not look at a segment that is only being made', async () => {
+  await using folder = new DiskLogFolder();
+  const log = await folder.open();
+  const writer = await TestWriter.open(log, FIRST);
+  writer.add(source('a', 't'), 'x');
+  await writer.settled();
+  writeFileSync(segmentPath(join(folder.dir, '0'), 1), '');
+  expect(readAll(await log.openReader(FIRST, 0 as Offset))).toHaveLength(1);
 });
 
 test('wakes up when it is closed', async () => {

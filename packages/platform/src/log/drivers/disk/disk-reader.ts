@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, statSync } from 'node:fs';
+import { closeSync, fstatSync, openSync } from 'node:fs';
 import { SelsynError, systemCode } from '../../../kernel/errors.ts';
 import type { LogReader, Offset, PartitionId, RecordBatch } from '../../log.ts';
 import type { DiskLogSetup } from './disk-options.ts';
@@ -150,7 +150,8 @@ export class DiskReader implements LogReader {
     const path = segmentPath(this.#folder, base);
     const next = this.#successor(bases[index + 1]);
     const known = this.#segment;
-    if (known?.base === base && statSync(path).ino === fstatSync(known.fd).ino) {
+    // It is the same file still: only a segment without a durable record is ever replaced, and none such was opened.
+    if (known?.base === base) {
       this.#segment = { ...known, next, sizeBytes: fstatSync(known.fd).size };
       return;
     }

@@ -1,7 +1,8 @@
 import { appendFileSync, mkdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pino } from 'pino';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { readAll, source, TestWriter } from '../../log.contract.ts';
 import type { Offset } from '../../log.ts';
 import { BatchBuffer } from './batch-buffer.ts';
@@ -125,6 +126,13 @@ test('refuses to cut records that were durable: a bad frame with later writes be
   expect(readFileSync(path).equals(bytes)).toBe(true);
 });
 
+test('refuses to cut where records are missing before a good frame', async () => {
+  await write(['first']);
+  const path = folder.segments(0)[0]!;
+  appendFileSync(path, frame('far ahead', 7, crcSeed(readFileSync(join(folder.dir, 'identity'), 'utf8').trim())));
+  await expect(folder.open()).rejects.toMatchObject({ code: 'data.corrupt', details: { offset: 1 } });
+});
+
 test('does not take a frame that a device has sent for one of its own', async () => {
   await write(['first']);
   const path = folder.segments(0)[0]!;
@@ -191,6 +199,24 @@ test('gives no offset twice that may have been read before a loss of power in in
   // A segment that was written with every record synced is gone on with, at the next offset.
   expect(await reopen('fourth')).toEqual(['first', 'third', 'fourth']);
   expect(folder.segments(0)).toHaveLength(2);
+});
+
+test('keeps the row of segments whole when the one it has begun anew fails at once', async () => {
+  await write(['first'], { sync: 'interval' });
+  const log = await folder.open();
+  const writer = await TestWriter.open(log, FIRST);
+  const handle = await open(folder.segments(0)[1]!, 'r');
+  const broken = vi
+    .spyOn(Object.getPrototypeOf(handle) as typeof handle, 'write')
+    .mockRejectedValueOnce(Object.assign(new Error('EIO'), { code: 'EIO' }));
+  await handle.close();
+  writer.add(source('a', 't'), 'lost');
+  await writer.settled();
+  expect(writer.events).toMatchObject([{ rejected: 1 }]);
+  broken.mockRestore();
+  writer.add(source('a', 't'), 'second');
+  await writer.settled();
+  expect(readAll(await log.openReader(FIRST, 0 as Offset)).map((record) => record.text)).toEqual(['first', 'second']);
 });
 
 test('leaves no empty segments behind when it starts often in interval mode', async () => {

@@ -5,9 +5,11 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { readAll, source, TestWriter } from '../../log.contract.ts';
 import type { Offset } from '../../log.ts';
+import { silentLogLines } from '../../../kernel/log-lines.ts';
 import { DiskLogFolder, FIRST } from './disk-fixtures.ts';
-import type { DiskLog } from './disk-log.ts';
+import { openDiskLog, type DiskLog } from './disk-log.ts';
 import type { DiskLogOptions } from './disk-options.ts';
+import { newDiskLogShared } from './shared-positions.ts';
 
 let folder: DiskLogFolder;
 let log: DiskLog;
@@ -63,7 +65,7 @@ function onWrites(...outcomes: readonly (number | 'whole' | Error)[]): void {
 }
 
 /** The next write of records reaches the file whole, and yet fails: as when its sync has failed. */
-function wholeThenFault(): void {
+function wholeThenFault(code: string): void {
   // oxlint-disable-next-line typescript/unbound-method -- applied to the handle below
   const write = handles.write;
   let isDone = false;
@@ -71,7 +73,7 @@ function wholeThenFault(): void {
     const written: unknown = await Reflect.apply(write, this, given);
     if (isDone || (given[2] as number) >= 1024 * 1024) return written as Awaited<ReturnType<FileHandle['write']>>;
     isDone = true;
-    throw fault('EIO');
+    throw fault(code);
   });
 }
 
@@ -95,6 +97,18 @@ test.each([
   expect(await texts()).toEqual(['one', 'two']);
 });
 
+test('cuts a rejected batch off at once, so that no crash brings it back', async () => {
+  await start();
+  expect(await append('one')).toBe('durable');
+  wholeThenFault('ENOSPC');
+  expect(await append('lost')).toBe('log.full');
+  // As after kill -9: the log that is open is not closed.
+  const { dir, clock } = folder;
+  const next = await openDiskLog({ dir, clock, shared: newDiskLogShared(1), role: 'owner', logLines: silentLogLines });
+  expect(readAll(await next.openReader(FIRST, 0 as Offset)).map((record) => record.text)).toEqual(['one']);
+  await next[Symbol.asyncDispose]();
+});
+
 test('rejects what was added while a failing write was under way only if its own write fails', async () => {
   await start();
   onWrites(30, fault('ENOSPC'));
@@ -111,7 +125,7 @@ test('leaves a segment that cannot be cut back, and never shows what stands behi
   const reader = await log.openReader(FIRST, 0 as Offset);
   expect(await append('one')).toBe('durable');
   expect(readAll(reader)).toHaveLength(1);
-  wholeThenFault();
+  wholeThenFault('EIO');
   vi.spyOn(handles, 'truncate').mockRejectedValue(fault('EIO'));
   expect(await append('lost')).toBe('log.failed');
   expect(await append('two')).toBe('durable');
