@@ -1,19 +1,85 @@
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { dashboardLoad } from './dashboard-load.ts';
+import { fanout } from './fanout.ts';
+import { describeMachine } from './harness/machine.ts';
+import { printTable, report, writeResult, type ClaimResult } from './harness/report.ts';
+import { idle } from './idle.ts';
 import { ingest } from './ingest.ts';
-import { report, type ClaimResult } from './harness/report.ts';
+import { latency } from './latency.ts';
+import { logAppend } from './log-append.ts';
+import { queries } from './queries.ts';
+import { restart } from './restart.ts';
 import { storeQueries } from './store-queries.ts';
 
-/** `npm run bench` runs all of them; `npm run bench -- ingest` those that are named. */
-const CLAIMS: Readonly<Record<string, () => Promise<ClaimResult>>> = { ingest, 'store-queries': storeQueries };
+/** The claims of the whole platform, each beside its peer where there is one. */
+const CLAIMS: Readonly<Record<string, () => Promise<ClaimResult>>> = {
+  ingest,
+  latency,
+  fanout,
+  idle,
+  queries,
+  'store-queries': storeQueries,
+  'dashboard-load': dashboardLoad,
+  restart,
+  'log-append': logAppend,
+};
 
+/** Programs of their own, that print one JSON object with `results`: each says in its head what it claims. */
+const PARTS: readonly string[] = ['mqtt-codec', 'telemetry-payload', 'chunk-codec'];
+
+const CLAIM_DEADLINE_MS = 300_000;
+
+/** `npm run bench` runs all of them; `npm run bench -- ingest` those that are named. */
+const known = [...Object.keys(CLAIMS), ...PARTS];
 const named = process.argv.slice(2);
-const unknown = named.filter((name) => !(name in CLAIMS));
+const unknown = named.filter((name) => !known.includes(name));
 if (unknown.length > 0) {
-  process.stderr.write(`no bench named ${unknown.join(', ')}; there are ${Object.keys(CLAIMS).join(', ')}\n`);
+  process.stderr.write(`no bench named ${unknown.join(', ')}; there are ${known.join(', ')}\n`);
   process.exitCode = 1;
 } else {
-  for (const [name, claim] of Object.entries(CLAIMS)) {
-    if (named.length > 0 && !named.includes(name)) continue;
-    process.stdout.write(`measuring ${name}\n`);
-    report(await claim());
+  const missed: string[] = [];
+  for (const name of known) if (named.length === 0 || named.includes(name)) missed.push(...(await run(name)));
+  process.stdout.write(missed.length === 0 ? '\nevery target holds\n' : `\nmissed:\n${missed.map((line) => `  ${line}\n`).join('')}`);
+}
+
+/** Runs one and returns the rows that do not hold. One that fails does not keep the others from running. */
+async function run(name: string): Promise<string[]> {
+  process.stdout.write(`\nmeasuring ${name}\n`);
+  const startedMs = performance.now();
+  const deadline = setTimeout(() => {
+    process.stderr.write(`${name} is not done after ${CLAIM_DEADLINE_MS / 1000} s\n`);
+    process.exit(1);
+  }, CLAIM_DEADLINE_MS);
+  try {
+    const claim = CLAIMS[name];
+    if (claim === undefined) {
+      runPart(name);
+      return [];
+    }
+    const result = await claim();
+    report(result);
+    process.stdout.write(`  ${Math.round((performance.now() - startedMs) / 1000)} s\n`);
+    return result.rows.filter(({ holds }) => holds === false).map((row) => `${name}: ${row.what}: ${row.selsyn}`);
+  } catch (error) {
+    process.exitCode = 1;
+    process.stderr.write(`${name} failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+    return [`${name}: failed`];
+  } finally {
+    clearTimeout(deadline);
   }
+}
+
+function runPart(name: string): void {
+  const { status, stdout } = spawnSync(process.execPath, [join(import.meta.dirname, `${name}.ts`)], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+    timeout: CLAIM_DEADLINE_MS,
+  });
+  if (status !== 0) throw new Error(`it ended with ${status}`);
+  const { results } = JSON.parse(stdout) as { results: readonly Readonly<Record<string, unknown>>[] };
+  const columns = Object.keys(results[0] ?? {});
+  process.stdout.write('\n');
+  printTable([columns, ...results.map((result) => columns.map((column) => String(result[column])))]);
+  writeResult(name, { claim: name, machine: describeMachine(), results });
 }

@@ -125,9 +125,14 @@ static int publish(struct group *g) {
     return g->pending == 0;
 }
 
+/* Deliveries still to come; below 0 when what was written off came after all. */
+static int64_t under_way(const struct group *g) {
+    return (int64_t)(g->sent * (uint64_t)g->subscribers) - (int64_t)(g->delivered + g->written_off);
+}
+
 static int has_room(const struct group *g) {
     if (qos && g->sent - g->acknowledged >= (uint64_t)window) return 0;
-    return g->sent * (uint64_t)g->subscribers - g->delivered - g->written_off + (uint64_t)g->subscribers <= (uint64_t)window * (uint64_t)g->subscribers;
+    return under_way(g) <= (int64_t)(window - 1) * g->subscribers;
 }
 
 static void fill(struct group *g) {
@@ -139,7 +144,7 @@ static void write_off_stalled(void) {
     for (int i = 0; i < group_count; i++) {
         struct group *g = &groups[i];
         if (now - g->moved_at < STALL_US || g->pending > 0) continue;
-        uint64_t missing = g->sent * (uint64_t)g->subscribers - g->delivered - g->written_off;
+        uint64_t missing = under_way(g) > 0 ? (uint64_t)under_way(g) : 0;
         g->written_off += missing;
         if (counting) lost += missing;
         g->moved_at = now;

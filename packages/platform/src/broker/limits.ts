@@ -37,7 +37,7 @@ export const DEFAULT_LIMITS: BrokerLimits = {
   maxSubscriptionsPerClient: 1_000,
   receiveMaximum: 1_024,
   topicAliasMaximum: 32,
-  maxInFlight: 1_024,
+  maxInFlight: 4_096,
   maxQueuedMessages: 1_000,
   maxQueuedBytes: 1_048_576,
   maxRetainedMessages: 1_000_000,

@@ -76,6 +76,16 @@ describe('SUBSCRIBE', () => {
 });
 
 describe('retained messages', () => {
+  it('of its own are kept away from a subscription with no local', async () => {
+    const { connect } = openTestBroker();
+    const client = await connect(5);
+    const other = await connect(5, { clientId: 'other' });
+    client.publish('r/1', 'own', { retain: true });
+    other.publish('r/2', 'foreign', { retain: true });
+    client.send(subscribeOf('r/+', 0, { noLocal: true }));
+    expect(await client.texts()).toEqual(['foreign']);
+  });
+
   it('come with a new subscription, by its retain handling, and are cleared by an empty one', async () => {
     const { connect, broker } = openTestBroker();
     const publisher = await connect(4, { clientId: 'p' });

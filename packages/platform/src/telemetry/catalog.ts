@@ -61,7 +61,9 @@ export class Catalog {
     mkdirSync(daysFolder(this.#dir), { recursive: true });
     const db = new DatabaseSync(join(this.#dir, 'catalog.db'));
     this.#db = db;
-    db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 100; PRAGMA journal_size_limit = 16777216;');
+    db.exec(
+      'PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 100; PRAGMA journal_size_limit = 16777216;',
+    );
     if (this.#get('PRAGMA user_version')?.['user_version'] === 0) db.exec(`BEGIN; ${DDL} COMMIT;`);
     for (const folder of [daysFolder(this.#dir), this.#dir, dirname(this.#dir)]) syncFolder(folder);
   }
@@ -92,7 +94,13 @@ export class Catalog {
     this.#transaction(() => {
       this.log = Number(this.#run('INSERT INTO log (identity) VALUES (?)', identity).lastInsertRowid);
       for (const [partition, end] of sameUpTo) {
-        this.#run('UPDATE forgotten SET log = ?, upto = min(upto, ?) WHERE log = ? AND partition = ?', this.log, end, this.log - 1, partition);
+        this.#run(
+          'UPDATE forgotten SET log = ?, upto = min(upto, ?) WHERE log = ? AND partition = ?',
+          this.log,
+          end,
+          this.log - 1,
+          partition,
+        );
       }
       for (const table of ['low_water', 'forgotten']) this.#run(`DELETE FROM ${table} WHERE log <> ?`, this.log);
       this.#writeLowWater(lowWater);

@@ -163,12 +163,20 @@ export class ChunkWriter {
     const marks = this.#parts.marks.of(file.day);
     const pruneBefore = this.#progress.get(file.day)![0]?.id;
     if (pruneBefore !== undefined) file.statement(PRUNE_PROGRESS).run(pruneBefore);
-    const sealed = { buffers: 0, points: 0, chunks: 0, bytes: 0, newest: [] as [number, number, number | boolean | string][], sure: [] as number[] };
+    const sealed = {
+      buffers: 0,
+      points: 0,
+      chunks: 0,
+      bytes: 0,
+      newest: [] as [number, number, number | boolean | string][],
+      sure: [] as number[],
+    };
     for (const buffer of buffers) {
       const series = memtable.seriesOf(buffer);
       const sorted = points.sorted(memtable, buffer);
       const newestMs = sorted.times[sorted.count - 1]!;
-      if (latest.isUnsure(series) && latest.lastDay(series) === file.day && !storeIsNewer(file, series, newestMs)) sealed.sure.push(series);
+      if (latest.isUnsure(series) && latest.lastDay(series) === file.day && !storeIsNewer(file, series, newestMs))
+        sealed.sure.push(series);
       const { chunks, bytes } = insertChunks(file, series, sorted);
       const before = marks?.get(series);
       const upto = before === undefined ? positions : positions.map((position, index) => Math.max(position, before[index]!));
@@ -213,7 +221,11 @@ class ProgressRows {
 }
 
 /** Writes the points in chunks of at most 1,024, of about equal size. */
-export function insertChunks(file: DayFile, series: number, points: SortedPoints): { readonly chunks: number; readonly bytes: number } {
+export function insertChunks(
+  file: DayFile,
+  series: number,
+  points: SortedPoints,
+): { readonly chunks: number; readonly bytes: number } {
   const { count, times, values } = points;
   const chunks = Math.ceil(count / FULL_POINTS);
   let bytes = 0;

@@ -25,19 +25,24 @@ const JOIN_POINTS = 4 * FULL_POINTS;
 export function planCompaction(chunks: readonly ChunkSpan[]): ChunkSpan[][] {
   const groups: ChunkSpan[][] = [];
   let run: ChunkSpan[] = [];
+  let overlaps = false;
   const closeRun = (): void => {
-    if (run.length > 1 && Math.ceil(points(run) / FULL_POINTS) <= run.length / 2) groups.push(run);
+    const joined = run.length > 1 && Math.ceil(points(run) / FULL_POINTS) <= run.length / 2;
+    if (overlaps || joined) groups.push(run);
     run = [];
+    overlaps = false;
   };
   for (const cluster of clusters(chunks)) {
-    if (cluster.length > 1) {
+    const count = points(cluster);
+    if (count > MAX_MERGE_POINTS) {
       closeRun();
-      if (points(cluster) <= MAX_MERGE_POINTS) groups.push(cluster);
       continue;
     }
-    const [chunk] = cluster;
-    if (chunk!.count > FULL_POINTS / 2 || points(run) + chunk!.count > JOIN_POINTS) closeRun();
-    if (chunk!.count <= FULL_POINTS / 2) run.push(chunk!);
+    const small = count <= FULL_POINTS / 2;
+    if (!small || points(run) + count > JOIN_POINTS) closeRun();
+    run.push(...cluster);
+    overlaps ||= cluster.length > 1;
+    if (!small) closeRun();
   }
   closeRun();
   return groups;

@@ -126,11 +126,13 @@ export class Compactor {
 
   #merge(file: DayFile, series: number, group: readonly ChunkSpan[]): void {
     // In order of id: of equal times the later chunk wins, as when they are read.
-    const chunks = [...group].sort((a, b) => a.id - b.id).map(({ id }) => {
-      const row = file.statement(CHUNK).get(id);
-      // The column is a BLOB, NOT NULL, and the id was read from the same table.
-      return decodeChunk(row!['data'] as Uint8Array);
-    });
+    const chunks = [...group]
+      .sort((a, b) => a.id - b.id)
+      .map(({ id }) => {
+        const row = file.statement(CHUNK).get(id);
+        // The column is a BLOB, NOT NULL, and the id was read from the same table.
+        return decodeChunk(row!['data'] as Uint8Array);
+      });
     const count = chunks.reduce((sum, chunk) => sum + chunk.count, 0);
     const times = new Float64Array(count);
     const numeric = chunks.every(({ values }) => values instanceof Float64Array);
@@ -160,7 +162,10 @@ export class Compactor {
 }
 
 /** Whole series after `after`, as many as fit in a page of the index, at least one. */
-function spansBySeries(file: DayFile, after: number): { readonly series: ReadonlyMap<number, ChunkSpan[]>; readonly more: boolean } {
+function spansBySeries(
+  file: DayFile,
+  after: number,
+): { readonly series: ReadonlyMap<number, ChunkSpan[]>; readonly more: boolean } {
   const rows = file.statement(SPANS).all(after, PAGE);
   const found = new Map<number, ChunkSpan[]>();
   for (const row of rows) add(found, row);
@@ -173,7 +178,12 @@ function spansBySeries(file: DayFile, after: number): { readonly series: Readonl
 
 function add(found: Map<number, ChunkSpan[]>, row: Record<string, unknown>): void {
   const series = Number(row['series']);
-  const span = { id: Number(row['id']), startMs: Number(row['start_ms']), endMs: Number(row['end_ms']), count: Number(row['count']) };
+  const span = {
+    id: Number(row['id']),
+    startMs: Number(row['start_ms']),
+    endMs: Number(row['end_ms']),
+    count: Number(row['count']),
+  };
   const spans = found.get(series);
   if (spans === undefined) found.set(series, [span]);
   else spans.push(span);

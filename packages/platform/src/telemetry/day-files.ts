@@ -126,7 +126,10 @@ export class DayFiles {
     if (!BROKEN.has(code)) return;
     const path = dayFilePath(this.#dir, day);
     const aside = `${path}.broken-${process.hrtime.bigint()}`;
-    this.#logLines.error({ day: dayFileName(day), aside, err: error }, 'A day file is broken and was set aside: its points are not read any more');
+    this.#logLines.error(
+      { day: dayFileName(day), aside, err: error },
+      'A day file is broken and was set aside: its points are not read any more',
+    );
     for (const suffix of ['', '-wal', '-shm']) {
       try {
         renameSync(path + suffix, aside + suffix);

@@ -23,7 +23,9 @@ export function openDeadLettersForWrite(telemetryDir: string): DatabaseSync {
   mkdirSync(telemetryDir, { recursive: true });
   const db = new DatabaseSync(deadLettersPath(telemetryDir));
   try {
-    db.exec('PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 100;');
+    db.exec(
+      'PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 100;',
+    );
     if (db.prepare('PRAGMA user_version').get()?.['user_version'] === 0) db.exec(`BEGIN; ${DDL} COMMIT;`);
     return db;
   } catch (error) {

@@ -1,6 +1,7 @@
+import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { DAY_MS } from './day-file-schema.ts';
+import { DAY_MS, dayFilePath, daysFolder } from './day-file-schema.ts';
 import { FakeLog } from './fake-log.ts';
 import { StoreHarness, type Stored } from './store-harness.ts';
 import type { PointValue } from './telemetry-queries.ts';
@@ -34,39 +35,62 @@ const sample = fc.record({
 });
 const message = fc.record({ device: fc.nat(2), samples: fc.array(sample, { minLength: 1, maxLength: 6 }) });
 const command: fc.Arbitrary<Command> = fc.oneof(
-  { weight: 10, arbitrary: fc.record({ do: fc.constant('append' as const), partition: fc.nat(1), messages: fc.array(message, { minLength: 1, maxLength: 8 }) }) },
+  {
+    weight: 10,
+    arbitrary: fc.record({
+      do: fc.constant('append' as const),
+      partition: fc.nat(1),
+      messages: fc.array(message, { minLength: 1, maxLength: 8 }),
+    }),
+  },
   { weight: 6, arbitrary: fc.record({ do: fc.constant('consume' as const), batches: fc.constantFrom(1, 2, Infinity) }) },
-  { weight: 9, arbitrary: fc.record({ do: fc.constantFrom('seal', 'seal', 'seal-some', 'seal-some', 'low-water', 'low-water', 'kill', 'power-loss', 'compact') }) },
+  {
+    weight: 9,
+    arbitrary: fc.record({
+      do: fc.constantFrom('seal', 'seal', 'seal-some', 'seal-some', 'low-water', 'low-water', 'kill', 'power-loss', 'compact'),
+    }),
+  },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('forget' as const), device: fc.nat(2) }) },
 );
 
 describe('the telemetry store', () => {
   test('holds every point of the log exactly once, whatever happens in between', { timeout: 60_000 }, async () => {
-    await fc.assert(fc.asyncProperty(fc.array(command, { minLength: 5, maxLength: 40, size: 'max' }), run), { numRuns: Number(process.env['SELSYN_MODEL_RUNS'] ?? 60) });
+    await fc.assert(fc.asyncProperty(fc.array(command, { minLength: 5, maxLength: 40, size: 'max' }), run), {
+      numRuns: Number(process.env['SELSYN_MODEL_RUNS'] ?? 60),
+    });
   });
 });
 
-test('gives each sample without a time one of its own, also when some of a batch are stored and the rest is replayed', { timeout: 60_000 }, async () => {
-  const step = fc.constantFrom('append', 'append', 'append', 'consume', 'seal', 'low-water', 'kill', 'power-loss');
-  await fc.assert(
-    fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 30, size: 'max' }), async (steps) => {
-      const log = new FakeLog(1);
-      using store = new StoreHarness(log);
-      await store.open();
-      let sent = 0;
-      for (const what of steps) {
-        if (what === 'append') log.append(0, store.clock.now(), Array.from({ length: 3 }, (): [string, unknown] => ['a', { n: sent++ }]));
-        else if (what === 'consume') store.consume(1);
-        else if (what === 'seal') store.seal();
-        else if (what === 'low-water') store.saveLowWater();
-        else await store.crash((file) => what === 'power-loss' && file.includes('days'));
-      }
-      store.consume();
-      expect((store.stored()['a']?.['n'] ?? []).map(([, n]) => n)).toEqual(Array.from({ length: sent }, (_, n) => n));
-    }),
-    { numRuns: 60 },
-  );
-});
+test(
+  'gives each sample without a time one of its own, also when some of a batch are stored and the rest is replayed',
+  { timeout: 60_000 },
+  async () => {
+    const step = fc.constantFrom('append', 'append', 'append', 'consume', 'seal', 'low-water', 'kill', 'power-loss');
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 30, size: 'max' }), async (steps) => {
+        const log = new FakeLog(1);
+        using store = new StoreHarness(log);
+        await store.open();
+        let sent = 0;
+        for (const what of steps) {
+          if (what === 'append')
+            log.append(
+              0,
+              store.clock.now(),
+              Array.from({ length: 3 }, (): [string, unknown] => ['a', { n: sent++ }]),
+            );
+          else if (what === 'consume') store.consume(1);
+          else if (what === 'seal') store.seal();
+          else if (what === 'low-water') store.saveLowWater();
+          else await store.crash((file) => what === 'power-loss' && file.includes('days'));
+        }
+        store.consume();
+        expect((store.stored()['a']?.['n'] ?? []).map(([, n]) => n)).toEqual(Array.from({ length: sent }, (_, n) => n));
+      }),
+      { numRuns: 60 },
+    );
+  },
+);
 
 async function run(commands: readonly Command[]): Promise<void> {
   const log = new FakeLog(2);
@@ -118,7 +142,12 @@ async function run(commands: readonly Command[]): Promise<void> {
   expect(store.stored()).toEqual(plain(model));
 }
 
-function append(store: StoreHarness, model: Map<string, Map<string, Map<number, PointValue>>>, partition: number, messages: readonly Message[]): void {
+function append(
+  store: StoreHarness,
+  model: Map<string, Map<string, Map<number, PointValue>>>,
+  partition: number,
+  messages: readonly Message[],
+): void {
   const records = messages.map(({ device, samples }): [string, unknown] => {
     // Between partitions there is no order: a time is written by one of them only.
     const timed = samples.map(({ at, values }) => ({ ts: at < 4 ? at + partition + 4 : at + partition, values }));
@@ -129,7 +158,8 @@ function append(store: StoreHarness, model: Map<string, Map<string, Map<number, 
     const metrics = model.get(device) ?? new Map<string, Map<number, PointValue>>();
     model.set(device, metrics);
     for (const { ts, values } of samples) {
-      for (const [metric, point] of Object.entries(values)) metrics.set(metric, (metrics.get(metric) ?? new Map<number, PointValue>()).set(ts, point));
+      for (const [metric, point] of Object.entries(values))
+        metrics.set(metric, (metrics.get(metric) ?? new Map<number, PointValue>()).set(ts, point));
     }
   }
 }
@@ -141,3 +171,22 @@ function plain(model: Map<string, Map<string, Map<number, PointValue>>>): Stored
   }
   return found;
 }
+
+test('a day file that is broken is set aside, and what the log still has is written again', async () => {
+  const log = new FakeLog(1);
+  using store = new StoreHarness(log);
+  await store.open();
+  log.append(0, store.clock.now(), [['a', { ts: MIDNIGHT, n: 1 }]]);
+  store.consume();
+  store.seal();
+  await store.crash();
+  const path = dayFilePath(store.dir, 20_000);
+  store.writer.files.closeDay(20_000);
+  rmSync(`${path}-wal`, { force: true });
+  writeFileSync(path, 'this is no database'.repeat(1000));
+  await store.crash();
+  store.consume();
+  store.seal();
+  expect(store.stored()).toEqual({ a: { n: [[MIDNIGHT, 1]] } });
+  expect(readdirSync(daysFolder(store.dir)).filter((name) => name.includes('.broken-')).length).toBeGreaterThan(0);
+});

@@ -1,6 +1,14 @@
 import type { DeviceId } from '../kernel/device-id.ts';
 import { SelsynError } from '../kernel/errors.ts';
-import { RecordSource, type Appender, type Log, type LogReader, type Offset, type PartitionId, type RecordBatch } from '../log/log.ts';
+import {
+  RecordSource,
+  type Appender,
+  type Log,
+  type LogReader,
+  type Offset,
+  type PartitionId,
+  type RecordBatch,
+} from '../log/log.ts';
 
 interface FakeBatch {
   readonly firstOffset: number;

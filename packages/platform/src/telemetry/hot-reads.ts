@@ -30,7 +30,8 @@ export class HotReads {
     const series: HotSeries[] = [];
     device?.series.forEach((id, index) => {
       const metric = device.names[index]!;
-      if (wanted === undefined || wanted.has(metric)) series.push({ metric, id, ...this.#pointsOf(id, query.fromMs, query.toMs) });
+      if (wanted === undefined || wanted.has(metric))
+        series.push({ metric, id, ...this.#pointsOf(id, query.fromMs, query.toMs) });
     });
     return { series, daysVersion: files.version };
   }

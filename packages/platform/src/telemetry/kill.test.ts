@@ -41,7 +41,13 @@ test('every acknowledged point is there after kills at any moment, and none twic
     for (let run = 0; run < ROUNDS; run++) acknowledged.push(await killedRun(dir, run));
     expect(Math.min(...acknowledged)).toBeGreaterThan(0);
 
-    await using log = await openDiskLog({ dir: join(dir, 'log'), shared: newDiskLogShared(1), role: 'owner', clock: systemClock, logLines: silentLogLines });
+    await using log = await openDiskLog({
+      dir: join(dir, 'log'),
+      shared: newDiskLogShared(1),
+      role: 'owner',
+      clock: systemClock,
+      logLines: silentLogLines,
+    });
     await using ingest = new TelemetryIngest({ log, dir: join(dir, 'telemetry'), clock: systemClock, logLines: silentLogLines });
     await ingest.start();
     await ingest.whenReady;
@@ -73,7 +79,10 @@ test('every acknowledged point is there after kills at any moment, and none twic
     seen.forEach((ofRun, run) => {
       const missing = Array.from({ length: acknowledged[run]! }, (_, index) => index + 1).filter((n) => !ofRun.has(n));
       expect(missing, `run ${run}`).toEqual([]);
-      expect([...ofRun].filter(([, times]) => times !== 1), `run ${run}`).toEqual([]);
+      expect(
+        [...ofRun].filter(([, times]) => times !== 1),
+        `run ${run}`,
+      ).toEqual([]);
     });
     expect(ingest.writer.positions[0]).toBeGreaterThan(acknowledged.reduce((sum, count) => sum + count, 0) - 1);
   } finally {

@@ -45,7 +45,9 @@ export class Maintenance {
     const { writer } = this.#options;
     const nowMs = this.#options.clock.monotonicMs();
     if (this.#every('live', GATHER_MS, nowMs)) writer.live.post();
-    if (this.#every('age', AGE_MS, nowMs)) writer.policy.byAge(this.#options.clock.now(), writer.consumer.records);
+    // After a long stop all of the log is old: it waits for the end of the replay, so that chunks do not become tiny.
+    if (!writer.replaying && this.#every('age', AGE_MS, nowMs))
+      writer.policy.byAge(this.#options.clock.now(), writer.consumer.records);
     writer.policy.byFill();
     if (nowMs < this.#retryAtMs) return false;
     try {
@@ -94,6 +96,9 @@ export class Maintenance {
     this.#retryAtMs = nowMs + RETRY_MS;
     if (nowMs < this.#complainAtMs) return;
     this.#complainAtMs = nowMs + COMPLAIN_MS;
-    this.#options.logLines.error({ err: error, failures: this.failures }, 'The telemetry store could not write; it tries again every second');
+    this.#options.logLines.error(
+      { err: error, failures: this.failures },
+      'The telemetry store could not write; it tries again every second',
+    );
   }
 }

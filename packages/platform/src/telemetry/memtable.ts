@@ -317,7 +317,7 @@ export class Memtable {
     return oldest;
   }
 
-  /** Every buffer, in no order. It must not be released meanwhile, but may become due. */
+  /** Every buffer, in no order. One that was given may be released meanwhile. */
   *all(): Generator<BufferId> {
     for (let index = 0; index < this.#used; index++) {
       if (this.#state[index * STRIDE + SERIES] !== -1) yield (index * STRIDE) as BufferId;
@@ -327,7 +327,8 @@ export class Memtable {
   /** The buffers of a series, in no order of days. */
   buffersOf(series: number): BufferId[] {
     const found: BufferId[] = [];
-    for (let buffer = this.#current[series] ?? -1; buffer !== -1; buffer = this.#state[buffer + OTHER]!) found.push(buffer as BufferId);
+    for (let buffer = this.#current[series] ?? -1; buffer !== -1; buffer = this.#state[buffer + OTHER]!)
+      found.push(buffer as BufferId);
     return found;
   }
 
@@ -337,7 +338,7 @@ export class Memtable {
     const { times: fromTimes, values: fromValues } = this.#arena;
     const count = this.countOf(buffer);
     let block = this.#state[buffer + HEAD]!;
-    for (let index = 0; index < count; ) {
+    for (let index = 0; index < count;) {
       const shift = (block << BLOCK_SHIFT) - index;
       const end = Math.min(count, index + BLOCK_POINTS);
       for (; index < end; index++) {

@@ -16,7 +16,7 @@ import type { ReplayMarks } from './replay-marks.ts';
 const MAX_AHEAD_MS = 60_000;
 
 const CODES: Readonly<Record<PayloadErrorCode, ErrorCode>> = {
-  'malformed': 'telemetry.malformed',
+  malformed: 'telemetry.malformed',
   'bad-time': 'telemetry.bad-time',
   'too-many-metrics': 'telemetry.too-many-metrics',
   'too-large': 'request.too-large',
@@ -75,7 +75,14 @@ export class RecordConsumer implements SampleVisitor {
     this.#numbersUsed = 0;
     this.#parts.devices.begin();
     try {
-      this.#decoder.decode(batch.data, batch.starts[index]!, batch.ends[index]!, this.#arrivalMs, this, (device.hint ??= new ShapeHint()));
+      this.#decoder.decode(
+        batch.data,
+        batch.starts[index]!,
+        batch.ends[index]!,
+        this.#arrivalMs,
+        this,
+        (device.hint ??= new ShapeHint()),
+      );
     } catch (error) {
       this.#parts.devices.rollback();
       this.refuse(batch, index, ...this.#faultOf(error));

@@ -48,7 +48,8 @@ export function recover(parts: RecoveryParts, log: LogExtent): number[] {
   const partitions = log.partitions.map(({ partition }) => partition);
   writer.partitions = partitions;
   const { fresh, firstEver } = catalog.useLog(log.identity);
-  if (fresh && !firstEver) logLines.warn({ log: log.identity }, 'The log is another one than before: it is read from its oldest record');
+  if (fresh && !firstEver)
+    logLines.warn({ log: log.identity }, 'The log is another one than before: it is read from its oldest record');
   const saved = catalog.lowWater();
   let loaded = loadDays(parts);
   const rows = [...loaded.values()].flat();
@@ -63,14 +64,21 @@ export function recover(parts: RecoveryParts, log: LogExtent): number[] {
     return Math.min(Math.max(from ?? oldest, oldest), end);
   });
   if (lost.length > 0) {
-    logLines.warn({ partitions: lost }, 'The log has lost its last records, after they were stored: what is left of it is read again');
+    logLines.warn(
+      { partitions: lost },
+      'The log has lost its last records, after they were stored: what is left of it is read again',
+    );
     const ends = new Map(log.partitions.map(({ partition, end }) => [partition, end]));
     catalog.renewLog(log.identity, new Map(starts.map((from, index) => [partitions[index]!, from])), ends);
     marks.clear();
     loaded = loadDays(parts);
   }
   for (const [day, dayRows] of loaded) writer.loadDay(day, dayRows);
-  for (const [device, ends] of catalog.forgotten()) devices.setSkipBefore(device, partitions.map((partition) => ends.get(partition) ?? 0));
+  for (const [device, ends] of catalog.forgotten())
+    devices.setSkipBefore(
+      device,
+      partitions.map((partition) => ends.get(partition) ?? 0),
+    );
   return starts;
 }
 
@@ -85,7 +93,10 @@ function loadDays({ catalog, files, writer, marks, logLines }: RecoveryParts): M
       days.set(day, marks.load(files, day, catalog.log, writer.partitions));
       files.setDirty(day);
     } catch (error) {
-      logLines.error({ day: dayFileName(day), err: error }, 'The marks of a day file could not be read: its points may be stored again');
+      logLines.error(
+        { day: dayFileName(day), err: error },
+        'The marks of a day file could not be read: its points may be stored again',
+      );
       files.failed(day, error);
     }
   }

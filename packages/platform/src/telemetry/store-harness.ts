@@ -39,7 +39,9 @@ export class StoreHarness {
     this.writer = new TelemetryWriter({ dir: this.dir, clock: this.clock, logLines: silentLogLines, ...this.#options });
     const partitions = this.log.partitions.map((partition) => ({ partition, oldest: 0, end: this.log.end(partition) }));
     const starts = this.writer.open({ identity: this.log.identity, partitions });
-    this.#readers = await Promise.all(this.log.partitions.map((partition, index) => this.log.openReader(partition, starts[index]! as Offset)));
+    this.#readers = await Promise.all(
+      this.log.partitions.map((partition, index) => this.log.openReader(partition, starts[index]! as Offset)),
+    );
   }
 
   /** Consumes at most so many batches of each partition. */
@@ -52,7 +54,7 @@ export class StoreHarness {
         while ((next = this.writer.consume(batch, next, partition, Infinity)) < batch.count) this.seal();
       }
     });
-    if (this.#readers.every((reader) => reader.position >= reader.end)) this.writer.marks.clear();
+    if (this.#readers.every((reader) => reader.position >= reader.end)) this.writer.endReplay();
   }
 
   /** Seals everything in memory. */
@@ -82,7 +84,10 @@ export class StoreHarness {
   async crash(lose: (file: string) => boolean = () => false): Promise<void> {
     const before = this.dir;
     this.#lives++;
-    cpSync(before, this.dir, { recursive: true, filter: (path) => !path.endsWith('-shm') && !(path.endsWith('-wal') && lose(path)) });
+    cpSync(before, this.dir, {
+      recursive: true,
+      filter: (path) => !path.endsWith('-shm') && !(path.endsWith('-wal') && lose(path)),
+    });
     this.writer.close();
     rmSync(before, { recursive: true, force: true });
     await this.open();
@@ -93,7 +98,12 @@ export class StoreHarness {
     const found: Stored = {};
     const inFiles = this.#inFiles();
     for (const device of this.writer.devices.all()) {
-      for (const { metric, id, times, values } of this.writer.hot.read({ device: device.id, metrics: undefined, fromMs: -Infinity, toMs: Infinity }).series) {
+      for (const { metric, id, times, values } of this.writer.hot.read({
+        device: device.id,
+        metrics: undefined,
+        fromMs: -Infinity,
+        toMs: Infinity,
+      }).series) {
         const points = inFiles.get(id) ?? new Map<number, PointValue>();
         times.forEach((time, index) => points.set(time, values[index]!));
         if (points.size > 0) (found[device.id] ??= {})[metric] = [...points].sort(([a], [b]) => a - b);

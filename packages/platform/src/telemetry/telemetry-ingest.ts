@@ -110,7 +110,10 @@ export class TelemetryIngest implements AsyncDisposable {
         return { partition, index, reader, batch: undefined, next: 0, waiting: false, retryAtMs: -Infinity };
       }),
     );
-    logLines.info({ records: this.#ends.reduce((sum, end, index) => sum + end - this.#starts[index]!, 0) }, 'The log is being replayed');
+    logLines.info(
+      { records: this.#ends.reduce((sum, end, index) => sum + end - this.#starts[index]!, 0) },
+      'The log is being replayed',
+    );
     this.#running = this.#run();
   }
 
@@ -121,7 +124,10 @@ export class TelemetryIngest implements AsyncDisposable {
     serveCalls<HotCalls>(calls, {
       hotRead: (query) => {
         const answer = writer.hot.read(query);
-        const buffers = answer.series.flatMap(({ times, values }) => [times.buffer, ...(values instanceof Float64Array ? [values.buffer] : [])]);
+        const buffers = answer.series.flatMap(({ times, values }) => [
+          times.buffer,
+          ...(values instanceof Float64Array ? [values.buffer] : []),
+        ]);
         // What `read` returns are copies, in buffers of their own.
         return new Transfer(answer, buffers as ArrayBuffer[]) as never;
       },
@@ -134,9 +140,16 @@ export class TelemetryIngest implements AsyncDisposable {
   /** Removes a device's telemetry, also what the log has of it up to now. @throws SelsynError `telemetry.store-failed` */
   forget(device: string): void {
     try {
-      this.writer.forget(device, this.#sources.map(({ reader }) => reader.end));
+      this.writer.forget(
+        device,
+        this.#sources.map(({ reader }) => reader.end),
+      );
     } catch (cause) {
-      throw new SelsynError('telemetry.store-failed', 'the device could not be forgotten', { cause, retryable: true, details: { device } });
+      throw new SelsynError('telemetry.store-failed', 'the device could not be forgotten', {
+        cause,
+        retryable: true,
+        details: { device },
+      });
     }
   }
 
@@ -189,7 +202,8 @@ export class TelemetryIngest implements AsyncDisposable {
     let earliest: Source | undefined;
     for (const source of this.#sources) {
       if (source.batch === undefined) this.#read(source);
-      if (source.batch !== undefined && (earliest === undefined || source.batch.arrivalMs < earliest.batch!.arrivalMs)) earliest = source;
+      if (source.batch !== undefined && (earliest === undefined || source.batch.arrivalMs < earliest.batch!.arrivalMs))
+        earliest = source;
     }
     return earliest;
   }
@@ -202,7 +216,10 @@ export class TelemetryIngest implements AsyncDisposable {
     } catch (error) {
       this.readFailures++;
       source.retryAtMs = this.#options.clock.monotonicMs() + READ_RETRY_MS;
-      this.#options.logLines.error({ err: error, partition: source.partition }, 'A partition of the log cannot be read; it is tried again');
+      this.#options.logLines.error(
+        { err: error, partition: source.partition },
+        'A partition of the log cannot be read; it is tried again',
+      );
       if (isSelsynError(error, 'log.offset-gone')) void this.#reopen(source);
       return;
     }
@@ -257,16 +274,23 @@ export class TelemetryIngest implements AsyncDisposable {
         woken = true;
         if (!lingering || this.#stop.signal.aborted) finish();
       };
-      if (this.#stop.signal.aborted || this.#sources.some(({ batch, waiting, retryAtMs }) => batch === undefined && !waiting && retryAtMs === -Infinity)) this.#wake();
+      if (
+        this.#stop.signal.aborted ||
+        this.#sources.some(({ batch, waiting, retryAtMs }) => batch === undefined && !waiting && retryAtMs === -Infinity)
+      )
+        this.#wake();
     });
   }
 
   #checkReady(): void {
     if (this.#isReady || this.#ends.some((end, index) => this.writer.positions[index]! < end)) return;
     this.#isReady = true;
-    this.writer.marks.clear();
+    this.writer.endReplay();
     const { clock, logLines } = this.#options;
-    logLines.info({ ms: Math.round(clock.monotonicMs() - this.#startedMs), points: this.writer.memtable.points }, 'The log is replayed');
+    logLines.info(
+      { ms: Math.round(clock.monotonicMs() - this.#startedMs), points: this.writer.memtable.points },
+      'The log is replayed',
+    );
     this.#ready.resolve();
   }
 

@@ -7,7 +7,11 @@ export function registerTelemetryMetrics(registry: Registry, ingest: TelemetryIn
   const counts: readonly [name: string, help: string, read: () => number][] = [
     ['telemetry_records_total', 'Records consumed from the log, replayed ones included', () => writer.consumer.records],
     ['telemetry_points_total', 'Points taken into memory', () => writer.consumer.points],
-    ['telemetry_replay_skipped_points_total', 'Points seen again in a replay that were stored already', () => writer.consumer.skippedPoints],
+    [
+      'telemetry_replay_skipped_points_total',
+      'Points seen again in a replay that were stored already',
+      () => writer.consumer.skippedPoints,
+    ],
     ['telemetry_stored_points_total', 'Points written to day files', () => writer.chunks.points],
     ['telemetry_stored_chunks_total', 'Chunks written to day files', () => writer.chunks.chunks],
     ['telemetry_stored_bytes_total', 'Bytes of the chunks written to day files', () => writer.chunks.bytes],
@@ -33,7 +37,11 @@ export function registerTelemetryMetrics(registry: Registry, ingest: TelemetryIn
     ['telemetry_memtable_fill_ratio', 'Share of the memory for points that is in use', () => writer.memtable.fill],
     ['telemetry_devices', 'Devices that have telemetry', () => writer.devices.size],
     ['telemetry_day_files', 'Day files', () => writer.files.count],
-    ['telemetry_bytes_per_point', 'Bytes of the chunks written, by their points', () => (writer.chunks.points === 0 ? 0 : writer.chunks.bytes / writer.chunks.points)],
+    [
+      'telemetry_bytes_per_point',
+      'Bytes of the chunks written, by their points',
+      () => (writer.chunks.points === 0 ? 0 : writer.chunks.bytes / writer.chunks.points),
+    ],
     ['telemetry_consumer_lag_records', 'Records in the log that are not consumed', () => ingest.lagRecords],
     ['telemetry_consumer_lag_seconds', 'Age of the oldest record that is not consumed', () => ingest.lagSeconds],
     ['telemetry_replay_ratio', 'Share of the replay at start that is done', () => ingest.replayProgress],

@@ -59,6 +59,8 @@ export class TelemetryWriter {
   readonly #clock: Clock;
   readonly #logLines: LogLines;
   #positions: number[] = [];
+  /** What the log had at the start is being consumed again. */
+  replaying = true;
   #resolved: (Device | undefined)[] = [];
   #resolvedOf: RecordBatch | undefined;
   #stepStartMs = -Infinity;
@@ -183,6 +185,12 @@ export class TelemetryWriter {
     if (ends.some((end, index) => end > this.#positions[index]!)) this.devices.setSkipBefore(deviceId, ends);
     this.eraser.add(saved);
     this.deadLetters.erase(deviceId, this.catalog.log);
+  }
+
+  /** Everything that marks speak of is consumed. */
+  endReplay(): void {
+    this.replaying = false;
+    this.marks.clear();
   }
 
   beginLowWater(): void {
