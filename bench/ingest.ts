@@ -68,7 +68,7 @@ async function measureSelsyn(): Promise<SelsynRound> {
   const server = await startSelsyn();
   await using _server = server.process;
   const lag = watchLag(server);
-  const result = await runLoad({ port: server.mqttPort, ...LOAD }).finally(() => lag.stop());
+  const result = await runLoad({ port: server.mqttPort, ...LOAD }).finally(async () => await lag.stop());
   const serverCpuSeconds = server.process.cpuSeconds();
   const msUntilAllQueryable = await untilConsumed(server);
   const stored = await countStored(server, CONNECTIONS);

@@ -1,6 +1,6 @@
-import { ChildServer, temporaryFolder } from './harness/child-server.ts';
-import { onAbruptEnd } from './harness/exit-cleanup.ts';
 import { rmSync } from 'node:fs';
+import { temporaryFolder } from './harness/child-server.ts';
+import { onAbruptEnd } from './harness/exit-cleanup.ts';
 import { describeMachine } from './harness/machine.ts';
 import { runLoad } from './harness/mqtt-load.ts';
 import { amount, IS_SHORT } from './harness/phase.ts';
@@ -23,7 +23,7 @@ export async function restart(): Promise<ClaimResult> {
     const first = await startSelsyn({ settings: SETTINGS, folder });
     let acked: number;
     {
-      await using server: ChildServer = first.process;
+      await using server = first.process;
       const load = await runLoad({ port: first.mqttPort, connections: DEVICES, qos: 1, seconds: 120, warmup: 0, window: 20, messages });
       acked = load.acked;
       if (acked !== load.sent || acked < messages) throw new Error(`${acked} of ${load.sent} messages were acknowledged`);

@@ -48,7 +48,7 @@ static double seconds = 10, warmup = 2, rate = 0;
 static uint64_t message_limit, time_base_ms, sent_total, acked_total, acked_counted, errors, closed;
 static struct connection *all;
 static int epoll_fd;
-static int counting;
+static int running, counting;   /* publishing at all; messages count */
 
 static void put_digits(uint8_t *at, int digits, uint64_t value) {
     for (int i = digits - 1; i >= 0; i--, value /= 10) at[i] = (uint8_t)('0' + value % 10);
@@ -138,7 +138,7 @@ static int is_enough(void) {
 }
 
 static void fill(struct connection *c) {
-    if (rate > 0) return;
+    if (!running || rate > 0) return;
     while (qos && c->connected && !c->stalled && c->in_flight < window && !is_enough() && publish(c)) {}
 }
 
@@ -295,6 +295,7 @@ int main(int argc, char **argv) {
         return 0;
     }
     uint64_t began = now_us(), paced = 0;
+    running = 1;
     for (int i = 0; i < connections; i++) fill(&all[i]);
     uint64_t count_from = began + (uint64_t)(warmup * 1e6), end = count_from + (uint64_t)(seconds * 1e6);
     if (rate > 0) run_paced(count_from, began, &paced);

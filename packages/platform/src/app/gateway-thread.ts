@@ -14,6 +14,7 @@ import { openLogLines } from '../kernel/log-lines.ts';
 import { openMetrics, type MetricsSnapshot } from '../kernel/metrics.ts';
 import { openDiskLog } from '../log/drivers/disk/disk-log.ts';
 import type { PartitionId } from '../log/log.ts';
+import type { Authorizer } from '../broker/authorizer.ts';
 import type { Config } from './config-schema.ts';
 import type { DataPaths } from './data-folder.ts';
 import { diskLogOptions } from './disk-log-options.ts';
@@ -30,7 +31,7 @@ export interface GatewayThreadData {
   readonly logShared: SharedArrayBuffer;
   /** Undefined where this is the only gateway thread. */
   readonly bus: LocalBusSeat | undefined;
-  /** Takes the ids of devices that were seen for the first time, in open mode. */
+  /** Takes the ids of clients that were let in, in open mode. */
   readonly newDevices: MessagePort;
 }
 
@@ -47,6 +48,9 @@ export type GatewayCalls = {
   stop(argument: null): Promise<void>;
 };
 
+/** Client ids that the broker makes for those who bring none begin so. */
+const MADE_ID = 'auto-';
+
 await runThread<GatewayThreadData, GatewayCalls, GatewayReady>(async (data) => {
   const { config, paths, index } = data;
   const name = `gateway-${index}`;
@@ -59,23 +63,20 @@ await runThread<GatewayThreadData, GatewayCalls, GatewayReady>(async (data) => {
     role: 'writer',
     onCommit: observeCommits(metrics),
   });
-  const newDevices = config.access.mode === 'open' ? new NewDevices(data.newDevices) : undefined;
-  const intake = new TelemetryIntake({
-    log,
-    partition: index as PartitionId, // partitions are numbered as the gateway threads are
-    ...(newDevices === undefined ? {} : { onDevice: (device) => newDevices.add(device) }),
-  });
+  // Partitions are numbered as the gateway threads are.
+  const intake = new TelemetryIntake({ log, partition: index as PartitionId });
   await intake.open();
 
   const registry = config.access.mode === 'open' ? undefined : openSqliteReader(paths.registry);
+  const bus = data.bus === undefined ? undefined : new LocalBus(data.bus);
   const broker = new Broker({
-    authorizer: registry === undefined ? new OpenAuthorizer() : new DeviceAuthorizer({ database: registry.database }),
+    authorizer: registry === undefined ? registering(new NewDevices(data.newDevices)) : new DeviceAuthorizer({ database: registry.database }),
     intake,
-    bus: data.bus === undefined ? undefined : new LocalBus(data.bus),
+    bus,
     limits: { maxPacketBytes: config.mqtt.maxPacketBytes, maxConnections: config.mqtt.maxConnections },
     clock: systemClock,
     logLines,
-    newClientId: () => `auto-${randomBytes(12).toString('hex')}`,
+    newClientId: () => `${MADE_ID}${randomBytes(12).toString('hex')}`,
   });
   registerBrokerMetrics(metrics, broker);
   const gateway = new MqttGateway({
@@ -100,9 +101,22 @@ await runThread<GatewayThreadData, GatewayCalls, GatewayReady>(async (data) => {
         await gateway.close();
         await intake[Symbol.asyncDispose]();
         await log[Symbol.asyncDispose]();
+        await bus?.[Symbol.asyncDispose]();
         await registry?.[Symbol.asyncDispose]();
         loopDelay[Symbol.dispose]();
       },
     },
   };
 });
+
+/** Open mode: lets everyone in, and reports who has named itself, by username or else by client id. */
+function registering(newDevices: NewDevices): Authorizer {
+  const open = new OpenAuthorizer();
+  return {
+    authenticate: async (request) => {
+      const id = request.username ?? request.clientId;
+      if (!id.startsWith(MADE_ID)) newDevices.add(id);
+      return await open.authenticate(request);
+    },
+  };
+}

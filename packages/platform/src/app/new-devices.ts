@@ -1,27 +1,27 @@
 import type { MessagePort } from 'node:worker_threads';
-import type { DeviceId } from '../kernel/device-id.ts';
+import { isDeviceId } from '../kernel/device-id.ts';
 
 const GATHER_MS = 50;
-const MAX_WAITING = 100_000;
+const MAX_WAITING = 1_000_000;
 
-/** Gathers the devices that a gateway sees for the first time, and tells main of them a few times a second. */
+/** Gathers the devices that a thread hears of, and tells main of them a few times a second: for open mode. */
 export class NewDevices {
   readonly #port: MessagePort;
-  #waiting: DeviceId[] = [];
-  #timer: NodeJS.Timeout | undefined;
+  #waiting = new Set<string>();
 
   constructor(port: MessagePort) {
     this.#port = port;
   }
 
-  /** Beyond the bound a device is passed over: it is reported again when it connects anew. */
-  add(device: DeviceId): void {
-    if (this.#waiting.length >= MAX_WAITING) return;
-    this.#waiting.push(device);
-    this.#timer ??= setTimeout(() => {
-      this.#port.postMessage(this.#waiting);
-      this.#waiting = [];
-      this.#timer = undefined;
-    }, GATHER_MS);
+  /** What is no device id is passed over, and so is what comes beyond the bound: it is reported at the next start. */
+  add(id: string): void {
+    if (!isDeviceId(id) || this.#waiting.size >= MAX_WAITING) return;
+    if (this.#waiting.size === 0) setTimeout(() => this.#tell(), GATHER_MS);
+    this.#waiting.add(id);
+  }
+
+  #tell(): void {
+    this.#port.postMessage([...this.#waiting]);
+    this.#waiting = new Set();
   }
 }

@@ -1,9 +1,9 @@
-import type { MessagePort } from 'node:worker_threads';
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { DeviceId } from '../kernel/device-id.ts';
 import type { LogLines } from '../kernel/log-lines.ts';
 import { MAX_ENSURED, type DeviceStore } from '../registry/device-store.ts';
 
-/** Registers, one batch after the other, the devices that gateways report in open mode. */
+/** Registers, one batch after the other, the devices that other threads report in open mode (see NewDevices). */
 export class OpenRegistration {
   readonly #devices: Pick<DeviceStore, 'ensure'>;
   readonly #logLines: LogLines;
@@ -15,12 +15,15 @@ export class OpenRegistration {
     this.#logLines = dependencies.logLines;
   }
 
-  listen(port: MessagePort): void {
-    port.on('message', (ids: readonly DeviceId[]) => {
+  /** A port for one thread to report through. */
+  port(): MessagePort {
+    const { port1, port2 } = new MessageChannel();
+    port1.on('message', (ids: readonly DeviceId[]) => {
       for (const id of ids) this.#waiting.add(id);
       if (!this.#running) void this.#run();
     });
-    port.unref();
+    port1.unref();
+    return port2;
   }
 
   async #run(): Promise<void> {
@@ -31,7 +34,7 @@ export class OpenRegistration {
       try {
         await this.#devices.ensure(batch);
       } catch (error) {
-        this.#logLines.error({ err: error, devices: batch.length }, 'Devices could not be registered; they are when they connect again');
+        this.#logLines.error({ err: error, devices: batch.length }, 'Devices could not be registered; they are at the next start');
       }
     }
     this.#running = false;

@@ -79,11 +79,13 @@ export async function startPlatform(config: Config): Promise<Platform> {
 
   const hotChannel = new MessageChannel();
   const liveChannel = new MessageChannel();
+  const registration = new OpenRegistration({ devices, logLines });
+  const newDevices = registration.port();
   const processor = await Thread.start<ProcessorThreadData, ProcessorCalls, null>({
     name: 'processor',
     script: new URL('./processor-thread.ts', import.meta.url),
-    data: { config, paths, logShared, hot: hotChannel.port2, live: liveChannel.port2 },
-    transfer: [hotChannel.port2, liveChannel.port2],
+    data: { config, paths, logShared, hot: hotChannel.port2, live: liveChannel.port2, newDevices },
+    transfer: [hotChannel.port2, liveChannel.port2, newDevices],
   });
   starting.defer(async () => await processor.stop());
   metrics.add(processor);
@@ -94,7 +96,6 @@ export async function startPlatform(config: Config): Promise<Platform> {
   const replay = starting.use(new ReplayWatch({ processor: processor.calls, clock }));
   replay.start();
 
-  const registration = new OpenRegistration({ devices, logLines });
   const bus = threads > 1 ? newLocalBus(threads) : undefined;
   if (bus !== undefined) starting.use(bus.control);
   const gateways: Thread<GatewayCalls, GatewayReady>[] = [];
@@ -103,13 +104,12 @@ export async function startPlatform(config: Config): Promise<Platform> {
   });
   for (let index = 0; index < threads; index += 1) {
     const seat = bus?.seats[index];
-    const newDevices = new MessageChannel();
-    registration.listen(newDevices.port1);
+    const connected = registration.port();
     const gateway = await Thread.start<GatewayThreadData, GatewayCalls, GatewayReady>({
       name: `gateway-${index}`,
       script: new URL('./gateway-thread.ts', import.meta.url),
-      data: { config, paths, index, port: mqttPort, logShared, bus: seat, newDevices: newDevices.port2 },
-      transfer: [newDevices.port2, ...(seat === undefined ? [] : portsOf(seat))],
+      data: { config, paths, index, port: mqttPort, logShared, bus: seat, newDevices: connected },
+      transfer: [connected, ...(seat === undefined ? [] : portsOf(seat))],
     });
     gateways.push(gateway);
     metrics.add(gateway);

@@ -9,6 +9,7 @@ import { registerTelemetryMetrics } from '../telemetry/telemetry-metrics.ts';
 import type { Config } from './config-schema.ts';
 import type { DataPaths } from './data-folder.ts';
 import { diskLogOptions } from './disk-log-options.ts';
+import { NewDevices } from './new-devices.ts';
 import { runThread } from './thread.ts';
 
 export interface ProcessorThreadData {
@@ -19,6 +20,8 @@ export interface ProcessorThreadData {
   readonly hot: MessagePort;
   /** Posts live updates here. */
   readonly live: MessagePort;
+  /** Takes the ids of devices that have telemetry, in open mode. */
+  readonly newDevices: MessagePort;
 }
 
 /** What main may ask of the processor thread, besides HotCalls. */
@@ -30,11 +33,12 @@ export type ProcessorCalls = {
   stop(argument: null): Promise<void>;
 };
 
-await runThread<ProcessorThreadData, ProcessorCalls, null>(async ({ config, paths, logShared, hot, live }) => {
+await runThread<ProcessorThreadData, ProcessorCalls, null>(async ({ config, paths, logShared, hot, live, newDevices }) => {
   const logLines = openLogLines({ level: config.logLevel, thread: 'processor' });
   const metrics = openMetrics('processor');
   const loopDelay = observeEventLoopDelay(metrics);
   const log = await openDiskLog({ ...diskLogOptions({ config, paths, shared: logShared, logLines }), role: 'reader' });
+  const reported = config.access.mode === 'open' ? new NewDevices(newDevices) : undefined;
   const ingest = new TelemetryIngest({
     log,
     dir: paths.telemetry,
@@ -42,6 +46,7 @@ await runThread<ProcessorThreadData, ProcessorCalls, null>(async ({ config, path
     logLines,
     sealAfterMs: config.telemetry.sealAfterSec * 1000,
     memtablePoints: config.telemetry.maxUnsealedPoints,
+    ...(reported === undefined ? {} : { onDevice: (id) => reported.add(id) }),
   });
   registerTelemetryMetrics(metrics, ingest);
   await ingest.start();

@@ -63,12 +63,10 @@ export class Message {
     identifiers: readonly number[] | undefined,
     expirySec: number | undefined,
   ): EncodedPublish {
+    // 3.1.1 has no properties: the codec leaves them out.
     let properties = this.properties;
-    if (version === 4) properties = undefined;
-    else {
-      if (expirySec !== undefined) properties = { ...properties, messageExpirySec: expirySec };
-      if (identifiers !== undefined) properties = { ...properties, subscriptionIdentifiers: identifiers };
-    }
+    if (expirySec !== undefined) properties = { ...properties, messageExpirySec: expirySec };
+    if (identifiers !== undefined) properties = { ...properties, subscriptionIdentifiers: identifiers };
     return encodePublish(
       { type: 'publish', topic: this.topic, payload: this.payload, qos, retain, packetId: qos === 0 ? 0 : 1, properties },
       version,

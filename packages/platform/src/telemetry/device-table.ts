@@ -24,6 +24,8 @@ export class Device {
   shapes: Map<Shape, Int32Array> | undefined;
   /** Records before these positions were there when it was removed: they are skipped. */
   skipBefore: Positions | undefined;
+  /** `onDevice` was told of it. */
+  announced = false;
   /** Somebody watches this device by name. */
   watched = false;
   hint: ShapeHint | undefined;
@@ -87,12 +89,13 @@ export class DeviceTable {
     this.#deviceOf(deviceId).skipBefore = positions;
   }
 
-  find(deviceId: string): Device | undefined {
-    return this.#devices.get(deviceId);
-  }
-
+  /** In no order; also devices that have no series. */
   all(): Iterable<Device> {
     return this.#devices.values();
+  }
+
+  find(deviceId: string): Device | undefined {
+    return this.#devices.get(deviceId);
   }
 
   resolve(source: RecordSource): Device {

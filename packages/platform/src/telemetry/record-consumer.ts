@@ -29,6 +29,8 @@ export interface RecordConsumerParts {
   readonly deadLetters: DeadLetterStore;
   readonly live: LiveUpdates;
   readonly logLines: LogLines;
+  /** Told of each device once, when its first record counts; see TelemetryWriterOptions. */
+  readonly onDevice: (deviceId: string) => void;
 }
 
 /**
@@ -69,6 +71,10 @@ export class RecordConsumer implements SampleVisitor {
     this.records++;
     const { skipBefore } = device;
     if (skipBefore !== undefined && offset < skipBefore[partition]!) return;
+    if (!device.announced) {
+      device.announced = true;
+      this.#parts.onDevice(device.id);
+    }
     this.#device = device;
     this.#arrivalMs = Math.trunc(batch.arrivalMs);
     this.#samples = 0;

@@ -27,6 +27,8 @@ export interface TelemetryWriterOptions extends Partial<SealLimits> {
   readonly logLines: LogLines;
   /** Points that may wait in memory; their room is 12 bytes each. Default 16 Mi. */
   readonly memtablePoints?: number;
+  /** Told of each device that has telemetry or dead letters: once, at the start or with its first record. */
+  readonly onDevice?: (deviceId: string) => void;
 }
 
 const STEP_MS = 250;
@@ -58,6 +60,7 @@ export class TelemetryWriter {
   readonly #steps = new ConsumedSteps();
   readonly #clock: Clock;
   readonly #logLines: LogLines;
+  readonly #onDevice: (deviceId: string) => void;
   #positions: number[] = [];
   /** What the log had at the start is being consumed again. */
   replaying = true;
@@ -70,6 +73,7 @@ export class TelemetryWriter {
     const { dir, clock, logLines } = options;
     this.#clock = clock;
     this.#logLines = logLines;
+    this.#onDevice = options.onDevice ?? (() => undefined);
     this.memtable = new Memtable(options.memtablePoints ?? 16 * 1024 * 1024);
     const points = new BufferPoints();
     this.latest = new LatestValues(this.memtable, points);
@@ -83,7 +87,7 @@ export class TelemetryWriter {
     this.live = new LiveUpdates(this.devices, this.latest);
     const { memtable, devices, latest, files, catalog, deadLetters, live, marks } = this;
     this.chunks = new ChunkWriter({ memtable, points, catalog, files, devices, latest, marks, clock });
-    this.consumer = new RecordConsumer({ memtable, devices, marks, deadLetters, live, logLines });
+    this.consumer = new RecordConsumer({ memtable, devices, marks, deadLetters, live, logLines, onDevice: this.#onDevice });
     this.lowWater = new LowWater({ memtable, steps: this.#steps, files, writer: this.chunks, catalog, deadLetters });
     this.policy = new SealPolicy(memtable, this.#steps, {
       sealAfterMs: options.sealAfterMs ?? 600_000,
@@ -113,6 +117,12 @@ export class TelemetryWriter {
     const { catalog, files, chunks, devices, latest, marks } = this;
     this.#positions = recover({ catalog, files, writer: chunks, devices, latest, marks, logLines: this.#logLines }, log);
     this.consumer.assignAfter(catalog.assignedMs());
+    for (const device of devices.all()) {
+      // Removed devices are in the table too, for what the log still has of them; they have no series.
+      if (device.series.length === 0) continue;
+      device.announced = true;
+      this.#onDevice(device.id);
+    }
     this.eraser.add(catalog.forgottenSeries());
     for (const day of catalog.uncompactedDays()) this.compactor.changed(day);
     this.lowWater.saved = [...this.#positions];

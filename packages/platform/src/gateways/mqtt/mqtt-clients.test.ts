@@ -90,7 +90,7 @@ const hasMosquitto = await run('mosquitto_pub', ['--help']).then(
 );
 if (!hasMosquitto) {
   if (process.env['CI'] !== undefined) throw new Error('mosquitto_pub and mosquitto_sub are not installed');
-  console.warn('skipped: mosquitto_pub and mosquitto_sub are not installed (Debian: mosquitto-clients)');
+  process.stderr.write('skipped: mosquitto_pub and mosquitto_sub are not installed (Debian: mosquitto-clients)\n');
 }
 
 describe.skipIf(!hasMosquitto).each(['mqttv311', 'mqttv5'])('mosquitto clients, %s', (version) => {

@@ -86,6 +86,27 @@ describe('MQTT over TCP', () => {
     stuck.destroy();
   });
 
+  it('sends whole and in order what a subscriber reads late', async () => {
+    gateway = await openTestGateway({ limits: { maxQueuedBytes: 100_000_000 } });
+    const late = client(4);
+    late.send(connectOf(4, { clientId: 'late' }), subscribeOf('a', 0));
+    await late.take(2);
+    late.socket.pause();
+    const publisher = client(4);
+    publisher.send(connectOf(4, { clientId: 'p' }));
+    await publisher.take(1);
+    const text = (n: number): string => `${n} ${'x'.repeat(990)}`;
+    const count = 20_000;
+    for (let n = 0; n < count; n += 10) {
+      publisher.send(...Array.from({ length: 10 }, (_, i) => publishOf('a', text(n + i))), { type: 'pingreq' });
+      expect(await publisher.take(1)).toEqual(['pingresp']);
+    }
+    late.socket.resume();
+    const got = await late.take(count);
+    expect(got.findIndex((line, n) => line !== `publish a ${text(n)}`)).toBe(-1);
+    expect(got.length).toBe(count);
+  });
+
   it('tells all clients when it shuts down', async () => {
     gateway = await openTestGateway();
     const modern = client(5);

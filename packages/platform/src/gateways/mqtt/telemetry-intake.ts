@@ -1,6 +1,6 @@
 import type { Principal } from '../../broker/authorizer.ts';
 import type { Claim, Intake, IntakeListener } from '../../broker/intake.ts';
-import { type DeviceId, isDeviceId } from '../../kernel/device-id.ts';
+import { isDeviceId } from '../../kernel/device-id.ts';
 import type { SelsynError } from '../../kernel/errors.ts';
 import { type Appender, type Log, type PartitionId, RecordSource, type Ticket } from '../../log/log.ts';
 
@@ -8,8 +8,6 @@ export interface TelemetryIntakeOptions {
   readonly log: Log;
   /** This thread's own. */
   readonly partition: PartitionId;
-  /** A connection begins to publish telemetry of this device: for `access.mode=open`, which registers it. Often the same ones. */
-  onDevice?(device: DeviceId): void;
 }
 
 /** Takes what is published to `telemetry/{deviceId}` into the log. */
@@ -52,8 +50,7 @@ export class TelemetryIntake implements Intake, AsyncDisposable {
     if (!topic.startsWith(PREFIX)) return undefined;
     const device = topic.slice(PREFIX.length);
     if (!isDeviceId(device)) return undefined;
-    this.#options.onDevice?.(device);
-    return new RecordSource(device, topic) as Claim; // opaque to the broker, which hands it back to `accept`
+    return new RecordSource(device, topic);
   }
 
   accept(claim: Claim, data: Uint8Array, start: number, end: number): number {
