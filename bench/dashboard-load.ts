@@ -34,13 +34,24 @@ export async function dashboardLoad(): Promise<ClaimResult> {
   await using _server = server.process;
   const startMs = Math.floor(Date.now() / 1000) * 1000 - HISTORY_SECONDS * 1000;
   await feedSelsyn(server, new SensorWalks({ devices: WATCHED, startMs, seconds: HISTORY_SECONDS }));
-  const runs = [...Object.entries(QUERIES).map(([what, query]) => ({ what, queries: [query] })), { what: 'all three mixed', queries: Object.values(QUERIES) }];
+  const runs = [
+    ...Object.entries(QUERIES).map(([what, query]) => ({ what, queries: [query] })),
+    { what: 'all three mixed', queries: Object.values(QUERIES) },
+  ];
   const each = seconds(8);
   const pause = seconds(2);
-  const ingest = runLoad({ port: server.mqttPort, ...INGEST, qos: 1, liveTime: 1, warmup: pause, seconds: runs.length * (each + pause) });
+  const ingest = runLoad({
+    port: server.mqttPort,
+    ...INGEST,
+    qos: 1,
+    liveTime: 1,
+    warmup: pause,
+    seconds: runs.length * (each + pause),
+  });
   const measured: { readonly what: string; readonly result: HttpLoad }[] = [];
   try {
-    for (const { what, queries } of runs) measured.push({ what, result: await ask(server, queries, { seconds: each, warmup: pause }) });
+    for (const { what, queries } of runs)
+      measured.push({ what, result: await ask(server, queries, { seconds: each, warmup: pause }) });
   } finally {
     await Promise.allSettled([ingest]);
   }
@@ -68,7 +79,11 @@ export async function dashboardLoad(): Promise<ClaimResult> {
   };
 }
 
-async function ask(server: SelsynServer, queries: readonly string[], load: { seconds: number; warmup: number }): Promise<HttpLoad> {
+async function ask(
+  server: SelsynServer,
+  queries: readonly string[],
+  load: { seconds: number; warmup: number },
+): Promise<HttpLoad> {
   const paths: string[] = [];
   for (let device = 0; device < WATCHED; device += 1) {
     for (const query of queries) paths.push(`/api/v1/devices/bench-${device}/telemetry${query}`);

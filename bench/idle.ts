@@ -24,7 +24,10 @@ export async function idle(): Promise<ClaimResult> {
   const version = mosquittoVersion();
   const measured: { selsyn: Measured; mosquitto: Measured | undefined }[] = [];
   for (const connections of COUNTS) {
-    measured.push({ selsyn: await measureSelsyn(connections), mosquitto: version === undefined ? undefined : await measureMosquitto(connections) });
+    measured.push({
+      selsyn: await measureSelsyn(connections),
+      mosquitto: version === undefined ? undefined : await measureMosquitto(connections),
+    });
   }
   return {
     claim: 'idle',

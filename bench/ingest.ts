@@ -57,7 +57,12 @@ export async function ingest(): Promise<ClaimResult> {
       { what: 'points stored a second', selsyn: whole(ours * METRICS), target: '750,000', holds: ours * METRICS >= 750_000 },
       { what: 'CPU of the server for a message', selsyn: cpu(selsyn), ...beside({ peer: `mosquitto ${cpu(mosquitto)}` }) },
       { what: 'largest lag of the store', selsyn: ms(maxLagMs), target: '< 1,000 ms', holds: maxLagMs < 1000 },
-      { what: 'acknowledged points that are not stored', selsyn: String(sum('pointsLost')), target: '0', holds: sum('pointsLost') === 0 },
+      {
+        what: 'acknowledged points that are not stored',
+        selsyn: String(sum('pointsLost')),
+        target: '0',
+        holds: sum('pointsLost') === 0,
+      },
       { what: 'points stored twice', selsyn: String(sum('pointsTwice')), target: '0', holds: sum('pointsTwice') === 0 },
     ],
     measured: { selsyn, mosquitto },

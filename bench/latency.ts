@@ -42,18 +42,32 @@ function rowsOf({ rate, selsyn, untilQueryableMs, mosquitto }: Measured): Row[] 
   const at = `at ${whole(rate)}/s`;
   const puback = (share: 'p50' | 'p99'): Row => {
     const ours = selsyn.latencyUs[share] / 1000;
-    const row = { what: `${at}: ${share} until PUBACK`, selsyn: ms(ours), ...(share === 'p99' ? { target: '< 20 ms', holds: ours < 20 } : {}) };
+    const row = {
+      what: `${at}: ${share} until PUBACK`,
+      selsyn: ms(ours),
+      ...(share === 'p99' ? { target: '< 20 ms', holds: ours < 20 } : {}),
+    };
     if (mosquitto === undefined) return row;
     const theirs = mosquitto.latencyUs[share] / 1000;
     return { ...row, peer: `mosquitto ${ms(theirs)}`, ratio: times(theirs, ours) };
   };
   const p99Ms = quantile(untilQueryableMs, 0.99);
   return [
-    { what: `${at}: messages a second`, selsyn: whole(selsyn.perSecond), target: whole(rate), holds: selsyn.perSecond >= 0.99 * rate },
+    {
+      what: `${at}: messages a second`,
+      selsyn: whole(selsyn.perSecond),
+      target: whole(rate),
+      holds: selsyn.perSecond >= 0.99 * rate,
+    },
     puback('p50'),
     puback('p99'),
     { what: `${at}: p50 until queryable`, selsyn: ms(quantile(untilQueryableMs, 0.5)) },
-    { what: `${at}: p99 until queryable`, selsyn: `${ms(p99Ms)} of ${untilQueryableMs.length}`, target: '< 1,000 ms', holds: p99Ms < 1000 },
+    {
+      what: `${at}: p99 until queryable`,
+      selsyn: `${ms(p99Ms)} of ${untilQueryableMs.length}`,
+      target: '< 1,000 ms',
+      holds: p99Ms < 1000,
+    },
   ];
 }
 
@@ -98,7 +112,8 @@ async function probe(server: SelsynServer, signal: AbortSignal): Promise<number[
     const startedMs = performance.now();
     await publisher.publish('telemetry/bench-probe', Buffer.from(`{"v":${value}}`));
     while (!(await http.get(path)).includes(found)) {
-      if (performance.now() - startedMs > PROBE_DEADLINE_MS) throw new Error(`a point was not to be had within ${PROBE_DEADLINE_MS} ms`);
+      if (performance.now() - startedMs > PROBE_DEADLINE_MS)
+        throw new Error(`a point was not to be had within ${PROBE_DEADLINE_MS} ms`);
       await pause(1);
     }
     spent.push(performance.now() - startedMs);

@@ -36,13 +36,25 @@ export async function queries(): Promise<ClaimResult> {
     workload: `${DEVICES} devices, ${METRIC_NAMES.length} metrics, ${walks.options.seconds / 3600} h at 1 Hz, 2-decimal walks: ${whole(walks.points)} points; after a restart`,
     machine: describeMachine(Object.fromEntries(peers.map(({ version }) => [version.split(' ')[0] ?? version, version]))),
     rows: [
-      { ...compare('last hour, 3,600 points: p50', (t) => t.lastHour.p50Ms, ms), target: '<= 2 ms', holds: ours.lastHour.p50Ms <= 2 },
-      { what: 'last hour', selsyn: hourText(ours.lastHour), peer: peers.map((peer) => `${peer.version} ${hourText(peer.lastHour)}`).join(', ') },
+      {
+        ...compare('last hour, 3,600 points: p50', (t) => t.lastHour.p50Ms, ms),
+        target: '<= 2 ms',
+        holds: ours.lastHour.p50Ms <= 2,
+      },
+      {
+        what: 'last hour',
+        selsyn: hourText(ours.lastHour),
+        peer: peers.map((peer) => `${peer.version} ${hourText(peer.lastHour)}`).join(', '),
+      },
       compare('any hour of the day: p50', (t) => t.anyHour.p50Ms, ms),
       compare('mean a minute, 24 h: p50', (t) => t.minutesOfDay.p50Ms, ms),
       { ...compare('on disk, a point', (t) => t.bytesPerPoint, bytes), target: '<= 1.2 B', holds: ours.bytesPerPoint <= 1.2 },
       compare('points loaded a second', (t) => walks.points / t.loadSeconds, whole),
-    ].map((row) => (row.what.startsWith('points loaded') ? { ...row, ratio: peers.map((peer) => times(peer.loadSeconds, ours.loadSeconds)).join(', ') } : row)),
+    ].map((row) =>
+      row.what.startsWith('points loaded')
+        ? { ...row, ratio: peers.map((peer) => times(peer.loadSeconds, ours.loadSeconds)).join(', ') }
+        : row,
+    ),
     measured: { selsyn: ours, victoriaMetrics: victoria, postgres },
   };
 }

@@ -24,7 +24,15 @@ export async function restart(): Promise<ClaimResult> {
     let acked: number;
     {
       await using server = first.process;
-      const load = await runLoad({ port: first.mqttPort, connections: DEVICES, qos: 1, seconds: 120, warmup: 0, window: 20, messages });
+      const load = await runLoad({
+        port: first.mqttPort,
+        connections: DEVICES,
+        qos: 1,
+        seconds: 120,
+        warmup: 0,
+        window: 20,
+        messages,
+      });
       acked = load.acked;
       if (acked !== load.sent || acked < messages) throw new Error(`${acked} of ${load.sent} messages were acknowledged`);
       await untilConsumed(first);
@@ -40,12 +48,23 @@ export async function restart(): Promise<ClaimResult> {
       workload: `kill -9 with ${whole(wanted)} unsealed points of ${whole(DEVICES * METRICS)} series, acknowledged at QoS 1`,
       machine: describeMachine(),
       rows: [
-        { what: 'from start to /readyz', selsyn: `${again.readySeconds.toFixed(2)} s`, target: '<= 10 s', holds: again.readySeconds <= 10 },
+        {
+          what: 'from start to /readyz',
+          selsyn: `${again.readySeconds.toFixed(2)} s`,
+          target: '<= 10 s',
+          holds: again.readySeconds <= 10,
+        },
         { what: 'points rebuilt a second', selsyn: whole(wanted / again.readySeconds) },
         { what: 'acknowledged points that are lost', selsyn: whole(exact.lost), target: '0', holds: exact.lost === 0 },
         { what: 'points counted twice', selsyn: whole(exact.twice), target: '0', holds: exact.twice === 0 },
       ],
-      measured: { messages: acked, points: wanted, stored, readySeconds: again.readySeconds, firstStartSeconds: first.readySeconds },
+      measured: {
+        messages: acked,
+        points: wanted,
+        stored,
+        readySeconds: again.readySeconds,
+        firstStartSeconds: first.readySeconds,
+      },
     };
   } finally {
     rmSync(folder, { recursive: true, force: true });

@@ -40,7 +40,9 @@ if (unknown.length > 0) {
 } else {
   const missed: string[] = [];
   for (const name of known) if (named.length === 0 || named.includes(name)) missed.push(...(await run(name)));
-  process.stdout.write(missed.length === 0 ? '\nevery target holds\n' : `\nmissed:\n${missed.map((line) => `  ${line}\n`).join('')}`);
+  process.stdout.write(
+    missed.length === 0 ? '\nevery target holds\n' : `\nmissed:\n${missed.map((line) => `  ${line}\n`).join('')}`,
+  );
 }
 
 /** Runs one and returns the rows that do not hold. One that fails does not keep the others from running. */

@@ -7,7 +7,10 @@ export default class ClosingLine {
       for (const test of module.children.allTests()) {
         const { state } = test.result();
         if (state in counts) counts[state] += 1;
-        if (state === 'skipped') console.log(`skipped: ${module.relativeModuleId} > ${test.fullName}${test.result().note ? ` (${test.result().note})` : ''}`);
+        if (state === 'skipped')
+          console.log(
+            `skipped: ${module.relativeModuleId} > ${test.fullName}${test.result().note ? ` (${test.result().note})` : ''}`,
+          );
       }
       if (module.state() === 'failed' && module.errors().length > 0) counts.failed += 1;
     }

@@ -11,7 +11,9 @@ export function configReference(): string {
   for (const [name, section] of Object.entries(properties)) {
     if (typeof section === 'boolean') continue;
     if (section.properties === undefined) rows.push(row(name, section));
-    else for (const [key, field] of Object.entries(section.properties)) if (typeof field === 'object') rows.push(row(`${name}.${key}`, field));
+    else
+      for (const [key, field] of Object.entries(section.properties))
+        if (typeof field === 'object') rows.push(row(`${name}.${key}`, field));
   }
   return `# Configuration
 
@@ -27,7 +29,8 @@ ${rows.join('\n')}
 
 function row(key: string, field: { default?: unknown; description?: string; enum?: readonly unknown[] }): string {
   const machineBound = key === 'gateway.threads';
-  const value = machineBound ? 'by processors' : field.default === undefined ? '' : `\`${String(field.default === '' ? '""' : field.default)}\``;
+  const text = typeof field.default === 'string' && field.default !== '' ? field.default : JSON.stringify(field.default);
+  const value = machineBound ? 'by processors' : field.default === undefined ? '' : `\`${text}\``;
   const choices = field.enum === undefined ? '' : ` One of ${field.enum.map((choice) => `\`${String(choice)}\``).join(', ')}.`;
   return `| \`${key}\` | \`${variableOf(key)}\` | ${value} | ${field.description ?? ''}${choices} |`;
 }

@@ -43,11 +43,22 @@ function installPackages() {
 function buildDashboard() {
   const home = join(root, 'packages', 'dashboard');
   const stamp = join(home, 'dist', '.built-from');
-  const wanted = digest([join(home, 'index.html'), join(home, 'vite.config.ts'), join(root, 'package-lock.json'), ...filesBelow(join(home, 'src'))]);
+  const wanted = digest([
+    join(home, 'index.html'),
+    join(home, 'vite.config.ts'),
+    join(root, 'package-lock.json'),
+    ...filesBelow(join(home, 'src')),
+  ]);
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
   say('building the dashboard');
   const node = join(root, 'node_modules', 'node', 'bin', 'node');
-  run(existsSync(node) ? node : process.execPath, [join(root, 'node_modules', 'vite', 'bin', 'vite.js'), 'build', '--logLevel', 'warn', home]);
+  run(existsSync(node) ? node : process.execPath, [
+    join(root, 'node_modules', 'vite', 'bin', 'vite.js'),
+    'build',
+    '--logLevel',
+    'warn',
+    home,
+  ]);
   mkdirSync(dirname(stamp), { recursive: true });
   writeFileSync(stamp, wanted);
 }
@@ -65,12 +76,18 @@ function installPeers(peers) {
   say(`installing ${names.join(', ')}`);
   const quiet = { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } };
   run('apt-get', ['update', '-qq'], quiet);
-  run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...names], { ...quiet, stdio: ['ignore', 'ignore', 'inherit'] });
+  run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...names], {
+    ...quiet,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
 }
 
 function onPath(program) {
   if (program.startsWith('/')) return existsSync(program);
-  return (process.env.PATH ?? '').split(':').concat('/usr/sbin').some((folder) => existsSync(join(folder, program)));
+  return (process.env.PATH ?? '')
+    .split(':')
+    .concat('/usr/sbin')
+    .some((folder) => existsSync(join(folder, program)));
 }
 
 function filesBelow(folder) {

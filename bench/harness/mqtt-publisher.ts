@@ -30,7 +30,17 @@ export class MqttPublisher implements Disposable {
     const publisher = new MqttPublisher(socket);
     socket.write(
       encodePacket(
-        { type: 'connect', version: 4, clientId, cleanStart: true, keepAliveSec: 0, username: undefined, password: undefined, will: undefined, properties: {} },
+        {
+          type: 'connect',
+          version: 4,
+          clientId,
+          cleanStart: true,
+          keepAliveSec: 0,
+          username: undefined,
+          password: undefined,
+          will: undefined,
+          properties: {},
+        },
         4,
       ),
     );

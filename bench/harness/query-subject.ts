@@ -32,7 +32,12 @@ export interface SubjectTimings {
 const HOUR_SECONDS = 3600;
 
 /** The same queries for each store: one at a time, device and metric at random. */
-export async function timeQueries(subject: QuerySubject, walks: SensorWalks, metrics: number, roundMs: number): Promise<SubjectTimings> {
+export async function timeQueries(
+  subject: QuerySubject,
+  walks: SensorWalks,
+  metrics: number,
+  roundMs: number,
+): Promise<SubjectTimings> {
   const { devices, seconds } = walks.options;
   const below = (limit: number): number => Math.floor(Math.random() * limit);
   const hour = async (second: number): Promise<void> => {

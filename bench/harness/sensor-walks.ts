@@ -23,7 +23,9 @@ export class SensorWalks {
   constructor(options: WalkOptions) {
     this.options = options;
     const random = generator(options.seed ?? 1);
-    this.#hundredths = Array.from({ length: options.devices }, () => Object.values(METRICS).map((middle) => walk(middle, options.seconds, random)));
+    this.#hundredths = Array.from({ length: options.devices }, () =>
+      Object.values(METRICS).map((middle) => walk(middle, options.seconds, random)),
+    );
   }
 
   get points(): number {
@@ -51,7 +53,8 @@ export class SensorWalks {
     let text = '';
     for (let second = start; second < end; second++) {
       text += `${text === '' ? '[' : ','}{"ts":${this.timeMs(second)}`;
-      for (let metric = 0; metric < METRIC_NAMES.length; metric++) text += `,"${METRIC_NAMES[metric]}":${this.text(device, metric, second)}`;
+      for (let metric = 0; metric < METRIC_NAMES.length; metric++)
+        text += `,"${METRIC_NAMES[metric]}":${this.text(device, metric, second)}`;
       text += '}';
     }
     return Buffer.from(`${text}]`);

@@ -22,15 +22,27 @@ export interface SelsynServer {
 }
 
 /** Selsyn as a user starts it, but in open mode on free ports, in a folder of its own or in one that an earlier run left. */
-export async function startSelsyn(options: { readonly settings?: readonly string[]; readonly folder?: string } = {}): Promise<SelsynServer> {
+export async function startSelsyn(
+  options: { readonly settings?: readonly string[]; readonly folder?: string } = {},
+): Promise<SelsynServer> {
   const [mqttPort, httpPort] = [await freePort(), await freePort()];
   const folder = options.folder ?? temporaryFolder();
-  const settings = ['access.mode=open', `access.adminKey=${KEY}`, `mqtt.port=${mqttPort}`, `http.port=${httpPort}`, ...(options.settings ?? [])];
+  const settings = [
+    'access.mode=open',
+    `access.adminKey=${KEY}`,
+    `mqtt.port=${mqttPort}`,
+    `http.port=${httpPort}`,
+    ...(options.settings ?? []),
+  ];
   const startedMs = performance.now();
-  const server = new ChildServer(process.execPath, [CLI, 'up', '--data', join(folder, 'data'), ...settings.flatMap((setting) => ['--set', setting])], {
-    folder,
-    keepFolder: options.folder !== undefined,
-  });
+  const server = new ChildServer(
+    process.execPath,
+    [CLI, 'up', '--data', join(folder, 'data'), ...settings.flatMap((setting) => ['--set', setting])],
+    {
+      folder,
+      keepFolder: options.folder !== undefined,
+    },
+  );
   const url = `http://127.0.0.1:${httpPort}`;
   try {
     await server.listening(httpPort);
@@ -77,7 +89,15 @@ export interface Mosquitto {
 export async function startMosquitto(): Promise<Mosquitto> {
   const folder = temporaryFolder();
   const mqttPort = await freePort();
-  const config = [`listener ${mqttPort} 127.0.0.1`, 'allow_anonymous true', 'persistence false', 'log_dest none', 'max_inflight_messages 0', 'max_queued_messages 0'];
+  const config = [
+    `listener ${mqttPort} 127.0.0.1`,
+    'allow_anonymous true',
+    'persistence false',
+    'log_dest none',
+    'max_inflight_messages 0',
+    'max_queued_messages 0',
+    'set_tcp_nodelay true',
+  ];
   writeFileSync(join(folder, 'mosquitto.conf'), `${config.join('\n')}\n`);
   const server = new ChildServer(MOSQUITTO, ['-c', join(folder, 'mosquitto.conf')], { folder });
   try {

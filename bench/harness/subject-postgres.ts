@@ -10,7 +10,17 @@ import { METRIC_NAMES, type SensorWalks } from './sensor-walks.ts';
 
 const PROGRAMS = '/usr/lib/postgresql/15/bin';
 /** WAL is left out where it can be: this is about queries and sizes. */
-const SETTINGS = ['fsync=off', 'wal_level=minimal', 'max_wal_senders=0', 'max_wal_size=8GB', 'shared_buffers=1GB', 'maintenance_work_mem=1GB', 'max_parallel_maintenance_workers=1', 'autovacuum=off', 'unix_socket_directories='];
+const SETTINGS = [
+  'fsync=off',
+  'wal_level=minimal',
+  'max_wal_senders=0',
+  'max_wal_size=8GB',
+  'shared_buffers=1GB',
+  'maintenance_work_mem=1GB',
+  'max_parallel_maintenance_workers=1',
+  'autovacuum=off',
+  'unix_socket_directories=',
+];
 
 /** PostgreSQL with the walks, one row a point and an index; `undefined` with a printed reason where it is not installed. */
 export async function postgresWith(walks: SensorWalks): Promise<QuerySubject | undefined> {
@@ -22,7 +32,11 @@ export async function postgresWith(walks: SensorWalks): Promise<QuerySubject | u
   const folder = temporaryFolder(user);
   const port = await freePort();
   const data = join(folder, 'data');
-  execFileSync(join(PROGRAMS, 'initdb'), ['-D', data, '-U', 'bench', '-A', 'trust', '-E', 'UTF8', '--no-sync', '--locale=C'], { stdio: 'pipe', cwd: folder, ...user });
+  execFileSync(join(PROGRAMS, 'initdb'), ['-D', data, '-U', 'bench', '-A', 'trust', '-E', 'UTF8', '--no-sync', '--locale=C'], {
+    stdio: 'pipe',
+    cwd: folder,
+    ...user,
+  });
   const server = new ChildServer(
     join(PROGRAMS, 'postgres'),
     ['-D', data, '-p', String(port), '-h', '127.0.0.1', ...SETTINGS.flatMap((setting) => ['-c', setting])],
@@ -52,18 +66,25 @@ function otherUser(): ChildServerOptions['user'] {
 }
 
 async function load(port: number, walks: SensorWalks): Promise<void> {
-  const psql = spawn(join(PROGRAMS, 'psql'), ['-h', '127.0.0.1', '-p', String(port), '-U', 'bench', '-d', 'postgres', '-q', '-v', 'ON_ERROR_STOP=1'], {
-    stdio: ['pipe', 'ignore', 'inherit'],
-  });
+  const psql = spawn(
+    join(PROGRAMS, 'psql'),
+    ['-h', '127.0.0.1', '-p', String(port), '-U', 'bench', '-d', 'postgres', '-q', '-v', 'ON_ERROR_STOP=1'],
+    {
+      stdio: ['pipe', 'ignore', 'inherit'],
+    },
+  );
   const ended = once(psql, 'close');
-  psql.stdin.write('BEGIN;\nCREATE TABLE point (device text NOT NULL, metric text NOT NULL, ts bigint NOT NULL, value double precision NOT NULL);\n');
+  psql.stdin.write(
+    'BEGIN;\nCREATE TABLE point (device text NOT NULL, metric text NOT NULL, ts bigint NOT NULL, value double precision NOT NULL);\n',
+  );
   psql.stdin.write('COPY point FROM STDIN;\n');
   const { devices, seconds } = walks.options;
   for (let second = 0; second < seconds; second++) {
     const ts = walks.timeMs(second);
     let rows = '';
     for (let device = 0; device < devices; device++) {
-      for (const [metric, name] of METRIC_NAMES.entries()) rows += `bench-${device}\t${name}\t${ts}\t${walks.text(device, metric, second)}\n`;
+      for (const [metric, name] of METRIC_NAMES.entries())
+        rows += `bench-${device}\t${name}\t${ts}\t${walks.text(device, metric, second)}\n`;
     }
     if (!psql.stdin.write(rows)) await Promise.race([once(psql.stdin, 'drain'), ended]);
   }
@@ -103,7 +124,12 @@ class PostgresSubject implements QuerySubject {
   }
 
   async #count(name: string, text: string, device: number, metric: number, fromMs: number, toMs: number): Promise<number> {
-    const { rows } = await this.#client.query({ name, text, values: [`bench-${device}`, METRIC_NAMES[metric], fromMs, toMs], rowMode: 'array' });
+    const { rows } = await this.#client.query({
+      name,
+      text,
+      values: [`bench-${device}`, METRIC_NAMES[metric], fromMs, toMs],
+      rowMode: 'array',
+    });
     return rows.length;
   }
 }

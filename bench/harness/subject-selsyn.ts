@@ -28,7 +28,11 @@ export async function selsynWith(walks: SensorWalks): Promise<QuerySubject> {
     server = await startSelsyn({ folder });
     const days = join(folder, 'data', 'telemetry', 'days');
     const bytesOnDisk = await settled(() => folderBytes(days));
-    return new SelsynSubject(server, await HttpConnection.open(server.httpPort, AUTHORIZATION), { loadSeconds, bytesOnDisk, clean });
+    return new SelsynSubject(server, await HttpConnection.open(server.httpPort, AUTHORIZATION), {
+      loadSeconds,
+      bytesOnDisk,
+      clean,
+    });
   } catch (error) {
     await server?.process[Symbol.asyncDispose]();
     clean();
@@ -56,7 +60,11 @@ class SelsynSubject implements QuerySubject {
   readonly #http: HttpConnection;
   readonly #clean: () => void;
 
-  constructor(server: SelsynServer, http: HttpConnection, facts: { loadSeconds: number; bytesOnDisk: number; clean: () => void }) {
+  constructor(
+    server: SelsynServer,
+    http: HttpConnection,
+    facts: { loadSeconds: number; bytesOnDisk: number; clean: () => void },
+  ) {
     this.#server = server;
     this.#http = http;
     this.loadSeconds = facts.loadSeconds;

@@ -21,7 +21,13 @@ export async function victoriaMetricsWith(walks: SensorWalks): Promise<QuerySubj
   const port = await freePort();
   const server = new ChildServer(
     PROGRAM,
-    [`-storageDataPath=${join(folder, 'data')}`, `-httpListenAddr=127.0.0.1:${port}`, '-retentionPeriod=1200', '-loggerLevel=ERROR', '-search.disableCache'],
+    [
+      `-storageDataPath=${join(folder, 'data')}`,
+      `-httpListenAddr=127.0.0.1:${port}`,
+      '-retentionPeriod=1200',
+      '-loggerLevel=ERROR',
+      '-search.disableCache',
+    ],
     { folder },
   );
   try {
@@ -50,7 +56,9 @@ async function load(port: number, walks: SensorWalks): Promise<void> {
       for (let one = device; one < Math.min(device + 10, devices); one++) {
         for (const [metric, name] of METRIC_NAMES.entries()) {
           const values = Array.from({ length }, (_, i) => walks.text(one, metric, start + i)).join(',');
-          lines.push(`{"metric":{"__name__":"${name}","device":"bench-${one}"},"values":[${values}],"timestamps":[${timestamps}]}`);
+          lines.push(
+            `{"metric":{"__name__":"${name}","device":"bench-${one}"},"values":[${values}],"timestamps":[${timestamps}]}`,
+          );
         }
       }
       await post(port, '/api/v1/import', lines.join('\n'));
@@ -66,7 +74,8 @@ async function post(port: number, path: string, body: string): Promise<void> {
 }
 
 class VictoriaMetricsSubject implements QuerySubject {
-  readonly version: string = `VictoriaMetrics ${versionOf('dpkg-query', ['-W', '-f', '${Version}', 'victoria-metrics'], /[\d.]+/) ?? ''}`.trim();
+  readonly version: string =
+    `VictoriaMetrics ${versionOf('dpkg-query', ['-W', '-f', '${Version}', 'victoria-metrics'], /[\d.]+/) ?? ''}`.trim();
   readonly loadSeconds: number;
   readonly bytesOnDisk: number;
   readonly #server: ChildServer;
@@ -105,6 +114,7 @@ function countItems(body: Buffer, opening: string, separator = ','): number {
   if (start < 0) return 0;
   const end = separator === ',' ? body.indexOf(']', start) : body.length;
   let items = 1;
-  for (let at = body.indexOf(separator, start + opening.length); at >= 0 && at < end; at = body.indexOf(separator, at + 1)) items++;
+  for (let at = body.indexOf(separator, start + opening.length); at >= 0 && at < end; at = body.indexOf(separator, at + 1))
+    items++;
   return items;
 }

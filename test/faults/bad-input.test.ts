@@ -5,7 +5,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually, Selsyn } from '../harness/selsyn.ts';
 
 interface DeadLetters {
-  readonly items: readonly { readonly device: string; readonly code: string; readonly reason: string; readonly payload: string }[];
+  readonly items: readonly {
+    readonly device: string;
+    readonly code: string;
+    readonly reason: string;
+    readonly payload: string;
+  }[];
 }
 
 /** Repeats: the same bytes each run. */
@@ -25,7 +30,12 @@ describe('bad input, by every door', () => {
 
   beforeAll(async () => {
     selsyn = await Selsyn.start({ settings: ['mqtt.maxPacketBytes=262144'] });
-    client = await connectAsync(selsyn.mqttUrl, { clientId: 'honest', username: 'honest', password: await selsyn.addDevice('honest'), protocolVersion: 5 });
+    client = await connectAsync(selsyn.mqttUrl, {
+      clientId: 'honest',
+      username: 'honest',
+      password: await selsyn.addDevice('honest'),
+      protocolVersion: 5,
+    });
   });
   afterAll(async () => {
     await client.endAsync();
@@ -62,7 +72,7 @@ describe('bad input, by every door', () => {
       const socket = await openSocket();
       socket.resume();
       closed.push(new Promise((resolve) => socket.once('close', resolve)));
-      socket.end(randomBytes(seed, 1 + (seed * 37) % 4096));
+      socket.end(randomBytes(seed, 1 + ((seed * 37) % 4096)));
     }
     await Promise.all(closed);
     expect(await refusedConnections()).toBeGreaterThanOrEqual(before + 200);

@@ -42,10 +42,16 @@ describe('kill -9 under load, again and again', () => {
     `loses no acknowledged point and counts none twice, in ${ROUNDS} rounds`,
     async () => {
       // Small segments and early seals, so that kills also hit the roll of a segment and the commit of chunks.
-      await using selsyn = await Selsyn.start({ settings: ['access.mode=open', 'log.segmentBytes=1048576', 'telemetry.sealAfterSec=1'] });
+      await using selsyn = await Selsyn.start({
+        settings: ['access.mode=open', 'log.segmentBytes=1048576', 'telemetry.sealAfterSec=1'],
+      });
       const publishers = Array.from({ length: DEVICES }, (_, index) => new Publisher(`device-${index}`));
       for (let round = 0; round < ROUNDS; round += 1) {
-        const clients = await Promise.all(publishers.map(async ({ id }) => await connectAsync(selsyn.mqttUrl, { clientId: id, reconnectPeriod: 0, protocolVersion: 4 })));
+        const clients = await Promise.all(
+          publishers.map(
+            async ({ id }) => await connectAsync(selsyn.mqttUrl, { clientId: id, reconnectPeriod: 0, protocolVersion: 4 }),
+          ),
+        );
         const running = clients.map(async (client, index) => {
           client.on('error', () => {});
           await publishers[index]?.run(client);

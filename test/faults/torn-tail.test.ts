@@ -7,7 +7,13 @@ import { Selsyn } from '../harness/selsyn.ts';
 /** The last segment of the first partition. */
 function lastSegment(selsyn: Selsyn): string {
   const folder = join(selsyn.data, 'log', 'telemetry', '0');
-  return join(folder, readdirSync(folder).filter((name) => name.endsWith('.log')).sort().at(-1) ?? '');
+  return join(
+    folder,
+    readdirSync(folder)
+      .filter((name) => name.endsWith('.log'))
+      .sort()
+      .at(-1) ?? '',
+  );
 }
 
 describe('a torn end of the log', () => {
@@ -19,7 +25,9 @@ describe('a torn end of the log', () => {
     const publishHundred = async (): Promise<void> => {
       const client = await connectAsync(selsyn.mqttUrl, { clientId: 'd', username: 'd', password: token });
       const all = Array.from({ length: 100 }, () => sent++);
-      await Promise.all(all.map(async (n) => await client.publishAsync('telemetry/d', JSON.stringify({ ts: firstMs + n, n }), { qos: 1 })));
+      await Promise.all(
+        all.map(async (n) => await client.publishAsync('telemetry/d', JSON.stringify({ ts: firstMs + n, n }), { qos: 1 })),
+      );
       await client.endAsync();
     };
     for (let round = 0; round < 5; round += 1) {

@@ -57,14 +57,23 @@ export class Selsyn implements AsyncDisposable {
 
   /** Starts again on the same folder (and, if it ran before, on the same ports) and waits until it is ready. */
   async restart(): Promise<void> {
-    const ports = this.#run.http === '' ? ['mqtt.port=0', 'http.port=0'] : [`mqtt.port=${this.mqttPort}`, `http.port=${new URL(this.url).port}`];
+    const ports =
+      this.#run.http === ''
+        ? ['mqtt.port=0', 'http.port=0']
+        : [`mqtt.port=${this.mqttPort}`, `http.port=${new URL(this.url).port}`];
     const settings = [`access.adminKey=${ADMIN_KEY}`, ...ports, ...this.#settings];
     rmSync(join(this.data, 'run.json'), { force: true });
-    const child = spawn(process.execPath, [CLI, 'up', '--data', this.data, ...settings.flatMap((setting) => ['--set', setting])], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(
+      process.execPath,
+      [CLI, 'up', '--data', this.data, ...settings.flatMap((setting) => ['--set', setting])],
+      { stdio: ['ignore', 'pipe', 'pipe'] },
+    );
     this.#child = child;
-    for (const stream of [child.stdout, child.stderr]) stream.on('data', (piece: Buffer) => (this.#said = (this.#said + piece.toString()).slice(-50_000)));
+    for (const stream of [child.stdout, child.stderr])
+      stream.on('data', (piece: Buffer) => (this.#said = (this.#said + piece.toString()).slice(-50_000)));
     for (let tries = 0; tries < 3000; tries += 1) {
-      if (child.exitCode !== null || child.signalCode !== null) throw new Error(`selsyn ended with ${child.exitCode ?? child.signalCode}:\n${this.#said}`);
+      if (child.exitCode !== null || child.signalCode !== null)
+        throw new Error(`selsyn ended with ${child.exitCode ?? child.signalCode}:\n${this.#said}`);
       const run = this.#readRunFile();
       if (run !== undefined) {
         this.#run = run;
@@ -85,7 +94,10 @@ export class Selsyn implements AsyncDisposable {
   }
 
   async fetch(path: string, init: RequestInit = {}): Promise<Response> {
-    return await fetch(`${this.url}${path}`, { ...init, headers: { authorization: `Bearer ${ADMIN_KEY}`, ...(init.headers as Record<string, string> | undefined) } });
+    return await fetch(`${this.url}${path}`, {
+      ...init,
+      headers: { authorization: `Bearer ${ADMIN_KEY}`, ...(init.headers as Record<string, string> | undefined) },
+    });
   }
 
   /** @throws when the answer is not 2xx */
@@ -97,15 +109,24 @@ export class Selsyn implements AsyncDisposable {
 
   /** Adds a device and returns its token. */
   async addDevice(id: string): Promise<string> {
-    const response = await this.fetch('/api/v1/devices', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ id }) });
+    const response = await this.fetch('/api/v1/devices', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ id }),
+    });
     if (response.status !== 201) throw new Error(`${response.status} ${await response.text()}`);
     return ((await response.json()) as { token: string }).token;
   }
 
   /** Runs the command line against this server. */
-  async cli(...args: readonly string[]): Promise<{ readonly code: number | null; readonly stdout: string; readonly stderr: string }> {
+  async cli(
+    ...args: readonly string[]
+  ): Promise<{ readonly code: number | null; readonly stdout: string; readonly stderr: string }> {
     const environment = { ...process.env, SELSYN_URL: this.url, SELSYN_KEY: ADMIN_KEY };
-    const child = spawn(process.execPath, [CLI, '--data', this.data, ...args], { env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [CLI, '--data', this.data, ...args], {
+      env: environment,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     let stdout = '';
     let stderr = '';
     child.stdout.on('data', (piece: Buffer) => (stdout += piece.toString()));

@@ -22,14 +22,33 @@ describe('the first steps of a new user', () => {
   afterAll(async () => await selsyn[Symbol.asyncDispose]());
 
   const publish = async (payload: string): Promise<void> => {
-    const args = ['-h', '127.0.0.1', '-p', String(selsyn.mqttPort), '-i', 'sensor123', '-u', 'sensor123', '-P', token, '-q', '1', '-t', 'telemetry/sensor123', '-m', payload];
+    const args = [
+      '-h',
+      '127.0.0.1',
+      '-p',
+      String(selsyn.mqttPort),
+      '-i',
+      'sensor123',
+      '-u',
+      'sensor123',
+      '-P',
+      token,
+      '-q',
+      '1',
+      '-t',
+      'telemetry/sensor123',
+      '-m',
+      payload,
+    ];
     await run(mosquittoPub ?? '', args);
   };
 
   it.skipIf(mosquittoPub === undefined)('a point from mosquitto_pub is in the API and in `selsyn query`', async () => {
     await publish('{"temperature":23.5}');
     const points = await eventually(async () => {
-      const answer = await selsyn.get<{ temperature?: [number, number][] }>('/api/v1/devices/sensor123/telemetry?metrics=temperature');
+      const answer = await selsyn.get<{ temperature?: [number, number][] }>(
+        '/api/v1/devices/sensor123/telemetry?metrics=temperature',
+      );
       return answer.temperature?.length === 1 ? answer.temperature : undefined;
     });
     expect(points[0]?.[1]).toBe(23.5);
@@ -44,35 +63,78 @@ describe('the first steps of a new user', () => {
   });
 
   it.skipIf(mosquittoPub === undefined)('a device can publish neither with a wrong token nor as another device', async () => {
-    await expect(run(mosquittoPub ?? '', ['-p', String(selsyn.mqttPort), '-u', 'sensor123', '-P', 'wrong', '-q', '1', '-t', 'telemetry/sensor123', '-m', '{}'])).rejects.toThrow(/refused|authori/i);
+    await expect(
+      run(mosquittoPub ?? '', [
+        '-p',
+        String(selsyn.mqttPort),
+        '-u',
+        'sensor123',
+        '-P',
+        'wrong',
+        '-q',
+        '1',
+        '-t',
+        'telemetry/sensor123',
+        '-m',
+        '{}',
+      ]),
+    ).rejects.toThrow(/refused|authori/i);
     await selsyn.addDevice('other');
-    const args = ['-V', '5', '-p', String(selsyn.mqttPort), '-u', 'sensor123', '-P', token, '-q', '1', '-t', 'telemetry/other', '-m', '{"stolen":1}'];
+    const args = [
+      '-V',
+      '5',
+      '-p',
+      String(selsyn.mqttPort),
+      '-u',
+      'sensor123',
+      '-P',
+      token,
+      '-q',
+      '1',
+      '-t',
+      'telemetry/other',
+      '-m',
+      '{"stolen":1}',
+    ];
     await run(mosquittoPub ?? '', args).catch(() => undefined);
     expect(await selsyn.get('/api/v1/devices/other/telemetry/latest')).toEqual({});
   });
 
-  it.skipIf(mosquittoPub === undefined || browserPath === undefined)('the page shows the device, and a new point arrives on it without a reload', { timeout: 120_000 }, async () => {
-    const args = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
-    const browser = await chromium.launch({ executablePath: browserPath ?? '', args });
-    try {
-      const page = await browser.newPage();
-      const faults: string[] = [];
-      page.on('pageerror', (error) => faults.push(error.message));
-      page.on('console', (message) => message.type() === 'error' && faults.push(message.text()));
-      await page.goto(`${selsyn.url}/#key=${ADMIN_KEY}`);
-      await page.getByText('sensor123').first().waitFor();
-      expect(page.url()).not.toContain(ADMIN_KEY);
-      await publish('{"temperature":31.25}');
-      await page.getByText('31.25').first().waitFor();
-      await page.getByText('sensor123').first().click();
-      await page.locator('canvas').first().waitFor();
-      await publish('{"temperature":42.75}');
-      await page.getByText('42.75').first().waitFor();
-      expect(faults).toEqual([]);
-    } finally {
-      await browser.close();
-    }
-  });
+  it.skipIf(mosquittoPub === undefined || browserPath === undefined)(
+    'the page shows the device, and a new point arrives on it without a reload',
+    { timeout: 120_000 },
+    async () => {
+      const args = [
+        '--headless',
+        '--no-sandbox',
+        '--disable-gpu',
+        '--disable-quic',
+        '--no-first-run',
+        '--disable-background-networking',
+        '--disable-component-update',
+        '--disable-sync',
+      ];
+      const browser = await chromium.launch({ executablePath: browserPath ?? '', args });
+      try {
+        const page = await browser.newPage();
+        const faults: string[] = [];
+        page.on('pageerror', (error) => faults.push(error.message));
+        page.on('console', (message) => message.type() === 'error' && faults.push(message.text()));
+        await page.goto(`${selsyn.url}/#key=${ADMIN_KEY}`);
+        await page.getByText('sensor123').first().waitFor();
+        expect(page.url()).not.toContain(ADMIN_KEY);
+        await publish('{"temperature":31.25}');
+        await page.getByText('31.25').first().waitFor();
+        await page.getByText('sensor123').first().click();
+        await page.locator('canvas').first().waitFor();
+        await publish('{"temperature":42.75}');
+        await page.getByText('42.75').first().waitFor();
+        expect(faults).toEqual([]);
+      } finally {
+        await browser.close();
+      }
+    },
+  );
 
   it('Ctrl-C stops it cleanly, and what was stored is there at the next start', async () => {
     const before = await selsyn.get('/api/v1/devices/sensor123/telemetry');

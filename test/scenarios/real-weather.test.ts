@@ -19,7 +19,15 @@ interface Hour {
 
 /** Hourly normals of Seattle for 2010: 8,759 hours of three metrics. */
 function readWeather(): Hour[] {
-  const path = join(import.meta.dirname, '..', '..', 'node_modules', 'vega-datasets', 'data', 'seattle-weather-hourly-normals.csv');
+  const path = join(
+    import.meta.dirname,
+    '..',
+    '..',
+    'node_modules',
+    'vega-datasets',
+    'data',
+    'seattle-weather-hourly-normals.csv',
+  );
   const [head = '', ...lines] = readFileSync(path, 'utf8').trim().split('\n');
   expect(head.trim()).toBe('date,pressure,temperature,wind');
   return lines.map((line) => {
@@ -30,7 +38,11 @@ function readWeather(): Hour[] {
 
 /** Every station stands a little higher and warmer than the one before, so that no two have the same series. */
 function atStation(hour: Hour, station: number): Hour {
-  return { ...hour, pressure: Number((hour.pressure - station / 10).toFixed(1)), temperature: Number((hour.temperature + station / 100).toFixed(2)) };
+  return {
+    ...hour,
+    pressure: Number((hour.pressure - station / 10).toFixed(1)),
+    temperature: Number((hour.temperature + station / 100).toFixed(2)),
+  };
 }
 
 describe('a year of hourly weather from 100 stations, replayed over MQTT', () => {
@@ -47,7 +59,12 @@ describe('a year of hourly weather from 100 stations, replayed over MQTT', () =>
 
   async function replay(station: number): Promise<void> {
     const id = `station-${station}`;
-    const client = await connectAsync(selsyn.mqttUrl, { clientId: id, username: id, password: await selsyn.addDevice(id), protocolVersion: station % 2 === 0 ? 5 : 4 });
+    const client = await connectAsync(selsyn.mqttUrl, {
+      clientId: id,
+      username: id,
+      password: await selsyn.addDevice(id),
+      protocolVersion: station % 2 === 0 ? 5 : 4,
+    });
     const perMessage = station < ONE_BY_ONE ? 1 : 168;
     const sent: Promise<unknown>[] = [];
     for (let at = 0; at < weather.length; at += perMessage) {
@@ -72,7 +89,8 @@ describe('a year of hourly weather from 100 stations, replayed over MQTT', () =>
   it('gives back exactly what went in, for every station', async () => {
     for (let station = 0; station < DEVICES; station += 1) {
       const answer = await complete(station);
-      for (const metric of METRICS) expect(answer[metric]).toEqual(weather.map((hour) => [hour.ts, atStation(hour, station)[metric]]));
+      for (const metric of METRICS)
+        expect(answer[metric]).toEqual(weather.map((hour) => [hour.ts, atStation(hour, station)[metric]]));
     }
   }, 180_000);
 
@@ -81,7 +99,8 @@ describe('a year of hourly weather from 100 stations, replayed over MQTT', () =>
     await selsyn.restart();
     for (const station of [0, ONE_BY_ONE, DEVICES - 1]) {
       const answer = await columns(station);
-      for (const metric of METRICS) expect(answer[metric]).toEqual(weather.map((hour) => [hour.ts, atStation(hour, station)[metric]]));
+      for (const metric of METRICS)
+        expect(answer[metric]).toEqual(weather.map((hour) => [hour.ts, atStation(hour, station)[metric]]));
     }
   }, 120_000);
 
@@ -90,7 +109,10 @@ describe('a year of hourly weather from 100 stations, replayed over MQTT', () =>
       const means = await columns(station, '&every=1d&fn=mean');
       for (const metric of METRICS) {
         const days = Map.groupBy(weather, (hour) => Math.floor(hour.ts / DAY_MS) * DAY_MS);
-        const expected = [...days].map(([dayMs, hours]) => [dayMs, hours.reduce((sum, hour) => sum + atStation(hour, station)[metric], 0) / hours.length] as const);
+        const expected = [...days].map(
+          ([dayMs, hours]) =>
+            [dayMs, hours.reduce((sum, hour) => sum + atStation(hour, station)[metric], 0) / hours.length] as const,
+        );
         expect(means[metric]).toHaveLength(expected.length);
         for (const [index, [dayMs, mean]] of expected.entries()) {
           expect(means[metric]?.[index]?.[0]).toBe(dayMs);
@@ -113,7 +135,9 @@ describe('a year of hourly weather from 100 stations, replayed over MQTT', () =>
     let cursor: string | null = '';
     while (cursor !== null) {
       const query: string = cursor === '' ? '' : `&cursor=${encodeURIComponent(cursor)}`;
-      const response = await selsyn.fetch(`/api/v1/devices/station-9/telemetry?metrics=wind&from=${firstMs}&to=${endMs}&limit=1000${query}`);
+      const response = await selsyn.fetch(
+        `/api/v1/devices/station-9/telemetry?metrics=wind&from=${firstMs}&to=${endMs}&limit=1000${query}`,
+      );
       pages.push(...((await response.json()) as { wind: [number, number][] }).wind);
       cursor = response.headers.get('selsyn-next-cursor');
     }

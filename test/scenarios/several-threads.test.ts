@@ -16,7 +16,7 @@ describe('several gateway threads', () => {
     const heard = new Map<string, string[]>();
     const clients: MqttClient[] = [];
     for (let n = 0; n < CLIENTS; n += 1) {
-      const client = await connectAsync(selsyn.mqttUrl, { clientId: `client-${n}`, protocolVersion: 5 });
+      const client = await connectAsync(selsyn.mqttUrl, { clientId: `client-${n}`, protocolVersion: 5, reconnectPeriod: 0 });
       const mine: string[] = [];
       heard.set(`client-${n}`, mine);
       client.on('message', (topic, payload) => mine.push(`${topic} ${payload.toString()}`));
@@ -41,7 +41,6 @@ describe('several gateway threads', () => {
 
     for (let n = 0; n < 12; n += 1) {
       const code = new Promise((resolve) => clients[n]?.once('disconnect', (packet) => resolve(packet.reasonCode)));
-      clients[n]?.options && (clients[n]!.options.reconnectPeriod = 0);
       const again = await connectAsync(selsyn.mqttUrl, { clientId: `client-${n}`, protocolVersion: 5, reconnectPeriod: 0 });
       expect(await code).toBe(0x8e);
       await again.endAsync();

@@ -33,7 +33,16 @@ describe('a start that cannot succeed', () => {
     const port = typeof address === 'object' && address !== null ? address.port : 0;
     const other = listener === 'mqtt' ? 'http' : 'mqtt';
     for (const threads of [1, 2]) {
-      const line = failingStart('--data', folder, '--set', `${listener}.port=${port}`, '--set', `${other}.port=0`, '--set', `gateway.threads=${threads}`);
+      const line = failingStart(
+        '--data',
+        folder,
+        '--set',
+        `${listener}.port=${port}`,
+        '--set',
+        `${other}.port=0`,
+        '--set',
+        `gateway.threads=${threads}`,
+      );
       expect(line).toContain(String(port));
       expect(line).toContain('in use');
     }

@@ -7,8 +7,12 @@ describe('the times of samples', () => {
     await using selsyn = await Selsyn.start();
     const client = await connectAsync(selsyn.mqttUrl, { clientId: 'd', username: 'd', password: await selsyn.addDevice('d') });
     const before = Date.now();
-    await Promise.all(Array.from({ length: 200 }, async (_, n) => await client.publishAsync('telemetry/d', `{"n":${n}}`, { qos: 1 })));
-    await client.publishAsync('telemetry/d', `[${Array.from({ length: 50 }, (_, n) => `{"n":${200 + n}}`).join(',')}]`, { qos: 1 });
+    await Promise.all(
+      Array.from({ length: 200 }, async (_, n) => await client.publishAsync('telemetry/d', `{"n":${n}}`, { qos: 1 })),
+    );
+    await client.publishAsync('telemetry/d', `[${Array.from({ length: 50 }, (_, n) => `{"n":${200 + n}}`).join(',')}]`, {
+      qos: 1,
+    });
     const points = await eventually(async () => {
       const { n = [] } = await selsyn.get<{ n?: [number, number][] }>('/api/v1/devices/d/telemetry?metrics=n&to=now%2B1h');
       return n.length >= 250 ? n : undefined;
@@ -24,7 +28,8 @@ describe('the times of samples', () => {
     const token = await selsyn.addDevice('d');
     const client = await connectAsync(selsyn.mqttUrl, { clientId: 'd', username: 'd', password: token });
     const ts = Date.now() - 10_000;
-    const publish = async (value: number | string): Promise<void> => void (await client.publishAsync('telemetry/d', JSON.stringify({ ts, v: value }), { qos: 1 }));
+    const publish = async (value: number | string): Promise<void> =>
+      void (await client.publishAsync('telemetry/d', JSON.stringify({ ts, v: value }), { qos: 1 }));
     const expectOne = async (value: number | string): Promise<void> => {
       await eventually(async () => {
         const { v = [] } = await selsyn.get<{ v?: [number, unknown][] }>('/api/v1/devices/d/telemetry?metrics=v');
@@ -35,7 +40,10 @@ describe('the times of samples', () => {
     await publish(1);
     await publish(2);
     await expectOne(2);
-    await eventually(async () => ((await selsyn.get<{ store: { points: number } }>('/api/v1/stats')).store.points > 0 ? true : undefined), 20_000);
+    await eventually(
+      async () => ((await selsyn.get<{ store: { points: number } }>('/api/v1/stats')).store.points > 0 ? true : undefined),
+      20_000,
+    );
     await publish('three');
     await expectOne('three');
     await client.endAsync();

@@ -13,7 +13,9 @@ if (Number(process.versions.node.split('.')[0]) >= 24) {
 } else {
   const node = join(here, '..', '..', '..', 'node_modules', 'node', 'bin', 'node');
   if (!existsSync(node)) {
-    process.stderr.write(`selsyn: needs Node 24 or later, this is ${process.versions.node}; run "npm install" in the checkout, which brings it\n`);
+    process.stderr.write(
+      `selsyn: needs Node 24 or later, this is ${process.versions.node}; run "npm install" in the checkout, which brings it\n`,
+    );
     process.exit(1);
   }
   // Signals of the terminal reach both processes: this one only waits for the other.

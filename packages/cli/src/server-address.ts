@@ -26,7 +26,9 @@ export function findServer(options: AddressOptions, environment: NodeJS.ProcessE
   const url = (options.url ?? environment['SELSYN_URL'] ?? running?.http ?? 'http://127.0.0.1:8080').replace(/\/+$/, '');
   const key = options.key ?? environment['SELSYN_KEY'] ?? readKey(data);
   if (key === undefined) {
-    throw new CliError(`no key: set SELSYN_KEY, pass --key, or run this where the server's data folder is (looked for ${join(data, 'admin.key')})`);
+    throw new CliError(
+      `no key: set SELSYN_KEY, pass --key, or run this where the server's data folder is (looked for ${join(data, 'admin.key')})`,
+    );
   }
   return { url, key, mqttUrl: running?.mqtt ?? `mqtt://${new URL(url).hostname}:1883` };
 }
@@ -34,7 +36,8 @@ export function findServer(options: AddressOptions, environment: NodeJS.ProcessE
 function readRunFile(data: string): { readonly http: string; readonly mqtt: string } | undefined {
   try {
     const run: unknown = JSON.parse(readFileSync(join(data, 'run.json'), 'utf8'));
-    if (typeof run === 'object' && run !== null && 'http' in run && 'mqtt' in run) return { http: String(run.http), mqtt: String(run.mqtt) };
+    if (typeof run === 'object' && run !== null && 'http' in run && 'mqtt' in run)
+      return { http: String(run.http), mqtt: String(run.mqtt) };
   } catch {
     // No server was started on this folder: the defaults hold.
   }

@@ -1,7 +1,11 @@
 /** Columns as wide as their widest cell, two spaces apart; numbers to the right. */
 export function formatTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = head.map((title, column) => rows.reduce((width, row) => Math.max(width, row[column]?.length ?? 0), title.length));
-  const numeric = head.map((_, column) => rows.length > 0 && rows.every((row) => /^(-?[\d.,]+(e[+-]?\d+)?)?$/i.test(row[column] ?? '')));
+  const widths = head.map((title, column) =>
+    rows.reduce((width, row) => Math.max(width, row[column]?.length ?? 0), title.length),
+  );
+  const numeric = head.map(
+    (_, column) => rows.length > 0 && rows.every((row) => /^(-?[\d.,]+(e[+-]?\d+)?)?$/i.test(row[column] ?? '')),
+  );
   const line = (cells: readonly string[]): string =>
     cells
       .map((cell, column) => (numeric[column] === true ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0)))

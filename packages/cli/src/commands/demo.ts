@@ -77,11 +77,14 @@ async function runDemo(client: ApiClient, server: ServerAddress, options: DemoOp
       device.run((1000 / messagesPerSecond) * (index / count));
       ready += 1;
     });
-    say(`${ready} devices publish ${messagesPerSecond} messages a second each; see ${server.url}/ (Ctrl-C stops them, "selsyn demo --remove" takes them away)`);
+    say(
+      `${ready} devices publish ${messagesPerSecond} messages a second each; see ${server.url}/ (Ctrl-C stops them, "selsyn demo --remove" takes them away)`,
+    );
     while (!stop.aborted) {
       const before = acknowledged;
       await pause(5000, stop);
-      if (!stop.aborted) say(`${acknowledged.toLocaleString('en-US')} messages acknowledged, ${Math.round((acknowledged - before) / 5)}/s`);
+      if (!stop.aborted)
+        say(`${acknowledged.toLocaleString('en-US')} messages acknowledged, ${Math.round((acknowledged - before) / 5)}/s`);
     }
   } finally {
     await Promise.all(devices.map(async (device) => await device.stop()));
@@ -96,7 +99,8 @@ async function addDevice(client: ApiClient, id: string, name: string): Promise<s
   } catch (error) {
     if (!(error instanceof CliError) || !error.message.includes('device.exists')) throw error;
     const existing = await client.get<DeviceItem>(`/devices/${id}`);
-    if (!existing.tags.includes(DEMO_TAG)) throw new CliError(`there is a device ${id} that the demo did not make: it is left alone`);
+    if (!existing.tags.includes(DEMO_TAG))
+      throw new CliError(`there is a device ${id} that the demo did not make: it is left alone`);
     return (await client.post<{ token: string }>(`/devices/${id}/token`)).token;
   }
 }

@@ -47,12 +47,21 @@ export function addDeviceCommands(program: Command): void {
       const options = command.optsWithGlobals<ListOptions>();
       const client = new ApiClient(findServer(options));
       const rows: string[][] = [];
-      for await (const item of client.pages<DeviceItem>('/devices', { limit: 500, q: options.q, tag: options.tag, include: 'latest' })) {
+      for await (const item of client.pages<DeviceItem>('/devices', {
+        limit: 500,
+        q: options.q,
+        tag: options.tag,
+        include: 'latest',
+      })) {
         if (options.json === true) print(JSON.stringify(item));
         else rows.push([item.id, item.name ?? '', item.tags.join(','), lastSeen(item), newestValues(item)]);
       }
       if (options.json === true) return;
-      print(rows.length === 0 ? 'no devices; add one with: selsyn device add sensor123' : formatTable(['id', 'name', 'tags', 'last', 'values'], rows));
+      print(
+        rows.length === 0
+          ? 'no devices; add one with: selsyn device add sensor123'
+          : formatTable(['id', 'name', 'tags', 'last', 'values'], rows),
+      );
     });
 
   device
@@ -66,8 +75,15 @@ export function addDeviceCommands(program: Command): void {
       const item = await client.get<DeviceItem>(path);
       const latest = await client.get<NonNullable<DeviceItem['latest']>>(`${path}/telemetry/latest`);
       if (options.json === true) return print(JSON.stringify({ ...item, latest }));
-      print(`id       ${item.id}\nname     ${item.name ?? '-'}\ntags     ${item.tags.join(', ') || '-'}\ncreated  ${new Date(item.createdAtMs).toISOString()}\n`);
-      const rows = Object.entries(latest).map(([metric, [timeMs, value]]) => [metric, show(value), new Date(timeMs).toISOString(), formatAge(Date.now() - timeMs)]);
+      print(
+        `id       ${item.id}\nname     ${item.name ?? '-'}\ntags     ${item.tags.join(', ') || '-'}\ncreated  ${new Date(item.createdAtMs).toISOString()}\n`,
+      );
+      const rows = Object.entries(latest).map(([metric, [timeMs, value]]) => [
+        metric,
+        show(value),
+        new Date(timeMs).toISOString(),
+        formatAge(Date.now() - timeMs),
+      ]);
       print(rows.length === 0 ? 'no telemetry yet' : formatTable(['metric', 'value', 'time', 'age'], rows));
     });
 

@@ -33,7 +33,8 @@ export function addQueryCommand(program: Command): void {
     .action(async (device: string, _: unknown, command: Command) => {
       const options = command.optsWithGlobals<QueryOptions>();
       if (options.last !== undefined && options.from !== undefined) throw new CliError('give --last or --from, not both');
-      if (options.every === undefined && (options.fn !== undefined || options.tz !== undefined)) throw new CliError('--fn and --tz need --every');
+      if (options.every === undefined && (options.fn !== undefined || options.tz !== undefined))
+        throw new CliError('--fn and --tz need --every');
       const response = await new ApiClient(findServer(options)).open(`/devices/${encodeURIComponent(device)}/telemetry`, {
         metrics: options.metric,
         from: options.last === undefined ? options.from : `now-${options.last}`,
@@ -45,7 +46,8 @@ export function addQueryCommand(program: Command): void {
       });
       const columns = (await response.json()) as Columns;
       process.stdout.write(`${options.json === true ? JSON.stringify(columns) : tableOf(columns)}\n`);
-      if (response.headers.has('selsyn-next-cursor')) process.stderr.write(`more points are left: raise --limit (it is ${options.limit ?? ''}), or narrow the time\n`);
+      if (response.headers.has('selsyn-next-cursor'))
+        process.stderr.write(`more points are left: raise --limit (it is ${options.limit ?? ''}), or narrow the time\n`);
     });
 }
 

@@ -20,7 +20,13 @@ export interface Stats {
   readonly messagesOutPerSecond: Rates;
   readonly pointsPerSecond: number;
   readonly deadLetters: number;
-  readonly log: { readonly recordsPerSecond: number; readonly syncsPerSecond: number; readonly syncMs: number; readonly lagRecords: number; readonly lagMs: number };
+  readonly log: {
+    readonly recordsPerSecond: number;
+    readonly syncsPerSecond: number;
+    readonly syncMs: number;
+    readonly lagRecords: number;
+    readonly lagMs: number;
+  };
   readonly store: { readonly points: number; readonly bytes: number; readonly bytesPerPoint: number };
   readonly memoryBytes: number;
   readonly threads: readonly { readonly name: string; readonly eventLoopDelayMs: number }[];
@@ -45,7 +51,10 @@ export function addTopCommand(program: Command): void {
         for await (const { event, data } of readEvents(response)) {
           if (event !== 'stats') continue;
           if (options.json === true) process.stdout.write(`${data}\n`);
-          else process.stdout.write(`${process.stdout.isTTY ? '\u001b[H\u001b[2J' : ''}${formatStats(JSON.parse(data) as Stats, server.url)}\n`);
+          else
+            process.stdout.write(
+              `${process.stdout.isTTY ? '\u001b[H\u001b[2J' : ''}${formatStats(JSON.parse(data) as Stats, server.url)}\n`,
+            );
           left -= 1;
           if (left <= 0) break;
         }
@@ -57,7 +66,8 @@ export function addTopCommand(program: Command): void {
 }
 
 export function formatStats(stats: Stats, url: string): string {
-  const rates = (each: Rates): string => `${whole(each.qos0 + each.qos1 + each.qos2)}/s   (QoS 0 ${whole(each.qos0)}, 1 ${whole(each.qos1)}, 2 ${whole(each.qos2)})`;
+  const rates = (each: Rates): string =>
+    `${whole(each.qos0 + each.qos1 + each.qos2)}/s   (QoS 0 ${whole(each.qos0)}, 1 ${whole(each.qos1)}, 2 ${whole(each.qos2)})`;
   return [
     `selsyn ${stats.version} at ${url}, up ${Math.round(stats.uptimeMs / 1000)} s`,
     '',

@@ -12,7 +12,12 @@ export function addUpCommand(program: Command): void {
     .command('up')
     .description('run the whole platform in this process')
     .option('--config <file>', 'JSON file with settings')
-    .option('--set <key=value>', 'one setting, as mqtt.port=1884; may be repeated', (pair: string, before: readonly string[]) => [...before, pair], [])
+    .option(
+      '--set <key=value>',
+      'one setting, as mqtt.port=1884; may be repeated',
+      (pair: string, before: readonly string[]) => [...before, pair],
+      [],
+    )
     .action(async (_: unknown, command: Command) => {
       const options = command.optsWithGlobals<UpOptions>();
       // Loaded only here, so that the other commands start fast.

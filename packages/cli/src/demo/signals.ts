@@ -41,7 +41,8 @@ function pumpSignal(seed: number): Signal {
   return (timeMs) => {
     const phase = ((timeMs + seed * 97_000) % cycleMs) / cycleMs;
     const state = phase < 0.04 ? 'starting' : phase < 0.72 ? 'running' : phase < 0.75 ? 'stopping' : 'idle';
-    const share = state === 'starting' ? phase / 0.04 : state === 'running' ? 1 : state === 'stopping' ? (0.75 - phase) / 0.03 : 0;
+    const share =
+      state === 'starting' ? phase / 0.04 : state === 'running' ? 1 : state === 'stopping' ? (0.75 - phase) / 0.03 : 0;
     return {
       running: state !== 'idle',
       state,

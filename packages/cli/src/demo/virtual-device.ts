@@ -28,7 +28,14 @@ export class VirtualDevice {
 
   async start(): Promise<void> {
     const { id, token, mqttUrl } = this.#options;
-    this.#client = await connectAsync(mqttUrl, { clientId: id, username: id, password: token, protocolVersion: 5, connectTimeout: 15_000, queueQoSZero: false });
+    this.#client = await connectAsync(mqttUrl, {
+      clientId: id,
+      username: id,
+      password: token,
+      protocolVersion: 5,
+      connectTimeout: 15_000,
+      queueQoSZero: false,
+    });
     this.#client.on('error', () => {
       // mqtt.js reconnects by itself; the run's counter shows that nothing arrives meanwhile.
     });

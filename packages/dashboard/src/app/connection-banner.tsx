@@ -15,15 +15,13 @@ export function ConnectionBanner() {
   const [shown, setShown] = useState(false);
   const [nowMs, setNowMs] = useState(Date.now);
   useEffect(() => {
-    if (!lost) {
-      setShown(false);
-      return undefined;
-    }
+    if (!lost) return undefined;
     const delay = setTimeout(() => setShown(true), SILENT_FOR_MS);
     const clock = setInterval(() => setNowMs(Date.now()), 250);
     return () => {
       clearTimeout(delay);
       clearInterval(clock);
+      setShown(false);
     };
   }, [lost]);
   const visible = lost && shown;

@@ -1,5 +1,5 @@
 import { useComputedColorScheme } from '@mantine/core';
-import { useEffect, useRef } from 'react';
+import { useEffect, useLayoutEffect, useRef } from 'react';
 import { useServices } from '../app/services.ts';
 import { readChartColors, seriesColor, SERIES_COLORS } from '../theme/chart-colors.ts';
 import { useOnScreen } from '../ui/use-on-screen.ts';
@@ -42,7 +42,9 @@ export function MetricChart(props: MetricChartProps) {
   const view = useRef<ChartView | undefined>(undefined);
   const shown = useRef<{ columns: ChartColumns; row: number | undefined }>({ columns: NO_COLUMNS, row: undefined });
   const handlers = useRef(props);
-  handlers.current = props;
+  useLayoutEffect(() => {
+    handlers.current = props;
+  });
   const onScreen = useOnScreen(place);
 
   useEffect(() => {

@@ -112,7 +112,7 @@ async function expectAnAnswerToPath(agent: Agent, path: string): Promise<void> {
         try {
           resolve(expectNoFault(answer.statusCode, answer.headers['content-type'], body));
         } catch (error) {
-          reject(error as Error);
+          reject(error);
         }
       });
     });

@@ -46,12 +46,16 @@ describe('configuration', () => {
     expect(load([], { SELSYN_SERVICE_HOST: 'x', SELSYN_KEY: 'k' }).unknownVariables).toEqual(['SELSYN_SERVICE_HOST']);
   });
 
-  it.each([['mqtt.port=70000'], ['mqtt.port=abc'], ['gateway.threads=0'], ['log.sync=never'], ['access.adminKey=short'], ['noequals']])(
-    'refuses %s',
-    (assignment) => {
-      expect(() => load([assignment])).toThrow(expect.objectContaining({ code: 'config.invalid' }));
-    },
-  );
+  it.each([
+    ['mqtt.port=70000'],
+    ['mqtt.port=abc'],
+    ['gateway.threads=0'],
+    ['log.sync=never'],
+    ['access.adminKey=short'],
+    ['noequals'],
+  ])('refuses %s', (assignment) => {
+    expect(() => load([assignment])).toThrow(expect.objectContaining({ code: 'config.invalid' }));
+  });
 
   it('refuses open access where a listener is not on loopback', () => {
     expect(load(['access.mode=open']).config.access.mode).toBe('open');

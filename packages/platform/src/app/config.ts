@@ -31,10 +31,14 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
   for (const assignment of sources.assignments) applyAssignment(raw, keys, assignment);
 
   const parsed = CONFIG_SCHEMA.safeParse(raw);
-  if (!parsed.success) throw new SelsynError('config.invalid', parsed.error.issues.map((issue) => explain(issue, keys)).join('; '));
+  if (!parsed.success)
+    throw new SelsynError('config.invalid', parsed.error.issues.map((issue) => explain(issue, keys)).join('; '));
   const config = parsed.data;
   if (config.access.mode === 'open' && !(isLoopback(config.mqtt.host) && isLoopback(config.http.host))) {
-    throw new SelsynError('config.invalid', 'access.mode=open lets anybody in, so mqtt.host and http.host must be loopback addresses (127.0.0.1, ::1, localhost)');
+    throw new SelsynError(
+      'config.invalid',
+      'access.mode=open lets anybody in, so mqtt.host and http.host must be loopback addresses (127.0.0.1, ::1, localhost)',
+    );
   }
   return { config: deepFreeze(config), unknownVariables };
 }
@@ -61,7 +65,9 @@ export function variableOf(key: string): string {
 type Tree = { [key: string]: unknown };
 
 function innermost(field: unknown): unknown {
-  return field instanceof z.ZodPrefault || field instanceof z.ZodDefault || field instanceof z.ZodOptional ? innermost(field.unwrap()) : field;
+  return field instanceof z.ZodPrefault || field instanceof z.ZodDefault || field instanceof z.ZodOptional
+    ? innermost(field.unwrap())
+    : field;
 }
 
 function readConfigFile(path: string): Tree {
@@ -69,7 +75,11 @@ function readConfigFile(path: string): Tree {
   try {
     content = JSON.parse(readFileSync(path, 'utf8'));
   } catch (error) {
-    throw new SelsynError('config.invalid', `${path} cannot be read as JSON: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    throw new SelsynError(
+      'config.invalid',
+      `${path} cannot be read as JSON: ${error instanceof Error ? error.message : String(error)}`,
+      { cause: error },
+    );
   }
   if (!isTree(content)) throw new SelsynError('config.invalid', `${path} must hold one JSON object`);
   return content;
@@ -128,7 +138,9 @@ function explain(issue: z.core.$ZodIssue, keys: readonly string[]): string {
 
 function unknownKey(key: string, keys: readonly string[]): string {
   const last = key.split('.').at(-1)?.toLowerCase() ?? '';
-  const near = keys.filter((known) => known.toLowerCase().includes(last) || last.includes(known.split('.').at(-1)?.toLowerCase() ?? known));
+  const near = keys.filter(
+    (known) => known.toLowerCase().includes(last) || last.includes(known.split('.').at(-1)?.toLowerCase() ?? known),
+  );
   return `there is no setting ${key}${near.length > 0 ? ` (did you mean ${near.slice(0, 3).join(', ')}?)` : `; settings are ${keys.join(', ')}`}`;
 }
 

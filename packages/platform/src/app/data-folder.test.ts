@@ -11,9 +11,16 @@ describe('the data folder', () => {
   afterEach(() => rmSync(folder, { recursive: true }));
 
   const openInAnotherProcess = (): string =>
-    spawnSync(process.execPath, ['-e', `import(${JSON.stringify(new URL('./data-folder.ts', import.meta.url).href)}).then((m) => m.openDataFolder(${JSON.stringify(folder)})).then(() => console.log('opened'), (e) => console.log(e.code))`], {
-      encoding: 'utf8',
-    }).stdout.trim();
+    spawnSync(
+      process.execPath,
+      [
+        '-e',
+        `import(${JSON.stringify(new URL('./data-folder.ts', import.meta.url).href)}).then((m) => m.openDataFolder(${JSON.stringify(folder)})).then(() => console.log('opened'), (e) => console.log(e.code))`,
+      ],
+      {
+        encoding: 'utf8',
+      },
+    ).stdout.trim();
 
   it('belongs to one process at a time', () => {
     const data = openDataFolder(folder);

@@ -28,7 +28,11 @@ export function openDataFolder(folder: string): DataFolder {
     mkdirSync(root, { recursive: true, mode: 0o700 });
     accessSync(root, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (error) {
-    throw new SelsynError('data.unwritable', `the data folder ${root} cannot be written (${systemCode(error) ?? String(error)})`, { cause: error });
+    throw new SelsynError(
+      'data.unwritable',
+      `the data folder ${root} cannot be written (${systemCode(error) ?? String(error)})`,
+      { cause: error },
+    );
   }
   const lock = lockFolder(root);
   return {
@@ -54,7 +58,11 @@ function lockFolder(root: string): DatabaseSync {
     lock?.close();
     const busy = error instanceof Error && 'errcode' in error && error.errcode === 5;
     if (busy) throw new SelsynError('data.locked', `another process is using the data folder ${root}`, { cause: error });
-    throw new SelsynError('data.unwritable', `the data folder ${root} cannot be locked: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    throw new SelsynError(
+      'data.unwritable',
+      `the data folder ${root} cannot be locked: ${error instanceof Error ? error.message : String(error)}`,
+      { cause: error },
+    );
   }
 }
 
@@ -66,7 +74,10 @@ export function readOrMakeAdminKey(path: string): string {
   try {
     const key = readFileSync(path, 'utf8').trim();
     if (key.length >= 16) return key;
-    throw new SelsynError('data.corrupt', `${path} does not hold a key of at least 16 characters; remove it to have a new one made`);
+    throw new SelsynError(
+      'data.corrupt',
+      `${path} does not hold a key of at least 16 characters; remove it to have a new one made`,
+    );
   } catch (error) {
     if (systemCode(error) !== 'ENOENT') throw error;
   }

@@ -70,7 +70,10 @@ await runThread<GatewayThreadData, GatewayCalls, GatewayReady>(async (data) => {
   const registry = config.access.mode === 'open' ? undefined : openSqliteReader(paths.registry);
   const bus = data.bus === undefined ? undefined : new LocalBus(data.bus);
   const broker = new Broker({
-    authorizer: registry === undefined ? registering(new NewDevices(data.newDevices)) : new DeviceAuthorizer({ database: registry.database }),
+    authorizer:
+      registry === undefined
+        ? registering(new NewDevices(data.newDevices))
+        : new DeviceAuthorizer({ database: registry.database }),
     intake,
     bus,
     limits: { maxPacketBytes: config.mqtt.maxPacketBytes, maxConnections: config.mqtt.maxConnections },

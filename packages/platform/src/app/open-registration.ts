@@ -34,7 +34,10 @@ export class OpenRegistration {
       try {
         await this.#devices.ensure(batch);
       } catch (error) {
-        this.#logLines.error({ err: error, devices: batch.length }, 'Devices could not be registered; they are at the next start');
+        this.#logLines.error(
+          { err: error, devices: batch.length },
+          'Devices could not be registered; they are at the next start',
+        );
       }
     }
     this.#running = false;

@@ -185,7 +185,10 @@ async function reservePort(name: string, address: { readonly host: string; reado
   });
 }
 
-async function listen(api: Awaited<ReturnType<typeof buildApi>>, address: { readonly host: string; readonly port: number }): Promise<string> {
+async function listen(
+  api: Awaited<ReturnType<typeof buildApi>>,
+  address: { readonly host: string; readonly port: number },
+): Promise<string> {
   try {
     await api.listen({ host: address.host, port: address.port });
   } catch (error) {
@@ -195,7 +198,11 @@ async function listen(api: Awaited<ReturnType<typeof buildApi>>, address: { read
   return urlOf('http', address.host, typeof bound === 'object' && bound !== null ? bound.port : address.port);
 }
 
-function listenFailure(name: string, { host, port }: { readonly host: string; readonly port: number }, cause: unknown): SelsynError {
+function listenFailure(
+  name: string,
+  { host, port }: { readonly host: string; readonly port: number },
+  cause: unknown,
+): SelsynError {
   const code = systemCode(cause);
   const why =
     code === 'EADDRINUSE'

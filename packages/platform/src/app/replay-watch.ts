@@ -14,7 +14,10 @@ export class ReplayWatch implements Readiness, Disposable {
   #stopped = false;
   #cancel: () => void = () => {};
 
-  constructor(dependencies: { readonly processor: Pick<ThreadCaller<ProcessorCalls>, 'call'>; readonly clock: Pick<Clock, 'after'> }) {
+  constructor(dependencies: {
+    readonly processor: Pick<ThreadCaller<ProcessorCalls>, 'call'>;
+    readonly clock: Pick<Clock, 'after'>;
+  }) {
     this.#processor = dependencies.processor;
     this.#clock = dependencies.clock;
   }
@@ -34,7 +37,7 @@ export class ReplayWatch implements Readiness, Disposable {
 
   async #ask(): Promise<void> {
     try {
-      const { ready, progress } = await this.#processor.call('replay', null as never);
+      const { ready, progress } = await this.#processor.call('replay', null);
       this.#ready = ready;
       this.#progress = progress;
     } catch {

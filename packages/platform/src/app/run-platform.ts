@@ -42,7 +42,8 @@ function banner(platform: Platform, open: boolean): string {
   const { httpUrl, mqttUrl, adminKey, adminKeyFile, version, dataFolder } = platform;
   const { hostname, port } = new URL(mqttUrl);
   const host = hostname.replace(/^\[|\]$/g, '');
-  const keyLine = adminKeyFile === undefined ? 'from the configuration' : `${adminKey}   (kept in ${relative(process.cwd(), adminKeyFile)})`;
+  const keyLine =
+    adminKeyFile === undefined ? 'from the configuration' : `${adminKey}   (kept in ${relative(process.cwd(), adminKeyFile)})`;
   const page = adminKeyFile === undefined ? `${httpUrl}/` : `${httpUrl}/#key=${adminKey}`;
   const publish = `mosquitto_pub -h ${host} -p ${port} -i sensor123 ${open ? '' : '-u sensor123 -P TOKEN '}-q 1 -t telemetry/sensor123 -m '{"temperature":23.5}'`;
   return [

@@ -140,7 +140,9 @@ export class StatsSampler implements ServerStatsSource, Disposable {
       },
       store: { points: storePoints, bytes: storeBytes, bytesPerPoint: storePoints > 0 ? storeBytes / storePoints : 0 },
       memoryBytes: process.memoryUsage.rss(),
-      threads: now.perThread('selsyn_event_loop_delay_seconds', { quantile: '0.99' }).map(({ name, value }) => ({ name, eventLoopDelayMs: value * 1000 })),
+      threads: now
+        .perThread('selsyn_event_loop_delay_seconds', { quantile: '0.99' })
+        .map(({ name, value }) => ({ name, eventLoopDelayMs: value * 1000 })),
     };
   }
 }

@@ -50,14 +50,23 @@ export class Thread<C extends Calls & { stop: (argument: null) => unknown }, R> 
       transferList: [channel.port2, ...options.transfer],
     });
     const ready = await new Promise<R>((resolve, reject) => {
-      const timer = setTimeout(() => reject(new SelsynError('thread.timeout', `thread ${options.name} did not start in ${START_DEADLINE_MS} ms`)), START_DEADLINE_MS);
+      const timer = setTimeout(
+        () => reject(new SelsynError('thread.timeout', `thread ${options.name} did not start in ${START_DEADLINE_MS} ms`)),
+        START_DEADLINE_MS,
+      );
       worker.once('message', (started: Started<R>) => {
         clearTimeout(timer);
         if ('ready' in started) resolve(started.ready);
         else reject(new SelsynError(started.failed.code, started.failed.message));
       });
       worker.once('error', (error) => (clearTimeout(timer), reject(error)));
-      worker.once('exit', (code) => (clearTimeout(timer), reject(new SelsynError('thread.gone', `thread ${options.name} ended with code ${code} while it started`))));
+      worker.once(
+        'exit',
+        (code) => (
+          clearTimeout(timer),
+          reject(new SelsynError('thread.gone', `thread ${options.name} ended with code ${code} while it started`))
+        ),
+      );
     });
     return new Thread<C, R>(options.name, worker, new ThreadCaller<C>(channel.port1, STOP_DEADLINE_MS), ready);
   }
@@ -66,7 +75,7 @@ export class Thread<C extends Calls & { stop: (argument: null) => unknown }, R> 
   async stop(): Promise<void> {
     this.#stopping = true;
     try {
-      await this.calls.call('stop', null as never);
+      await this.calls.call('stop', null);
     } finally {
       await this.#worker.terminate();
     }
@@ -74,7 +83,9 @@ export class Thread<C extends Calls & { stop: (argument: null) => unknown }, R> 
 }
 
 /** A worker's body: starts, tells main, then answers its calls. A SelsynError at the start reaches main as one. */
-export async function runThread<D, C extends Calls, R>(body: (data: D) => Promise<{ readonly ready: R; readonly calls: C }>): Promise<void> {
+export async function runThread<D, C extends Calls, R>(
+  body: (data: D) => Promise<{ readonly ready: R; readonly calls: C }>,
+): Promise<void> {
   const { control, data } = workerData as Envelope<D>;
   if (parentPort === null) throw new Error('this file runs in a worker thread');
   let answer: Started<R>;

@@ -29,7 +29,7 @@ export const ERRORS = {
   'server.not-ready': { status: 503, title: 'The server is not ready' },
   'thread.timeout': { status: 503, title: 'A thread did not answer in time' },
   'thread.gone': { status: 503, title: 'A thread has ended' },
-  'internal': { status: 500, title: 'An unexpected error' },
+  internal: { status: 500, title: 'An unexpected error' },
 } as const satisfies Record<string, { status: number; title: string }>;
 
 export type ErrorCode = keyof typeof ERRORS;

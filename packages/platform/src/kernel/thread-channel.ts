@@ -41,11 +41,15 @@ async function answer(port: MessagePort, calls: Calls, request: Request): Promis
   try {
     if (call === undefined) throw new SelsynError('internal', `no call named ${request.call}`);
     const result = await call(request.argument);
-    if (result instanceof Transfer) port.postMessage({ id: request.id, answer: result.value } satisfies Reply, [...result.buffers]);
+    if (result instanceof Transfer)
+      port.postMessage({ id: request.id, answer: result.value } satisfies Reply, [...result.buffers]);
     else port.postMessage({ id: request.id, answer: result } satisfies Reply);
   } catch (error) {
     const known = error instanceof SelsynError ? error : new SelsynError('internal', String(error), { cause: error });
-    port.postMessage({ id: request.id, error: { code: known.code, message: known.message, details: known.details } } satisfies Reply);
+    port.postMessage({
+      id: request.id,
+      error: { code: known.code, message: known.message, details: known.details },
+    } satisfies Reply);
   }
 }
 
@@ -53,7 +57,10 @@ async function answer(port: MessagePort, calls: Calls, request: Request): Promis
 export class ThreadCaller<C extends Calls> {
   readonly #port: MessagePort;
   readonly #deadlineMs: number;
-  readonly #waiting = new Map<number, { resolve: (answer: unknown) => void; reject: (error: SelsynError) => void; timer: NodeJS.Timeout }>();
+  readonly #waiting = new Map<
+    number,
+    { resolve: (answer: unknown) => void; reject: (error: SelsynError) => void; timer: NodeJS.Timeout }
+  >();
   #lastId = 0;
 
   constructor(port: MessagePort, deadlineMs = 10_000) {
@@ -61,7 +68,7 @@ export class ThreadCaller<C extends Calls> {
     this.#deadlineMs = deadlineMs;
     port.on('message', (reply: Reply) => this.#settle(reply));
     port.on('close', () => {
-      for (const id of [...this.#waiting.keys()]) {
+      for (const id of this.#waiting.keys()) {
         this.#settle({ id, error: { code: 'thread.gone', message: 'the thread that answers this call has ended', details: {} } });
       }
     });
@@ -72,7 +79,10 @@ export class ThreadCaller<C extends Calls> {
     const id = ++this.#lastId;
     return new Promise<unknown>((resolve, reject) => {
       const timer = setTimeout(() => {
-        this.#settle({ id, error: { code: 'thread.timeout', message: `no answer to ${call} in ${this.#deadlineMs} ms`, details: {} } });
+        this.#settle({
+          id,
+          error: { code: 'thread.timeout', message: `no answer to ${call} in ${this.#deadlineMs} ms`, details: {} },
+        });
       }, this.#deadlineMs);
       this.#waiting.set(id, { resolve, reject, timer });
       this.#port.postMessage({ id, call, argument } satisfies Request);

@@ -130,8 +130,8 @@ describe('a range', () => {
 
   it('is the naive merge of all writes, however it is paged', { timeout: 60_000 }, async () => {
     const time = fc.integer({ min: 0, max: 300 }).map((n) => MIDNIGHT + n - 150);
-    const value = fc.oneof(
-      { weight: 8, arbitrary: fc.double({ noNaN: true, noDefaultInfinity: true }) as fc.Arbitrary<PointValue> },
+    const value: fc.Arbitrary<PointValue> = fc.oneof<fc.MaybeWeightedArbitrary<PointValue>[]>(
+      { weight: 8, arbitrary: fc.double({ noNaN: true, noDefaultInfinity: true }) },
       { weight: 1, arbitrary: fc.boolean() },
       { weight: 1, arbitrary: fc.string({ maxLength: 8 }) },
     );

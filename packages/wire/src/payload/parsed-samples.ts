@@ -86,7 +86,7 @@ function readSample(value: unknown, where: string, arrivalMs: number, limits: Pa
       }
     }
     names.push(name);
-    values.push(metric as SampleValue); // each other type was refused above
+    values.push(metric);
   }
   if (keys === 0) throw new PayloadError('malformed', `The sample has no metric${where}.`);
   return { timeMs, names, values, numeric };

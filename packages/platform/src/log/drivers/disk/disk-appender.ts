@@ -99,7 +99,8 @@ export class DiskAppender implements Appender {
 
   #schedule(): void {
     this.#isBusy = true;
-    const earlyMs = this.#lastCommitRecords < BUSY_RECORDS ? 0 : this.#lastCommitMs + BUSY_DISTANCE_MS - this.#setup.clock.monotonicMs();
+    const earlyMs =
+      this.#lastCommitRecords < BUSY_RECORDS ? 0 : this.#lastCommitMs + BUSY_DISTANCE_MS - this.#setup.clock.monotonicMs();
     if (earlyMs < 0.5 || this.#isClosed) setImmediate(() => void this.#commit());
     else setTimeout(() => void this.#commit(), earlyMs);
   }
