@@ -92,7 +92,7 @@ async function measureSelsyn(rate: number): Promise<{ selsyn: LoadResult; untilQ
 }
 
 async function measureMosquitto(rate: number): Promise<LoadResult> {
-  const server = await startMosquitto();
+  const server = await startMosquitto({ noDelay: true });
   await using _server = server.process;
   return await load(rate, server.mqttPort);
 }

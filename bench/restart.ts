@@ -1,4 +1,5 @@
 import { rmSync } from 'node:fs';
+import type { ServerStats } from '@selsyn/platform/api/server-stats.ts';
 import { temporaryFolder } from './harness/child-server.ts';
 import { onAbruptEnd } from './harness/exit-cleanup.ts';
 import { describeMachine } from './harness/machine.ts';
@@ -22,6 +23,7 @@ export async function restart(): Promise<ClaimResult> {
     const messages = Math.ceil(POINTS / METRICS);
     const first = await startSelsyn({ settings: SETTINGS, folder });
     let acked: number;
+    let sealed: number;
     {
       await using server = first.process;
       const load = await runLoad({
@@ -36,6 +38,7 @@ export async function restart(): Promise<ClaimResult> {
       acked = load.acked;
       if (acked !== load.sent || acked < messages) throw new Error(`${acked} of ${load.sent} messages were acknowledged`);
       await untilConsumed(first);
+      sealed = (await first.get<ServerStats>('/api/v1/stats')).store.points;
       await server.kill('SIGKILL');
     }
     const again = await startSelsyn({ settings: SETTINGS, folder });
@@ -54,6 +57,7 @@ export async function restart(): Promise<ClaimResult> {
           target: '<= 10 s',
           holds: again.readySeconds <= 10,
         },
+        { what: 'of the points, in chunks when it was killed', selsyn: whole(sealed), target: '0', holds: sealed === 0 },
         { what: 'points rebuilt a second', selsyn: whole(wanted / again.readySeconds) },
         { what: 'acknowledged points that are lost', selsyn: whole(exact.lost), target: '0', holds: exact.lost === 0 },
         { what: 'points counted twice', selsyn: whole(exact.twice), target: '0', holds: exact.twice === 0 },

@@ -12,6 +12,8 @@ export interface LoadOptions {
   readonly rate?: number;
   /** Ends once so many messages of all connections together are acknowledged. */
   readonly messages?: number;
+  /** TCP_NODELAY of the clients, default 1. With 0, as libmosquitto and the system have it, the kernel joins small writes. */
+  readonly noDelay?: 0 | 1;
   /** First timestamp; each message of a connection is 1 ms after the last. Default: an hour ago. */
   readonly timeBaseMs?: number;
   /** 1: each message carries the time at which it is sent. */

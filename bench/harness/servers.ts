@@ -85,8 +85,11 @@ export interface Mosquitto {
   readonly mqttPort: number;
 }
 
-/** mosquitto with anonymous access and no persistence: its acknowledgements come from memory. */
-export async function startMosquitto(): Promise<Mosquitto> {
+/**
+ * mosquitto with anonymous access and no persistence: its acknowledgements come from memory. `noDelay` (TCP_NODELAY, off by
+ * default there) is better for its latency and worse for its throughput: each bench takes what suits mosquitto.
+ */
+export async function startMosquitto({ noDelay = false }: { readonly noDelay?: boolean } = {}): Promise<Mosquitto> {
   const folder = temporaryFolder();
   const mqttPort = await freePort();
   const config = [
@@ -96,7 +99,7 @@ export async function startMosquitto(): Promise<Mosquitto> {
     'log_dest none',
     'max_inflight_messages 0',
     'max_queued_messages 0',
-    'set_tcp_nodelay true',
+    `set_tcp_nodelay ${noDelay}`,
   ];
   writeFileSync(join(folder, 'mosquitto.conf'), `${config.join('\n')}\n`);
   const server = new ChildServer(MOSQUITTO, ['-c', join(folder, 'mosquitto.conf')], { folder });

@@ -43,6 +43,7 @@ struct connection {
 };
 
 static const char *host = "127.0.0.1", *prefix = "telemetry/bench-", *client_prefix = "bench-";
+static int no_delay = 1; /* TCP_NODELAY */
 static int port = 1883, connections = 1000, window = 20, qos = 1, first_id = 0, ramp_only = 0, live_time = 0;
 static double seconds = 10, warmup = 2, rate = 0;
 static uint64_t message_limit, time_base_ms, sent_total, acked_total, acked_counted, errors, closed;
@@ -194,8 +195,7 @@ static void open_connection(struct connection *c, int n) {
     struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
     inet_pton(AF_INET, host, &to.sin_addr);
     c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    int one = 1;
-    setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &no_delay, sizeof no_delay);
     if (c->fd < 0 || connect(c->fd, (struct sockaddr *)&to, sizeof to) != 0) { perror("connect"); exit(1); }
     char id[64];
     int id_bytes = snprintf(id, sizeof id, "%s%d", client_prefix, n);
@@ -256,6 +256,7 @@ int main(int argc, char **argv) {
         else if (!strcmp(key, "--connections")) connections = atoi(value);
         else if (!strcmp(key, "--window")) window = atoi(value);
         else if (!strcmp(key, "--qos")) qos = atoi(value);
+        else if (!strcmp(key, "--no-delay")) no_delay = atoi(value);
         else if (!strcmp(key, "--seconds")) seconds = atof(value);
         else if (!strcmp(key, "--warmup")) warmup = atof(value);
         else if (!strcmp(key, "--rate")) rate = atof(value);

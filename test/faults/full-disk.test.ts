@@ -1,33 +1,12 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connectAsync } from 'mqtt';
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { eventually, Selsyn } from '../harness/selsyn.ts';
+import { mountVolume } from '../harness/volume.ts';
 
-/** A small volume of its own for the data folder, which only root can mount. */
-function mountVolume(): { readonly folder: string; unmount(): void } | undefined {
-  const folder = mkdtempSync(join(tmpdir(), 'selsyn-volume-'));
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=48m', 'tmpfs', folder], { stdio: 'pipe' });
-  } catch (error) {
-    rmSync(folder, { recursive: true });
-    if (process.env['CI'] !== undefined && process.getuid?.() === 0) throw error;
-    process.stderr.write('no volume can be mounted here (not root): the test of a full disk is skipped\n');
-    return undefined;
-  }
-  return {
-    folder,
-    unmount(): void {
-      execFileSync('umount', ['-l', folder]);
-      rmSync(folder, { recursive: true });
-    },
-  };
-}
-
-const volume = mountVolume();
+const volume = mountVolume(48);
 
 describe.skipIf(volume === undefined)('a full disk', () => {
   it(

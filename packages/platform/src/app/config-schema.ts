@@ -22,7 +22,7 @@ export const CONFIG_SCHEMA = z.strictObject({
         .max(268_435_460)
         .default(1_048_576)
         .describe('Largest MQTT packet, bytes; larger ones are refused before they are buffered.'),
-      maxConnections: count.default(18_000).describe('Connections each gateway thread accepts at most.'),
+      maxConnections: count.default(17_000).describe('Connections each gateway thread accepts at most.'),
     })
     .prefault({}),
   http: z

@@ -46,6 +46,7 @@ export interface Platform extends AsyncDisposable {
   readonly failed: Promise<Error>;
 }
 
+const GATEWAY_YOUNG_GENERATION_MB = 12;
 const DASHBOARD_DIR = join(import.meta.dirname, '..', '..', '..', 'dashboard', 'dist');
 
 /**
@@ -109,6 +110,7 @@ export async function startPlatform(config: Config): Promise<Platform> {
       name: `gateway-${index}`,
       script: new URL('./gateway-thread.ts', import.meta.url),
       data: { config, paths, index, port: mqttPort, logShared, bus: seat, newDevices: connected },
+      youngGenerationMb: GATEWAY_YOUNG_GENERATION_MB,
       transfer: [connected, ...(seat === undefined ? [] : portsOf(seat))],
     });
     gateways.push(gateway);

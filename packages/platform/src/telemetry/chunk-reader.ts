@@ -17,7 +17,8 @@ export interface StoredChunk {
   readonly data: Uint8Array;
 }
 
-const MAX_OPEN_FILES = 64;
+// A year and a month; each is up to three file descriptors.
+const MAX_OPEN_FILES = 400;
 /** How long a read may wait for a lock. Readers of a WAL wait for nobody but one that recovers it. */
 const BUSY_TIMEOUT_MS = 250;
 /** Of each open file: its index and what queries share; chunks are mostly read once. */
@@ -33,7 +34,7 @@ const NEWEST = `SELECT data FROM chunk WHERE id =
 /**
  * Reads the chunks of the day files, in any thread and beside their writer.
  *
- * Handles and their prepared statements are kept for the 64 files used last. Each read is one statement run to its end,
+ * Handles and their prepared statements are kept for the 400 files used last. Each read is one statement run to its end,
  * so no read transaction is ever left open that would keep the writer from a checkpoint. A file that is gone, or that
  * its writer has not set up yet, holds no chunks.
  */

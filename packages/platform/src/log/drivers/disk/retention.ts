@@ -1,11 +1,16 @@
-import { stat, unlink } from 'node:fs/promises';
+import { stat, statfs, unlink } from 'node:fs/promises';
 import { systemCode } from '../../../kernel/errors.ts';
 import type { DiskLogSetup } from './disk-options.ts';
 import { listSegments, partitionFolder, readSegmentHeader, segmentPath } from './segment-file.ts';
 
 const EVERY_MS = 60_000;
 
-/** Unlinks segments that are released and too old, or too many. Runs where offsets are released: in one thread. */
+/**
+ * Unlinks segments that are released and too old, or too many. Runs where offsets are released: in one thread.
+ *
+ * A partition whose segments take more than the volume has left is too many too: what is stored already must not be what
+ * fills the disk.
+ */
 export class Retention {
   readonly #setup: DiskLogSetup;
   readonly #released = new Map<number, number>();
@@ -55,14 +60,17 @@ export class Retention {
     const folder = partitionFolder(dir, partition);
     const segments = await sizes(folder);
     let totalBytes = segments.reduce((sum, segment) => sum + segment.sizeBytes, 0);
+    let freeBytes = await freeOn(folder);
     for (const [index, segment] of segments.entries()) {
       const next = segments[index + 1];
       const header = next && readSegmentHeader(segmentPath(folder, next.base));
       if (header === undefined || header.previousEnd > (this.#released.get(partition) ?? 0)) return;
       // Its last record came before the next segment was made.
-      if (totalBytes <= retention.maxBytes && clock.now() - header.madeMs <= retention.maxAgeMs) return;
+      const isOld = clock.now() - header.madeMs > retention.maxAgeMs;
+      if (!isOld && totalBytes <= Math.min(retention.maxBytes, freeBytes)) return;
       await unlink(segmentPath(folder, segment.base));
       totalBytes -= segment.sizeBytes;
+      freeBytes += segment.sizeBytes;
     }
   }
 }
@@ -78,4 +86,14 @@ async function sizes(folder: string): Promise<{ readonly base: number; readonly 
     }
   }
   return segments;
+}
+
+/** Infinity where the volume does not tell. */
+async function freeOn(folder: string): Promise<number> {
+  try {
+    const { bavail, bsize } = await statfs(folder);
+    return bavail * bsize;
+  } catch {
+    return Infinity;
+  }
 }

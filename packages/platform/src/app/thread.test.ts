@@ -1,0 +1,38 @@
+import { once } from 'node:events';
+import { setTimeout as pause } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { Thread } from './thread.ts';
+
+type TestCalls = { crash(argument: null): void; stop(argument: null): void };
+
+async function start(behaviour: string): Promise<Thread<TestCalls, null>> {
+  return await Thread.start<string, TestCalls, null>({
+    name: 'test',
+    script: new URL('./thread-fixture.ts', import.meta.url),
+    data: behaviour,
+    transfer: [],
+  });
+}
+
+test('tells that a thread ended by a fault of its own, and stops it at once', { timeout: 10_000 }, async () => {
+  const thread = await start('serve');
+  await thread.calls.call('crash', null).catch(() => {});
+  expect(String(await thread.failed)).toContain('crashed in the background');
+  await pause(50);
+  const startMs = performance.now();
+  await thread.stop();
+  expect(performance.now() - startMs).toBeLessThan(1_000);
+});
+
+test('ends a thread that could not start', { timeout: 10_000 }, async () => {
+  const port = new BroadcastChannel('thread-fixture');
+  try {
+    await expect(start('fail')).rejects.toMatchObject({ code: 'log.full', message: 'no room' });
+    // It beats as long as it lives.
+    await pause(100);
+    const beat = once(port as unknown as EventTarget, 'message', { signal: AbortSignal.timeout(300) });
+    await expect(beat).rejects.toMatchObject({ name: 'AbortError' });
+  } finally {
+    port.close();
+  }
+});
