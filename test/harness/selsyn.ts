@@ -55,8 +55,8 @@ export class Selsyn implements AsyncDisposable {
     return this.#said;
   }
 
-  /** Starts again on the same folder (and, if it ran before, on the same ports) and waits until it is ready. */
-  async restart(): Promise<void> {
+  /** Starts again on the same folder (and, if it ran before, on the same ports) and waits until it is ready, or only started. */
+  async restart(ready = true): Promise<void> {
     const ports =
       this.#run.http === ''
         ? ['mqtt.port=0', 'http.port=0']
@@ -77,7 +77,7 @@ export class Selsyn implements AsyncDisposable {
       const run = this.#readRunFile();
       if (run !== undefined) {
         this.#run = run;
-        if ((await fetch(`${run.http}/readyz`).catch(() => undefined))?.ok === true) return;
+        if (!ready || (await fetch(`${run.http}/readyz`).catch(() => undefined))?.ok === true) return;
       }
       await pause(20);
     }

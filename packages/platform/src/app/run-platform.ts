@@ -13,10 +13,12 @@ const STOP_DEADLINE_MS = 25_000;
 export async function runPlatform(sources: ConfigSources): Promise<void> {
   const { config, unknownVariables } = loadConfig(sources);
   for (const variable of unknownVariables) process.stderr.write(`selsyn: there is no setting for ${variable}: it is ignored\n`);
+  // From here on: a signal that comes while it starts stops it once it has.
+  const signalled = signal();
   const platform = await startPlatform(config);
   process.stdout.write(banner(platform, config.access.mode === 'open'));
 
-  const stopped = await Promise.race([signal(), platform.failed]);
+  const stopped = await Promise.race([signalled, platform.failed]);
   if (stopped instanceof Error) process.stderr.write(`selsyn: stops because of a fault: ${stopped.stack ?? stopped.message}\n`);
   else process.stdout.write('stopping (again to end at once)\n');
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => process.exit(1));

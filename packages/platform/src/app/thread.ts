@@ -1,5 +1,5 @@
 import { MessageChannel, Worker, parentPort, workerData, type MessagePort, type Transferable } from 'node:worker_threads';
-import { SelsynError, type ErrorCode } from '../kernel/errors.ts';
+import { isSelsynError, SelsynError, type ErrorCode } from '../kernel/errors.ts';
 import { serveCalls, ThreadCaller, type Calls } from '../kernel/thread-channel.ts';
 
 /** What a thread says once, when it has started or failed to. */
@@ -54,37 +54,51 @@ export class Thread<C extends Calls & { stop: (argument: null) => unknown }, R> 
         : { resourceLimits: { maxYoungGenerationSizeMb: options.youngGenerationMb } }),
       transferList: [channel.port2, ...options.transfer],
     });
-    const ready = await new Promise<R>((resolve, reject) => {
-      const timer = setTimeout(
-        () => reject(new SelsynError('thread.timeout', `thread ${options.name} did not start in ${START_DEADLINE_MS} ms`)),
-        START_DEADLINE_MS,
-      );
-      worker.once('message', (started: Started<R>) => {
-        clearTimeout(timer);
-        if ('ready' in started) resolve(started.ready);
-        else reject(new SelsynError(started.failed.code, started.failed.message));
-      });
-      worker.once('error', (error) => (clearTimeout(timer), reject(error)));
-      worker.once(
-        'exit',
-        (code) => (
-          clearTimeout(timer),
-          reject(new SelsynError('thread.gone', `thread ${options.name} ended with code ${code} while it started`))
-        ),
-      );
-    });
+    let ready: R;
+    try {
+      ready = await started<R>(options.name, worker);
+    } catch (error) {
+      // It must not go on with what its caller will believe to be free.
+      await worker.terminate();
+      throw error;
+    }
     return new Thread<C, R>(options.name, worker, new ThreadCaller<C>(channel.port1, STOP_DEADLINE_MS), ready);
   }
 
-  /** Asks the thread to stop, and ends it when it has, or when the deadline is over. */
+  /** Asks the thread to stop, and ends it when it has, or when the deadline is over. One that has ended already is stopped. */
   async stop(): Promise<void> {
     this.#stopping = true;
     try {
       await this.calls.call('stop', null);
+    } catch (error) {
+      if (!isSelsynError(error, 'thread.gone')) throw error;
     } finally {
       await this.#worker.terminate();
     }
   }
+}
+
+/** What a worker tells once it is ready. @throws SelsynError what it failed with, or `thread.timeout`, `thread.gone` */
+async function started<R>(name: string, worker: Worker): Promise<R> {
+  return await new Promise<R>((resolve, reject) => {
+    const timer = setTimeout(
+      () => reject(new SelsynError('thread.timeout', `thread ${name} did not start in ${START_DEADLINE_MS} ms`)),
+      START_DEADLINE_MS,
+    );
+    worker.once('message', (message: Started<R>) => {
+      clearTimeout(timer);
+      if ('ready' in message) resolve(message.ready);
+      else reject(new SelsynError(message.failed.code, message.failed.message));
+    });
+    worker.once('error', (error) => (clearTimeout(timer), reject(error)));
+    worker.once(
+      'exit',
+      (code) => (
+        clearTimeout(timer),
+        reject(new SelsynError('thread.gone', `thread ${name} ended with code ${code} while it started`))
+      ),
+    );
+  });
 }
 
 /** A worker's body: starts, tells main, then answers its calls. A SelsynError at the start reaches main as one. */

@@ -19,6 +19,8 @@ interface Reply {
   readonly error?: { readonly code: ErrorCode; readonly message: string; readonly details: Readonly<Record<string, unknown>> };
 }
 
+const GONE = { code: 'thread.gone', message: 'the thread that answers this call has ended', details: {} } as const;
+
 /** An answer whose buffers are handed over instead of copied. */
 export class Transfer {
   readonly value: unknown;
@@ -62,15 +64,16 @@ export class ThreadCaller<C extends Calls> {
     { resolve: (answer: unknown) => void; reject: (error: SelsynError) => void; timer: NodeJS.Timeout }
   >();
   #lastId = 0;
+  /** The other end is gone: nobody will answer any more. */
+  #gone = false;
 
   constructor(port: MessagePort, deadlineMs = 10_000) {
     this.#port = port;
     this.#deadlineMs = deadlineMs;
     port.on('message', (reply: Reply) => this.#settle(reply));
     port.on('close', () => {
-      for (const id of this.#waiting.keys()) {
-        this.#settle({ id, error: { code: 'thread.gone', message: 'the thread that answers this call has ended', details: {} } });
-      }
+      this.#gone = true;
+      for (const id of this.#waiting.keys()) this.#settle({ id, error: GONE });
     });
   }
 
@@ -85,7 +88,8 @@ export class ThreadCaller<C extends Calls> {
         });
       }, this.#deadlineMs);
       this.#waiting.set(id, { resolve, reject, timer });
-      this.#port.postMessage({ id, call, argument } satisfies Request);
+      if (this.#gone) this.#settle({ id, error: GONE });
+      else this.#port.postMessage({ id, call, argument } satisfies Request);
     }) as Promise<Answer<C, K>>;
   }
 

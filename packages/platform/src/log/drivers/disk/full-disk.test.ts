@@ -91,6 +91,27 @@ test.for(['always', 'interval'] as const)(
   },
 );
 
+test('never fills a volume with what was stored already', async (context) => {
+  if (mountFault !== undefined) {
+    process.stderr.write(`skipped: ${mountFault}\n`);
+    return context.skip(mountFault);
+  }
+  mount();
+  folder = new DiskLogFolder(volume);
+  // Within the limits of age and of bytes there is no end to it.
+  const log = await folder.open({ segmentBytes: 200_000, retention: { maxAgeMs: Infinity, maxBytes: Infinity } });
+  const writer = await TestWriter.open(log, FIRST);
+  const from = source('a', 't');
+  for (let i = 0; i < 200; i += 1) {
+    for (let k = 0; k < 20; k += 1) writer.add(from, String(i).padEnd(5000));
+    await writer.settled();
+    expect(writer.events.at(-1)).toEqual({ durable: (i + 1) * 20 });
+    await log.release(FIRST, ((i + 1) * 20) as Offset);
+  }
+  // As much as there is room for is kept.
+  expect(folder.segments(0).length * 200_000).toBeGreaterThan(VOLUME_BYTES / 3);
+});
+
 test('begins a new segment when a file may not grow further', { timeout: 20_000 }, async () => {
   if (process.platform === 'win32') return;
   await using limited = new DiskLogFolder();
