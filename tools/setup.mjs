@@ -29,13 +29,16 @@ installPackages();
 if (purpose !== 'bench') buildDashboard();
 installPeers(PEERS[purpose] ?? []);
 
-/** `npm ci` when the lockfile has changed since the last one, or when there was none. */
+/**
+ * What the lockfile says, when it has changed since the last time. Not `npm ci`: that refuses a lockfile without the optional
+ * packages of other platforms, which registries do not always carry.
+ */
 function installPackages() {
   const stamp = join(root, 'node_modules', '.selsyn-installed');
   const wanted = digest([join(root, 'package-lock.json')]);
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
   say('installing packages (once; half a minute or so)');
-  run(process.platform === 'win32' ? 'npm.cmd' : 'npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error']);
+  run(process.platform === 'win32' ? 'npm.cmd' : 'npm', ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error']);
   writeFileSync(stamp, wanted);
 }
 

@@ -197,6 +197,19 @@ describe('CONNECT', () => {
     }
   });
 
+  it('is not answered with more than its client takes [MQTT-3.1.2-24]', async () => {
+    const { broker } = openTestBroker();
+    const client = new TestClient(broker, 5);
+    client.send(connectOf(5, { properties: { maxPacketBytes: 16 } }));
+    expect(await client.take()).toMatchObject([{ type: 'connack', reasonCode: 0x95, properties: {} }]);
+    expect(client.transport.ended).toBe(true);
+    const mute = new TestClient(broker, 5);
+    mute.send(connectOf(5, { properties: { maxPacketBytes: 4 } }));
+    expect(await mute.take()).toEqual([]);
+    expect(mute.transport.ended).toBe(true);
+    expect(broker.counters.sessions).toBe(0);
+  });
+
   it('tells a shorter keep-alive where there is a limit [MQTT-3.1.2-21]', async () => {
     const { broker, clock } = openTestBroker({ limits: { keepAliveMaxSec: 10 }, authorizer: PERMISSIVE });
     const client = new TestClient(broker, 5);

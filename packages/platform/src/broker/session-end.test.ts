@@ -197,6 +197,35 @@ describe('a slow subscriber', () => {
     expect(await slow.texts()).toEqual(['0', '1', '2', '3', '4']);
   });
 
+  it('has a burst held for a window as small as that of common clients', async () => {
+    const { connect } = openTestBroker();
+    const subscriber = await connect(5, { clientId: 'slow', properties: { receiveMaximum: 20 } });
+    subscriber.send(subscribeOf('a', 1));
+    await subscriber.take();
+    const publisher = await connect(4, { clientId: 'p' });
+    for (let i = 0; i < 10_000; i++) publisher.publish('a', 'm', { qos: 1, packetId: 1 });
+    let got = 0;
+    for (let packets = await subscriber.take(); packets.length > 0; packets = await subscriber.take()) {
+      expect(packets.every(({ type }) => type === 'publish')).toBe(true);
+      got += packets.length;
+      subscriber.send(...packets.map((packet) => ({ type: 'puback', packetId: 'packetId' in packet ? packet.packetId : 0, reasonCode: 0 }) as const));
+    }
+    expect(got).toBe(10_000);
+  });
+
+  it('has several of the largest messages held while its socket is full', async () => {
+    const { connect } = openTestBroker();
+    const slow = await connect(4, { clientId: 'slow' });
+    slow.send(subscribeOf('a', 1));
+    await slow.take();
+    slow.transport.congested = true;
+    const publisher = await connect(4, { clientId: 'p' });
+    for (let i = 0; i < 4; i++) publisher.publish('a', String(i).repeat(1_000_000), { qos: 1, packetId: 1 });
+    expect(await slow.texts()).toEqual([]);
+    slow.transport.drain();
+    expect((await slow.texts()).map((text) => text[0])).toEqual(['0', '1', '2', '3']);
+  });
+
   it('is closed with quota exceeded when too much is held', async () => {
     const { connect, broker } = openTestBroker({ limits: { maxQueuedMessages: 10, maxInFlight: 5 } });
     const slow = await connect(5, { clientId: 'slow', will: { ...WILL, topic: 'a' } });

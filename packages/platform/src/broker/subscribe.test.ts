@@ -54,6 +54,26 @@ describe('SUBSCRIBE', () => {
     expect(await flags(asPublished)).toEqual([true, false]);
   });
 
+  it('is not answered with more than its client takes [MQTT-3.1.2-24]', async () => {
+    const { connect } = openTestBroker();
+    const client = await connect(5, { properties: { maxPacketBytes: 40 } });
+    const of = (count: number): OutgoingPacket => ({
+      type: 'subscribe',
+      packetId: 1,
+      subscriptions: Array.from({ length: count }, (_, i) => ({
+        filter: `a/${i}`,
+        qos: 0,
+        noLocal: false,
+        retainAsPublished: false,
+        retainHandling: 0,
+      })),
+    });
+    client.send(of(35));
+    expect(await client.take()).toMatchObject([{ type: 'suback' }]);
+    client.send(of(36));
+    expect(await client.take()).toMatchObject([{ type: 'disconnect', reasonCode: 0x95 }]);
+  });
+
   it('is undone by UNSUBSCRIBE', async () => {
     const { connect, broker } = openTestBroker();
     const client = await connect(5);
