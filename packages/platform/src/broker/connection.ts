@@ -59,6 +59,8 @@ export class Connection implements TransportListener, SessionConnection, Outboun
   #active = false;
   #lastActiveMs = 0;
   #keepAliveMs = 0;
+  /** The largest packet that the client takes. */
+  #maxPacketBytes = Infinity;
   /** The CONNECT asked for a session that ends with the connection. */
   #expiryIsZero = true;
   /** When `connecting`, `deciding` or `closing` has lasted long enough. */
@@ -212,6 +214,7 @@ export class Connection implements TransportListener, SessionConnection, Outboun
   }
 
   #connect(packet: ConnectPacket): void {
+    this.#maxPacketBytes = packet.properties.maxPacketBytes ?? Infinity;
     const refusal = refusalOfConnect(packet, this.#core.counters.sessions, this.#core.limits);
     if (refusal !== undefined) {
       this.#refuse(refusal);
@@ -247,6 +250,12 @@ export class Connection implements TransportListener, SessionConnection, Outboun
 
   #open(packet: ConnectPacket, clientId: string, principal: Principal): void {
     const { limits, counters, clock } = this.#core;
+    const properties = connackProperties(packet, clientId, limits);
+    const connack = encodePacket({ type: 'connack', sessionPresent: false, reasonCode: 0, properties }, packet.version);
+    if (connack.length > this.#maxPacketBytes) {
+      this.#refuse(ReasonCode.packetTooLarge);
+      return;
+    }
     const session = new Session({
       clientId,
       principal,
@@ -257,7 +266,7 @@ export class Connection implements TransportListener, SessionConnection, Outboun
         outgoing: this.#outgoing,
         version: packet.version,
         receiveMaximum: packet.properties.receiveMaximum ?? 65_535,
-        maxPacketBytes: packet.properties.maxPacketBytes ?? Infinity,
+        maxPacketBytes: this.#maxPacketBytes,
         shared: this.#core,
         host: this,
       }),
@@ -270,8 +279,7 @@ export class Connection implements TransportListener, SessionConnection, Outboun
     this.#lastActiveMs = clock.monotonicMs();
     counters.accepted++;
     this.#host.openSession(session);
-    const properties = connackProperties(packet, clientId, limits);
-    this.#outgoing.packet(encodePacket({ type: 'connack', sessionPresent: false, reasonCode: 0, properties }, packet.version));
+    this.#outgoing.packet(connack);
     this.#halted = false;
     this.#goOn();
   }
@@ -295,8 +303,11 @@ export class Connection implements TransportListener, SessionConnection, Outboun
     for (const filter of retainedDue) this.#core.retainedDelivery.start(session, filter);
   }
 
+  /** No client is sent a packet larger than it takes [MQTT-3.1.2-24]; of those of an open session only these can be. */
   #answer(packet: SubackPacket): void {
-    this.#outgoing.packet(encodePacket(packet, this.#session?.version ?? 4));
+    const bytes = encodePacket(packet, this.#session?.version ?? 4);
+    if (bytes.length > this.#maxPacketBytes) this.close('packet-too-large');
+    else this.#outgoing.packet(bytes);
   }
 
   #disconnect(packet: DisconnectPacket): void {
@@ -312,7 +323,8 @@ export class Connection implements TransportListener, SessionConnection, Outboun
     this.#core.counters.refused++;
     const reasonCode = code === undefined ? undefined : connackCode(code, version);
     if (reasonCode !== undefined) {
-      this.#outgoing.packet(encodePacket({ type: 'connack', sessionPresent: false, reasonCode, properties: {} }, version));
+      const bytes = encodePacket({ type: 'connack', sessionPresent: false, reasonCode, properties: {} }, version);
+      if (bytes.length <= this.#maxPacketBytes) this.#outgoing.packet(bytes); // [MQTT-3.1.2-24]
     }
     this.#end();
   }

@@ -12,9 +12,15 @@ export interface BrokerLimits {
   readonly topicAliasMaximum: number;
   /** QoS 1 and 2 messages unacknowledged by a client; a smaller receive maximum of the client counts. */
   readonly maxInFlight: number;
-  /** What one subscriber may have waiting beyond its socket. */
+  /**
+   * QoS 1 and 2 messages that one subscriber may have waiting for its window or its socket; one more ends its session. Common
+   * clients have a window of 20, and publishers of more in flight fill the queue as fast as they send: it must hold a burst.
+   */
   readonly maxQueuedMessages: number;
+  /** Should be several times `maxPacketBytes`. */
   readonly maxQueuedBytes: number;
+  /** What one subscriber's socket may have waiting; above it QoS 0 is dropped. Each byte of it is that subscriber's own. */
+  readonly maxBacklogBytes: number;
   readonly maxRetainedMessages: number;
   readonly maxRetainedBytes: number;
   /** Longest keep-alive in s; 0 leaves the choice to the client. Only a 5.0 client can be told another than it asked for. */
@@ -38,8 +44,9 @@ export const DEFAULT_LIMITS: BrokerLimits = {
   receiveMaximum: 1_024,
   topicAliasMaximum: 32,
   maxInFlight: 4_096,
-  maxQueuedMessages: 1_000,
-  maxQueuedBytes: 1_048_576,
+  maxQueuedMessages: 10_000,
+  maxQueuedBytes: 8_388_608,
+  maxBacklogBytes: 1_048_576,
   maxRetainedMessages: 1_000_000,
   maxRetainedBytes: 268_435_456,
   keepAliveMaxSec: 0,

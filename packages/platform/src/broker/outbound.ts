@@ -64,7 +64,7 @@ export class Outbound {
   send(message: Message, qos: QoS, retain: boolean, identifiers: readonly number[] | undefined): void {
     const { version } = this.#options;
     if (qos === 0) {
-      if (this.#outgoing.backlogBytes > this.#options.shared.limits.maxQueuedBytes)
+      if (this.#outgoing.backlogBytes > this.#options.shared.limits.maxBacklogBytes)
         this.#options.shared.counters.dropped['slow-subscriber']++;
       else this.#write(message.encoding(version, 0, retain, identifiers), 0);
     } else if ((this.#held === undefined || this.#held.length === 0) && this.#inFlight.hasRoom && !this.#outgoing.congested) {

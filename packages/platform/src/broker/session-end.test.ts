@@ -143,7 +143,7 @@ describe('the end of a session', () => {
 
 describe('a slow subscriber', () => {
   it('loses QoS 0 beyond its bound, and slows nobody', async () => {
-    const { connect, broker } = openTestBroker({ limits: { maxQueuedBytes: 50_000 } });
+    const { connect, broker } = openTestBroker({ limits: { maxBacklogBytes: 50_000 } });
     const slow = await connect(4, { clientId: 'slow' });
     const quick = await connect(4, { clientId: 'quick' });
     slow.send(subscribeOf('a'));
@@ -208,7 +208,11 @@ describe('a slow subscriber', () => {
     for (let packets = await subscriber.take(); packets.length > 0; packets = await subscriber.take()) {
       expect(packets.every(({ type }) => type === 'publish')).toBe(true);
       got += packets.length;
-      subscriber.send(...packets.map((packet) => ({ type: 'puback', packetId: 'packetId' in packet ? packet.packetId : 0, reasonCode: 0 }) as const));
+      subscriber.send(
+        ...packets.map(
+          (packet) => ({ type: 'puback', packetId: 'packetId' in packet ? packet.packetId : 0, reasonCode: 0 }) as const,
+        ),
+      );
     }
     expect(got).toBe(10_000);
   });

@@ -1,3 +1,4 @@
+import type { OutgoingPacket } from '@selsyn/wire/mqtt/packets.ts';
 import { describe, expect, it } from 'vitest';
 import { openTestBroker, subscribeOf } from './broker.fixture.ts';
 

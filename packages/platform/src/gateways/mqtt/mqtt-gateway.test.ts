@@ -87,7 +87,7 @@ describe('MQTT over TCP', () => {
   });
 
   it('sends whole and in order what a subscriber reads late', async () => {
-    gateway = await openTestGateway({ limits: { maxQueuedBytes: 100_000_000 } });
+    gateway = await openTestGateway({ limits: { maxBacklogBytes: 100_000_000 } });
     const late = client(4);
     late.send(connectOf(4, { clientId: 'late' }), subscribeOf('a', 0));
     await late.take(2);
