@@ -48,6 +48,28 @@ describe('several gateway threads', () => {
     for (const client of clients) client.end(true);
   });
 
+  it('deliver what is published through another thread as soon as a SUBACK is there', async () => {
+    await using selsyn = await Selsyn.start({ settings: ['gateway.threads=3', 'access.mode=open'] });
+    const connect = async (clientId: string): Promise<MqttClient> => await connectAsync(selsyn.mqttUrl, { clientId });
+    const publishers = await Promise.all(Array.from({ length: 8 }, async (_, n) => await connect(`publisher-${n}`)));
+    const subscribers = await Promise.all(Array.from({ length: 8 }, async (_, n) => await connect(`subscriber-${n}`)));
+    const heard = new Set<string>();
+    for (const subscriber of subscribers) subscriber.on('message', (topic) => heard.add(topic));
+    const topics: string[] = [];
+    for (let round = 0; round < 40; round += 1) {
+      await Promise.all(
+        subscribers.map(async (subscriber, n) => {
+          const topic = `room/${round}/${n}`;
+          topics.push(topic);
+          await subscriber.subscribeAsync(topic);
+          await publishers[(n + round) % publishers.length]?.publishAsync(topic, 'now', { qos: 0 });
+        }),
+      );
+    }
+    await eventually(async () => (heard.size === topics.length ? true : undefined));
+    for (const client of [...publishers, ...subscribers]) client.end(true);
+  });
+
   it('write a partition each, and a start with fewer threads still reads all of them', async () => {
     await using selsyn = await Selsyn.start({ settings: ['gateway.threads=3', 'access.mode=open'] });
     const ts = Date.now() - 60_000;

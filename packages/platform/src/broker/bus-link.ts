@@ -43,6 +43,11 @@ export class BusLink implements BusListener {
     if (count === 0) this.#bus.announce(filter, true);
   }
 
+  /** See Bus. */
+  async settled(): Promise<void> {
+    await this.#bus.settled();
+  }
+
   unsubscribed(filter: string): void {
     const count = this.#interests.get(filter) ?? 0;
     if (count > 1) this.#interests.set(filter, count - 1);

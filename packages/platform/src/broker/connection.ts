@@ -299,8 +299,14 @@ export class Connection implements TransportListener, SessionConnection, Outboun
     const { codes, retainedDue } = subscribe(this.#core, session, packet);
     // 3.1.1 has one code for every refusal.
     const reasonCodes = session.version === 5 ? codes : codes.map((code) => (code >= 0x80 ? 0x80 : code));
-    this.#answer({ type: 'suback', packetId: packet.packetId, reasonCodes });
-    for (const filter of retainedDue) this.#core.retainedDelivery.start(session, filter);
+    const answer = (): void => {
+      if (!session.open) return;
+      this.#answer({ type: 'suback', packetId: packet.packetId, reasonCodes });
+      for (const filter of retainedDue) this.#core.retainedDelivery.start(session, filter);
+    };
+    // A SUBACK promises that what is published from now on is delivered, through whichever thread.
+    if (this.#core.bus === undefined) answer();
+    else void this.#core.bus.settled().then(answer);
   }
 
   /** No client is sent a packet larger than it takes [MQTT-3.1.2-24]; of those of an open session only these can be. */

@@ -70,6 +70,15 @@ export function busContract(name: string, makeHarness: (peers: number) => Promis
       expect(await heard(0)).toEqual([]);
     });
 
+    it('is settled once all peers know what was announced, and what they sent before is here', async () => {
+      bus(1).send(harness.peerId(1, 0), 'retain', Buffer.from('before'));
+      bus(0).announce('a/#', true);
+      await bus(0).settled();
+      expect(listeners[1]?.heard).toEqual([`+a/# of ${harness.peerId(1, 0)}`]);
+      expect(listeners[2]?.heard).toEqual([`+a/# of ${harness.peerId(2, 0)}`]);
+      expect(listeners[0]?.heard).toEqual(['retain before']);
+    });
+
     it('copies a packet: its buffer may be used again at once', async () => {
       const bytes = Buffer.from('first');
       bus(0).send(harness.peerId(0, 1), 'deliver', bytes);

@@ -16,6 +16,11 @@ export interface Bus extends AsyncDisposable {
   /** Tells all peers that messages on topics of this filter are wanted here, or no more. Once for each change. */
   announce(filter: string, wanted: boolean): void;
   /**
+   * Resolves once all peers have taken in what was announced until now, and what they had sent before is here: who then
+   * publishes through a peer is heard. A peer that does not answer in a second is not waited for.
+   */
+  settled(): Promise<void>;
+  /**
    * Sends an encoded PUBLISH of MQTT 5.0 to a peer. `bytes` is copied.
    * @returns false when the peer lags so far that the packet was dropped.
    */

@@ -56,6 +56,8 @@ export class LocalBusControl implements Disposable {
 type Note =
   | { readonly kind: 'packets'; readonly batch: Uint8Array }
   | { readonly kind: 'taken'; readonly bytes: number }
+  | { readonly kind: 'sync'; readonly id: number }
+  | { readonly kind: 'synced'; readonly id: number }
   | { readonly kind: 'interest'; readonly filter: string; readonly wanted: boolean }
   | { readonly kind: 'session'; readonly key: string; readonly stamp: number }
   | { readonly kind: 'disconnect'; readonly principalId: string };
@@ -77,6 +79,8 @@ export class LocalBus implements Bus {
   readonly #stamps: BigInt64Array;
   readonly #limits: LocalBusLimits;
   #listener: BusListener | undefined;
+  readonly #syncs = new Map<number, Sync>();
+  #lastSync = 0;
   #scheduled = false;
   #saturated = false;
 
@@ -110,6 +114,18 @@ export class LocalBus implements Bus {
 
   announce(filter: string, wanted: boolean): void {
     this.#tellAll({ kind: 'interest', filter, wanted });
+  }
+
+  async settled(): Promise<void> {
+    const asked = this.#peers.filter(({ gone }) => !gone);
+    if (asked.length === 0) return;
+    const id = ++this.#lastSync;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(() => this.#endSync(id), SYNC_DEADLINE_MS);
+      timer.unref();
+      this.#syncs.set(id, { missing: new Set(asked), timer, resolve });
+      this.#tellAll({ kind: 'sync', id });
+    });
   }
 
   send(peer: PeerId, use: PacketUse, bytes: Uint8Array): boolean {
@@ -149,6 +165,14 @@ export class LocalBus implements Bus {
         peer.waitingBytes -= note.bytes;
         this.#checkDrained();
         break;
+      case 'sync':
+        // Behind whatever was gathered for this peer.
+        this.#postTo(peer);
+        peer.port.postMessage({ kind: 'synced', id: note.id } satisfies Note);
+        break;
+      case 'synced':
+        this.#synced(note.id, peer);
+        break;
       case 'interest':
         listener.onInterest(peer.id, note.filter, note.wanted);
         break;
@@ -161,8 +185,22 @@ export class LocalBus implements Bus {
     }
   }
 
+  #synced(id: number, peer: Peer): void {
+    const sync = this.#syncs.get(id);
+    if (sync?.missing.delete(peer) === true && sync.missing.size === 0) this.#endSync(id);
+  }
+
+  #endSync(id: number): void {
+    const sync = this.#syncs.get(id);
+    if (sync === undefined) return;
+    this.#syncs.delete(id);
+    clearTimeout(sync.timer);
+    sync.resolve();
+  }
+
   #lose(peer: Peer, listener: BusListener): void {
     peer.gone = true;
+    for (const id of this.#syncs.keys()) this.#synced(id, peer);
     peer.waitingBytes = 0;
     peer.batch.take();
     listener.onPeerGone(peer.id);
@@ -206,6 +244,14 @@ export class LocalBus implements Bus {
     this.#saturated = false;
     this.#listener?.onDrained();
   }
+}
+
+const SYNC_DEADLINE_MS = 1_000;
+
+interface Sync {
+  readonly missing: Set<Peer>;
+  readonly timer: NodeJS.Timeout;
+  readonly resolve: () => void;
 }
 
 interface Peer {
