@@ -44,8 +44,7 @@ it(
       for (const { id } of devices)
         clients.push(await connectAsync(selsyn.mqttUrl, { clientId: id, reconnectPeriod: 0, protocolVersion: 4 }));
       const running = devices.map(
-        async (device, index) =>
-          await publishUntilClosed(clients[index]!, device.id, device.acknowledged, () => device.sent++),
+        async (device, index) => await publishUntilClosed(clients[index]!, device.id, device.acknowledged, () => device.sent++),
       );
       await pause(1_500);
       expect(await selsyn.end(stop)).toBe(stop === 'SIGTERM' ? 0 : undefined);

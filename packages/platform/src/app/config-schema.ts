@@ -78,7 +78,9 @@ export const CONFIG_SCHEMA = z.strictObject({
         .describe('Hours for which records are kept after they were stored.'),
       retentionBytes: count
         .default(4_294_967_296)
-        .describe('Bytes of the log that are kept at most, for each gateway thread, once stored.'),
+        .describe(
+          'Bytes of the log that are kept at most, for each gateway thread, once stored; never more than the volume has left.',
+        ),
     })
     .prefault({}),
   telemetry: z

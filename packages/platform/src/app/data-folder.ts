@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { accessSync, closeSync, constants, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { SelsynError, systemCode } from '../kernel/errors.ts';
 
@@ -25,7 +25,9 @@ export interface DataFolder extends Disposable {
 export function openDataFolder(folder: string): DataFolder {
   const root = resolve(folder);
   try {
-    mkdirSync(root, { recursive: true, mode: 0o700 });
+    const made = mkdirSync(root, { recursive: true, mode: 0o700 });
+    // What is acknowledged in it must not be lost with the name of a folder above it.
+    if (made !== undefined) for (let at = root; at.length >= made.length; at = dirname(at)) syncFolder(dirname(at));
     accessSync(root, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (error) {
     throw new SelsynError(
@@ -45,6 +47,21 @@ export function openDataFolder(folder: string): DataFolder {
     },
     [Symbol.dispose]: () => lock.close(),
   };
+}
+
+/** Makes the names in a folder durable, where it may be read. */
+function syncFolder(path: string): void {
+  let folder: number;
+  try {
+    folder = openSync(path, 'r');
+  } catch {
+    return;
+  }
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
+  }
 }
 
 /** Node has no flock: an exclusive transaction on an empty database is the same kernel lock, and dies with the process. */

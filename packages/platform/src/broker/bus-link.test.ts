@@ -44,6 +44,20 @@ describe('two brokers on one bus', () => {
     ]);
   });
 
+  it('send a SUBACK only once the other knows of the subscription', async () => {
+    const [a] = sides.brokers;
+    const here = await a.connect(5, { clientId: 'here' });
+    const [bus] = sides.buses;
+    if (bus === undefined) throw new Error('two seats');
+    const known = Promise.withResolvers<void>();
+    bus.settled = async () => await known.promise;
+    here.send(subscribeOf('x/#', 1));
+    await crossed();
+    expect(await here.take()).toEqual([]);
+    known.resolve();
+    expect(await here.take()).toMatchObject([{ type: 'suback', reasonCodes: [1] }]);
+  });
+
   it('send nothing that nobody wants there', async () => {
     const [a, b] = sides.brokers;
     const there = await b.connect(4, { clientId: 'there' });

@@ -118,6 +118,8 @@ export class ChunkWriter {
     if (buffers.length === 0) return 0;
     buffers.sort((a, b) => memtable.seriesOf(a) - memtable.seriesOf(b));
     this.#announce(day, buffers);
+    // Set aside: the file that is made now has none of its rows.
+    if (!files.has(day)) this.#progress.set(day, []);
     try {
       const file = files.use(day);
       const sealed = inTransaction(file.db, () => this.#write(file, buffers, positions));

@@ -4,6 +4,7 @@ export type Positions = readonly number[];
 export interface Step {
   /** Where the partitions stood when it began. */
   readonly positions: Positions;
+  /** When its first record arrived, by the monotonic clock. */
   readonly startMs: number;
   /** Records consumed in all partitions before it. */
   readonly consumed: number;

@@ -1,11 +1,9 @@
-import { readdirSync, renameSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { LogLines } from '../kernel/log-lines.ts';
+import { isBrokenFile, setAside } from './broken-file.ts';
 import { dayFileName, dayFilePath, dayOfFileName, daysFolder, openDayFileForWrite } from './day-file-schema.ts';
 import { checkpoint } from './sqlite-transaction.ts';
-
-/** SQLITE_CORRUPT, SQLITE_NOTADB: a further try cannot help. */
-const BROKEN = new Set([11, 26]);
 
 /** A day file that is open for writing. */
 export class DayFile {
@@ -122,20 +120,15 @@ export class DayFiles {
     } catch (closeError) {
       this.#logLines.warn({ day: dayFileName(day), err: closeError }, 'A day file could not be closed');
     }
-    const code = error instanceof Error && 'errcode' in error && typeof error.errcode === 'number' ? error.errcode & 0xff : 0;
-    if (!BROKEN.has(code)) return;
-    const path = dayFilePath(this.#dir, day);
-    const aside = `${path}.broken-${process.hrtime.bigint()}`;
-    this.#logLines.error(
-      { day: dayFileName(day), aside, err: error },
-      'A day file is broken and was set aside: its points are not read any more',
-    );
-    for (const suffix of ['', '-wal', '-shm']) {
-      try {
-        renameSync(path + suffix, aside + suffix);
-      } catch (renameError) {
-        if (suffix === '') this.#logLines.error({ path, err: renameError }, 'A broken day file could not be set aside');
-      }
+    if (!isBrokenFile(error)) return;
+    try {
+      const aside = setAside(dayFilePath(this.#dir, day));
+      this.#logLines.error(
+        { day: dayFileName(day), aside, err: error },
+        'A day file is broken and was set aside: its points are not read any more',
+      );
+    } catch (renameError) {
+      this.#logLines.error({ day: dayFileName(day), err: renameError }, 'A broken day file could not be set aside');
     }
     this.#existing.delete(day);
     this.#dirty.delete(day);

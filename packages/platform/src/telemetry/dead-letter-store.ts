@@ -1,5 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { openDeadLettersForWrite } from './dead-letter-schema.ts';
+import type { PartitionOffsets } from './catalog.ts';
+import { isBrokenFile, setAside } from './broken-file.ts';
+import { deadLettersPath, openDeadLettersForWrite } from './dead-letter-schema.ts';
 import { checkpoint, inTransaction } from './sqlite-transaction.ts';
 
 /** The newest that are kept. With the limits below that is 20 MB at most. */
@@ -82,14 +84,7 @@ export class DeadLetterStore {
       this.#oldest = 0;
     }
     const slice = this.#waiting.slice(0, SLICE);
-    this.#db ??= openDeadLettersForWrite(this.#dir);
-    const db = this.#db;
-    try {
-      inTransaction(db, () => writeAll(db, log, slice));
-    } catch (error) {
-      this.close();
-      throw error;
-    }
+    this.#use((db) => inTransaction(db, () => writeAll(db, log, slice)));
     this.#dirty = true;
     this.#waiting = this.#waiting.slice(slice.length);
     return this.#waiting.length > 0;
@@ -98,21 +93,41 @@ export class DeadLetterStore {
   /** All that were added are written, and survive a power loss. @returns false when a reader was in the way */
   makeDurable(log: number): boolean {
     while (this.write(log));
-    if (this.#dirty && this.#db !== undefined) this.#dirty = !checkpoint(this.#db);
+    if (this.#dirty) this.#dirty = !this.#use(checkpoint);
     return !this.#dirty;
   }
 
   /** Removes what is kept of a device. */
   erase(device: string, log: number): void {
     while (this.write(log));
-    this.#db ??= openDeadLettersForWrite(this.#dir);
-    this.#db.prepare('DELETE FROM dead_letter WHERE device = ?').run(device);
+    this.#use((db) => db.prepare('DELETE FROM dead_letter WHERE device = ?').run(device));
+    this.#dirty = true;
+  }
+
+  /** Removes what is kept of a device's records before `ends`, by partition: for what a crash has brought back. */
+  eraseBefore(device: string, log: number, ends: PartitionOffsets): void {
+    this.#use((db) => {
+      const erase = db.prepare('DELETE FROM dead_letter WHERE device = ? AND log = ? AND partition = ? AND "offset" < ?');
+      for (const [partition, end] of ends) erase.run(device, log, partition, end);
+    });
     this.#dirty = true;
   }
 
   close(): void {
     this.#db?.close();
     this.#db = undefined;
+  }
+
+  /** After a fault the next use opens the file anew; one that SQLite cannot read is set aside, so that it is made again. */
+  #use<T>(work: (db: DatabaseSync) => T): T {
+    try {
+      this.#db ??= openDeadLettersForWrite(this.#dir);
+      return work(this.#db);
+    } catch (error) {
+      this.close();
+      if (isBrokenFile(error)) setAside(deadLettersPath(this.#dir));
+      throw error;
+    }
   }
 }
 

@@ -46,8 +46,7 @@ export class Maintenance {
     const nowMs = this.#options.clock.monotonicMs();
     if (this.#every('live', GATHER_MS, nowMs)) writer.live.post();
     // After a long stop all of the log is old: it waits for the end of the replay, so that chunks do not become tiny.
-    if (!writer.replaying && this.#every('age', AGE_MS, nowMs))
-      writer.policy.byAge(this.#options.clock.now(), writer.consumer.records);
+    if (!writer.replaying && this.#every('age', AGE_MS, nowMs)) writer.policy.byAge(nowMs, writer.consumer.records);
     writer.policy.byFill();
     if (nowMs < this.#retryAtMs) return false;
     try {

@@ -129,10 +129,13 @@ export class RecordConsumer implements SampleVisitor {
    */
   #assignTime(): number {
     const device = this.#device;
-    const after = Math.max(device.assignedMs, this.#assignAfterMs);
-    const timeMs = Math.min(Math.max(this.#arrivalMs, after + 1), this.#arrivalMs + MAX_AHEAD_MS);
+    const limitMs = this.#arrivalMs + MAX_AHEAD_MS;
+    // A time beyond the limit was given before the clock was set back: to go on from there would give many the same one.
+    const deviceMs = device.assignedMs > limitMs ? 0 : device.assignedMs;
+    const replayMs = this.#assignAfterMs > limitMs ? 0 : this.#assignAfterMs;
+    const timeMs = Math.min(Math.max(this.#arrivalMs, deviceMs + 1, replayMs + 1), limitMs);
     device.assignedMs = timeMs;
-    if (timeMs > this.assignedMs) this.assignedMs = timeMs;
+    if (timeMs > this.assignedMs || this.assignedMs > limitMs) this.assignedMs = timeMs;
     return timeMs;
   }
 

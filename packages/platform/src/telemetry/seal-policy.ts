@@ -27,7 +27,7 @@ export class SealPolicy {
     this.#limits = limits;
   }
 
-  /** Marks what is due by age or by distance, linear in the number of buffers. To be called once a second. */
+  /** Marks what is due by age or by distance, linear in the number of buffers. To be called once a second. @param nowMs by the monotonic clock */
   byAge(nowMs: number, consumed: number): void {
     const oldest = this.#memtable.oldestStep();
     if (oldest === Infinity) return;

@@ -124,6 +124,7 @@ export class TelemetryWriter {
       this.#onDevice(device.id);
     }
     this.eraser.add(catalog.forgottenSeries());
+    this.#eraseForgottenLetters();
     for (const day of catalog.uncompactedDays()) this.compactor.changed(day);
     this.lowWater.saved = [...this.#positions];
     return this.#positions;
@@ -213,6 +214,16 @@ export class TelemetryWriter {
     this.catalog.close();
   }
 
+  /** A crash may have come between the removal of a device and that of its dead letters. */
+  #eraseForgottenLetters(): void {
+    const { catalog, deadLetters } = this;
+    try {
+      for (const [device, ends] of catalog.forgotten()) deadLetters.eraseBefore(device, catalog.log, ends);
+    } catch (error) {
+      this.#logLines.warn({ err: error }, 'Dead letters of removed devices could not be removed; they are at the next start');
+    }
+  }
+
   #resolve(batch: RecordBatch, source: number): Device {
     const device = this.devices.resolve(batch.sources[source]!);
     this.live.appeared(device);
@@ -227,7 +238,8 @@ export class TelemetryWriter {
     this.#stepRecords = records;
     this.memtable.step = this.#steps.begin({
       positions: this.#positions,
-      startMs: Math.min(this.#clock.now(), batch.arrivalMs),
+      // The wall clock may be set back: what is in memory must not wait for it.
+      startMs: nowMs - Math.max(0, this.#clock.now() - batch.arrivalMs),
       consumed: records,
       assignedMs: this.consumer.assignedMs,
     });

@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import { SelsynError } from '../../../kernel/errors.ts';
 import type { AppenderListener, Log, LogReader, Offset, PartitionId } from '../../log.ts';
 import { DiskAppender } from './disk-appender.ts';
@@ -34,6 +35,7 @@ export async function openDiskLog(options: DiskLogOptions): Promise<DiskLog> {
     setPartitionCount(options.shared, Math.max(partitionCount(options.shared), countPartitions(options.dir)));
     for (let partition = 0; partition < partitionCount(options.shared); partition += 1) await recoverPartition(setup, partition);
     await syncFolder(options.dir);
+    await syncFolder(dirname(options.dir));
     markReady(options.shared);
     return new DiskLog(setup);
   } catch (error) {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { open, rename } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { SelsynError, systemCode } from '../../../kernel/errors.ts';
 import { syncFolder } from './segment-create.ts';
 import { countPartitions, listSegments, partitionFolder, readSegmentHeader, segmentPath } from './segment-file.ts';
@@ -33,7 +33,6 @@ export async function readOrMakeIdentity(dir: string): Promise<string> {
   }
   await rename(`${path}.new`, path);
   await syncFolder(dir);
-  await syncFolder(dirname(dir));
   return identity;
 }
 

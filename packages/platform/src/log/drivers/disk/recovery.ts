@@ -82,7 +82,11 @@ function cutTail(setup: DiskLogSetup, path: string, header: SegmentHeader): Tail
   try {
     const sizeBytes = fstatSync(fd).size;
     const tail = findTail(fd, setup.seed, sizeBytes, header.base);
-    if (tail.position === sizeBytes) return tail;
+    if (tail.position === sizeBytes) {
+      // A process that was killed may have written its last frames and not have synced them: from here on they count.
+      fsyncSync(fd);
+      return tail;
+    }
     const proof = provenPast(fd, setup.seed, tail.position, sizeBytes, tail.end);
     if (proof !== undefined)
       throw logCorrupt(path, tail.position, tail.end, `a frame is not valid, and good ones follow from byte ${proof} on`);
