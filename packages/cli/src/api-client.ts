@@ -71,7 +71,9 @@ export class ApiClient {
       throw new CliError(`no answer from ${this.#server.url} (${reason(error)}); is it running? start it with "npm start"`);
     }
     if (response.ok) return response;
-    throw new CliError(await problem(response));
+    const said = await problem(response);
+    if (response.status !== 401) throw new CliError(said);
+    throw new CliError(`${said}: ${this.#server.url} does not take the key from ${this.#server.keyFrom}`);
   }
 }
 
@@ -85,12 +87,11 @@ async function problem(response: Response): Promise<string> {
   try {
     const document: unknown = await response.json();
     if (typeof document === 'object' && document !== null && 'title' in document) {
-      const detail = 'detail' in document ? `: ${String(document.detail)}` : '';
       const code = 'code' in document ? ` (${String(document.code)})` : '';
-      return `${String(document.title)}${detail}${code}`;
+      return `${String('detail' in document ? document.detail : document.title)}${code}`;
     }
   } catch {
     // Not a problem document: some proxy answered.
   }
-  return `${response.url} answered ${response.status} ${response.statusText}`;
+  return `${response.url} answered ${response.status} ${response.statusText}: it is no Selsyn server, or something stands before it`;
 }

@@ -12,9 +12,10 @@ const { version } = createRequire(import.meta.url)('../package.json') as { versi
 const program = new Command('selsyn')
   .description('Selsyn: a device cloud that you own.')
   .version(version)
-  .option('--data <folder>', 'the data folder (default: data)')
+  .option('--data <folder>', 'the data folder (default: SELSYN_DATA, or data)')
   .option('--url <url>', 'the server (default: SELSYN_URL, or the one that runs on the data folder)')
   .option('--key <key>', 'an API key (default: SELSYN_KEY, or the admin.key of the data folder)')
+  .configureHelp({ showGlobalOptions: true })
   .showHelpAfterError('(selsyn --help lists the commands)');
 addUpCommand(program);
 addDemoCommand(program);

@@ -6,6 +6,8 @@ export interface ServerAddress {
   /** Without a trailing slash. */
   readonly url: string;
   readonly key: string;
+  /** Where the key was found, for people. */
+  readonly keyFrom: string;
   readonly mqttUrl: string;
 }
 
@@ -18,19 +20,35 @@ export interface AddressOptions {
 
 /**
  * Finds the server: `--url`/`--key`, then `SELSYN_URL`/`SELSYN_KEY`, then the one that runs on the data folder here.
- * @throws CliError when there is no key to be found.
+ * @throws CliError when there is no key to be found, or the URL is none.
  */
 export function findServer(options: AddressOptions, environment: NodeJS.ProcessEnv = process.env): ServerAddress {
   const data = options.data ?? environment['SELSYN_DATA'] ?? 'data';
   const running = readRunFile(data);
   const url = (options.url ?? environment['SELSYN_URL'] ?? running?.http ?? 'http://127.0.0.1:8080').replace(/\/+$/, '');
-  const key = options.key ?? environment['SELSYN_KEY'] ?? readKey(data);
-  if (key === undefined) {
+  if (!/^https?:$/.test(URL.parse(url)?.protocol ?? '')) throw new CliError(`"${url}" is no URL of a server, as http://127.0.0.1:8080`);
+  const { key, keyFrom } = findKey(options, environment, join(data, 'admin.key'));
+  return { url, key, keyFrom, mqttUrl: running?.mqtt ?? `mqtt://${new URL(url).hostname}:1883` };
+}
+
+function findKey(
+  options: AddressOptions,
+  environment: NodeJS.ProcessEnv,
+  file: string,
+): { readonly key: string; readonly keyFrom: string } {
+  if (options.key !== undefined) return { key: options.key, keyFrom: '--key' };
+  const variable = environment['SELSYN_KEY'];
+  if (variable !== undefined) return { key: variable, keyFrom: 'SELSYN_KEY' };
+  try {
+    return { key: readFileSync(file, 'utf8').trim(), keyFrom: file };
+  } catch (error) {
+    const denied = error instanceof Error && 'code' in error && error.code === 'EACCES';
     throw new CliError(
-      `no key: set SELSYN_KEY, pass --key, or run this where the server's data folder is (looked for ${join(data, 'admin.key')})`,
+      denied
+        ? `no key: ${file} may not be read by this user; set SELSYN_KEY or pass --key`
+        : `no key: there is no ${file}; start the server with "npm start", name its data folder with --data, or set SELSYN_KEY`,
     );
   }
-  return { url, key, mqttUrl: running?.mqtt ?? `mqtt://${new URL(url).hostname}:1883` };
 }
 
 function readRunFile(data: string): { readonly http: string; readonly mqtt: string } | undefined {
@@ -42,12 +60,4 @@ function readRunFile(data: string): { readonly http: string; readonly mqtt: stri
     // No server was started on this folder: the defaults hold.
   }
   return undefined;
-}
-
-function readKey(data: string): string | undefined {
-  try {
-    return readFileSync(join(data, 'admin.key'), 'utf8').trim();
-  } catch {
-    return undefined;
-  }
 }

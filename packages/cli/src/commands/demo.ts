@@ -1,9 +1,10 @@
 import type { Command } from 'commander';
-import { ApiClient, type DeviceItem } from '../api-client.ts';
+import { ApiClient, type DeviceItem, type Page } from '../api-client.ts';
 import { CliError } from '../cli-error.ts';
 import { DEMO_TYPES } from '../demo/signals.ts';
 import { VirtualDevice } from '../demo/virtual-device.ts';
 import { findServer, type AddressOptions, type ServerAddress } from '../server-address.ts';
+import { counted } from '../table.ts';
 
 interface DemoOptions extends AddressOptions {
   readonly devices: string;
@@ -41,11 +42,12 @@ async function removeDemo(client: ApiClient): Promise<void> {
   const ids: string[] = [];
   for await (const { id } of client.pages<DeviceItem>('/devices', { tag: DEMO_TAG, limit: 1000 })) ids.push(id);
   await eachAtOnce(ids, async (id) => await client.delete(`/devices/${id}`));
-  say(ids.length === 0 ? 'there is no demo device' : `removed ${ids.length} demo devices and their telemetry`);
+  say(ids.length === 0 ? 'there is no demo device' : `removed ${counted(ids.length, 'demo device')} and their telemetry`);
 }
 
 async function runDemo(client: ApiClient, server: ServerAddress, options: DemoOptions): Promise<void> {
   const count = positive(options.devices, '--devices');
+  if (!Number.isInteger(count)) throw new CliError(`--devices must be a whole number, not "${options.devices}"`);
   const messagesPerSecond = positive(options.rate, '--rate');
   const historyMs = Number(options.history) * 60_000;
   if (!(historyMs >= 0)) throw new CliError('--history must be a number of minutes, 0 or more');
@@ -54,7 +56,7 @@ async function runDemo(client: ApiClient, server: ServerAddress, options: DemoOp
   let acknowledged = 0;
   let ready = 0;
   const devices: VirtualDevice[] = [];
-  say(`adding ${count} devices (weather stations, pumps, vehicle trackers)`);
+  say(`adding ${counted(count, 'device')} (weather stations, pumps, vehicle trackers)`);
   try {
     await eachAtOnce([...Array(count).keys()], async (index) => {
       if (stop.aborted) return;
@@ -78,18 +80,23 @@ async function runDemo(client: ApiClient, server: ServerAddress, options: DemoOp
       ready += 1;
     });
     say(
-      `${ready} devices publish ${messagesPerSecond} messages a second each; see ${server.url}/ (Ctrl-C stops them, "selsyn demo --remove" takes them away)`,
+      `${counted(ready, 'device')}, each publishing ${counted(messagesPerSecond, 'message')} a second; see ${server.url}/ (Ctrl-C stops them, "npx selsyn demo --remove" takes them away)`,
     );
     while (!stop.aborted) {
       const before = acknowledged;
       await pause(5000, stop);
-      if (!stop.aborted)
-        say(`${acknowledged.toLocaleString('en-US')} messages acknowledged, ${Math.round((acknowledged - before) / 5)}/s`);
+      if (stop.aborted) break;
+      const away = devices.filter((device) => !device.connected);
+      const state = away.length === 0 ? '' : `; ${away.length} of ${devices.length} not connected: ${away[0]?.problem}`;
+      say(`${acknowledged.toLocaleString('en-US')} messages acknowledged, ${Math.round((acknowledged - before) / 5)}/s${state}`);
+      if (away.length === devices.length && (await areGone(client))) {
+        throw new CliError('the devices of the demo were removed: it ends');
+      }
     }
   } finally {
     await Promise.all(devices.map(async (device) => await device.stop()));
   }
-  say(`stopped after ${acknowledged.toLocaleString('en-US')} messages; "selsyn demo --remove" takes the devices away`);
+  say(`stopped after ${acknowledged.toLocaleString('en-US')} messages; "npx selsyn demo --remove" takes the devices away`);
 }
 
 /** A device that an earlier demo left gets a new token. One that is not the demo's is not touched. */
@@ -102,6 +109,16 @@ async function addDevice(client: ApiClient, id: string, name: string): Promise<s
     if (!existing.tags.includes(DEMO_TAG))
       throw new CliError(`there is a device ${id} that the demo did not make: it is left alone`);
     return (await client.post<{ token: string }>(`/devices/${id}/token`)).token;
+  }
+}
+
+/** While the server cannot be asked the demo goes on: its devices connect again once it is back. */
+async function areGone(client: ApiClient): Promise<boolean> {
+  try {
+    return (await client.get<Page<DeviceItem>>('/devices', { tag: DEMO_TAG, limit: 1 })).items.length === 0;
+  } catch (error) {
+    if (error instanceof CliError) return false;
+    throw error;
   }
 }
 

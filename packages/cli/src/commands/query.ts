@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
-import { ApiClient, type Columns } from '../api-client.ts';
+import { ApiClient, type Columns, type DeviceItem } from '../api-client.ts';
 import { CliError } from '../cli-error.ts';
 import { findServer, type AddressOptions } from '../server-address.ts';
-import { formatTable } from '../table.ts';
+import { emptyMetrics, tableOf } from '../telemetry-table.ts';
 
 interface QueryOptions extends AddressOptions {
   readonly metric?: string;
@@ -22,7 +22,7 @@ export function addQueryCommand(program: Command): void {
     .command('query <device>')
     .description('print the telemetry of a device as a table')
     .option('--metric <names>', 'metrics, comma-separated (default: all)')
-    .option('--last <duration>', 'the time up to now: 15m, 1h, 7d')
+    .option('--last <duration>', 'the time up to now: 15m, 1h, 7d (default: from the oldest point on)')
     .option('--from <time>', 'from this time on: ISO 8601, ms, now-1h')
     .option('--to <time>', 'before this time')
     .option('--every <interval>', 'aggregate: 1m, 15m, 1h, 1d, 1w, 1mo')
@@ -35,7 +35,9 @@ export function addQueryCommand(program: Command): void {
       if (options.last !== undefined && options.from !== undefined) throw new CliError('give --last or --from, not both');
       if (options.every === undefined && (options.fn !== undefined || options.tz !== undefined))
         throw new CliError('--fn and --tz need --every');
-      const response = await new ApiClient(findServer(options)).open(`/devices/${encodeURIComponent(device)}/telemetry`, {
+      const client = new ApiClient(findServer(options));
+      const path = `/devices/${encodeURIComponent(device)}/telemetry`;
+      const response = await client.open(path, {
         metrics: options.metric,
         from: options.last === undefined ? options.from : `now-${options.last}`,
         to: options.to,
@@ -45,24 +47,28 @@ export function addQueryCommand(program: Command): void {
         limit: options.limit,
       });
       const columns = (await response.json()) as Columns;
-      process.stdout.write(`${options.json === true ? JSON.stringify(columns) : tableOf(columns)}\n`);
+      if (options.json === true) process.stdout.write(`${JSON.stringify(columns)}\n`);
+      else {
+        const table = tableOf(columns, {
+          ...(options.metric === undefined ? {} : { order: options.metric.split(',') }),
+          ...(options.every === undefined ? {} : { aggregated: true, timeZone: options.tz ?? 'UTC' }),
+        });
+        process.stdout.write(`${table ?? (await describeNothing(client, path))}\n`);
+        const without = emptyMetrics(columns);
+        if (table !== undefined && without.length > 0)
+          process.stderr.write(`without ${options.every === undefined ? 'points' : 'numbers'} here: ${without.join(', ')}\n`);
+      }
       if (response.headers.has('selsyn-next-cursor'))
         process.stderr.write(`more points are left: raise --limit (it is ${options.limit ?? ''}), or narrow the time\n`);
     });
 }
 
-/** One row a time, one column a metric. */
-export function tableOf(columns: Columns): string {
-  const metrics = Object.keys(columns);
-  const rows = new Map<number, string[]>();
-  for (const [column, metric] of metrics.entries()) {
-    for (const [timeMs, value] of columns[metric] ?? []) {
-      let row = rows.get(timeMs);
-      if (row === undefined) rows.set(timeMs, (row = [new Date(timeMs).toISOString(), ...metrics.map(() => '')]));
-      row[column + 1] = String(value);
-    }
-  }
-  if (rows.size === 0) return 'no points';
-  const sorted = [...rows].sort(([a], [b]) => a - b).map(([, row]) => row);
-  return formatTable(['time', ...metrics], sorted);
+/** One line for an answer without points: what the device has instead. */
+async function describeNothing(client: ApiClient, path: string): Promise<string> {
+  const latest = Object.entries(await client.get<NonNullable<DeviceItem['latest']>>(`${path}/latest`));
+  if (latest.length === 0) return 'no points: the device has sent no telemetry yet';
+  const newestMs = Math.max(...latest.map(([, [timeMs]]) => timeMs));
+  const names = latest.map(([metric]) => metric);
+  const shown = names.slice(0, 10).join(', ') + (names.length > 10 ? ` and ${names.length - 10} more` : '');
+  return `no points: the device has ${shown}, the newest of ${new Date(newestMs).toISOString()}`;
 }

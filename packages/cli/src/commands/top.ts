@@ -3,6 +3,7 @@ import { ApiClient } from '../api-client.ts';
 import { CliError } from '../cli-error.ts';
 import { readEvents } from '../event-stream.ts';
 import { findServer, type AddressOptions } from '../server-address.ts';
+import { formatDuration } from '../table.ts';
 
 interface Rates {
   readonly qos0: number;
@@ -69,14 +70,16 @@ export function formatStats(stats: Stats, url: string): string {
   const rates = (each: Rates): string =>
     `${whole(each.qos0 + each.qos1 + each.qos2)}/s   (QoS 0 ${whole(each.qos0)}, 1 ${whole(each.qos1)}, 2 ${whole(each.qos2)})`;
   return [
-    `selsyn ${stats.version} at ${url}, up ${Math.round(stats.uptimeMs / 1000)} s`,
+    `selsyn ${stats.version} at ${url}, up ${formatDuration(stats.uptimeMs)}`,
     '',
     `devices      ${whole(stats.devices)}, connected ${whole(stats.connections)}`,
     `messages in  ${rates(stats.messagesInPerSecond)}`,
     `messages out ${rates(stats.messagesOutPerSecond)}`,
     `points       ${whole(stats.pointsPerSecond)}/s`,
     `log          ${whole(stats.log.recordsPerSecond)} records/s, ${whole(stats.log.syncsPerSecond)} syncs/s of ${stats.log.syncMs.toFixed(2)} ms, lag ${whole(stats.log.lagRecords)} records, ${whole(stats.log.lagMs)} ms`,
-    `store        ${whole(stats.store.points)} points in ${(stats.store.bytes / 1e6).toFixed(1)} MB, ${stats.store.bytesPerPoint.toFixed(2)} bytes a point`,
+    stats.store.points === 0
+      ? 'store        no chunk written since the start: new points are in memory and in the log'
+      : `store        ${whole(stats.store.points)} points written in ${(stats.store.bytes / 1e6).toFixed(1)} MB, ${stats.store.bytesPerPoint.toFixed(2)} bytes a point`,
     `dead letters ${whole(stats.deadLetters)}`,
     `memory       ${(stats.memoryBytes / 1e6).toFixed(0)} MB`,
     `loop delay   ${stats.threads.map((thread) => `${thread.name} ${thread.eventLoopDelayMs.toFixed(1)} ms`).join(', ')}`,

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 interface UpOptions {
   readonly data?: string;
   readonly config?: string;
-  readonly set: readonly string[];
+  readonly set?: readonly string[];
 }
 
 /** `selsyn up`: runs the platform until Ctrl-C. */
@@ -15,17 +15,17 @@ export function addUpCommand(program: Command): void {
     .option(
       '--set <key=value>',
       'one setting, as mqtt.port=1884; may be repeated',
-      (pair: string, before: readonly string[]) => [...before, pair],
-      [],
+      (pair: string, before: readonly string[] | undefined) => [...(before ?? []), pair],
     )
     .action(async (_: unknown, command: Command) => {
       const options = command.optsWithGlobals<UpOptions>();
       // Loaded only here, so that the other commands start fast.
       const { runPlatform } = await import('@selsyn/platform/app/run-platform.ts');
+      const set = options.set ?? [];
       await runPlatform({
         ...(options.config === undefined ? {} : { file: options.config }),
         environment: process.env,
-        assignments: options.data === undefined ? options.set : [`data=${options.data}`, ...options.set],
+        assignments: options.data === undefined ? set : [`data=${options.data}`, ...set],
       });
     });
 }

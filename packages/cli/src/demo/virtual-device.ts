@@ -1,4 +1,5 @@
 import { connectAsync, type MqttClient } from 'mqtt';
+import { CliError } from '../cli-error.ts';
 import type { Signal } from './signals.ts';
 
 export interface VirtualDeviceOptions {
@@ -21,24 +22,35 @@ export class VirtualDevice {
   #timer: NodeJS.Timeout | undefined;
   /** Messages that wait for their PUBACK: a device that is that far behind skips a beat instead of queueing. */
   #inFlight = 0;
+  #problem: string | undefined;
 
   constructor(options: VirtualDeviceOptions) {
     this.#options = options;
   }
 
+  get connected(): boolean {
+    return this.#client?.connected === true;
+  }
+
+  /** Why it is not connected. */
+  get problem(): string | undefined {
+    return this.connected ? undefined : (this.#problem ?? 'the connection was closed');
+  }
+
+  /** @throws CliError when there is no connection at the first attempt; later ones are tried again by themselves */
   async start(): Promise<void> {
     const { id, token, mqttUrl } = this.#options;
-    this.#client = await connectAsync(mqttUrl, {
-      clientId: id,
-      username: id,
-      password: token,
-      protocolVersion: 5,
-      connectTimeout: 15_000,
-      queueQoSZero: false,
-    });
-    this.#client.on('error', () => {
-      // mqtt.js reconnects by itself; the run's counter shows that nothing arrives meanwhile.
-    });
+    try {
+      this.#client = await connectAsync(
+        mqttUrl,
+        { clientId: id, username: id, password: token, protocolVersion: 5, connectTimeout: 15_000, queueQoSZero: false },
+        false,
+      );
+    } catch (error) {
+      throw new CliError(`${id} has no connection to ${mqttUrl}: ${reason(error)}; --mqtt names another listener`);
+    }
+    this.#client.on('error', (error) => (this.#problem = reason(error)));
+    this.#client.on('connect', () => (this.#problem = undefined));
   }
 
   /** Publishes what it would have measured in the last `historyMs`, every 10 s, as batches. */
@@ -82,4 +94,9 @@ export class VirtualDevice {
       this.#inFlight -= 1;
     }
   }
+}
+
+function reason(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return 'code' in error && typeof error.code === 'string' ? error.code : error.message;
 }

@@ -66,7 +66,7 @@ export class ChartView {
       width: Math.max(widthPx, 100),
       height: CHART_HEIGHT[kind],
       ms: 1,
-      padding: [8, 12, 0, 0],
+      padding: [8, 24, 0, 0],
       legend: { show: false },
       scales: { x: { time: true, auto: false }, y: { range: kind === 'boolean' ? [-0.2, 1.2] : rangeOf } },
       axes: [

@@ -48,6 +48,7 @@ export function DevicePage() {
     void navigate({ search: { ...searchFromRange(range), metrics }, replace: true });
   };
   const failed = device.error ?? latest.error;
+  const unknown = failed instanceof Problem && failed.code === 'device.not-found';
 
   return (
     <>
@@ -60,12 +61,16 @@ export function DevicePage() {
           {device.data?.name !== undefined && <span>{device.data.name}</span>}
         </div>
         <span className={styles.age}>{latest.data !== undefined && <Age timeMs={newestMs} dot />}</span>
+        {!unknown && (
+        <>
         <ExportCsv device={deviceId} metrics={shown.map((value) => value.metric)} range={range} />
         <Tooltip label="Remove this device">
           <ActionIcon variant="default" size={36} aria-label={`Remove ${deviceId}`} onClick={() => setRemoving(true)}>
             <Icon name="trash" />
           </ActionIcon>
         </Tooltip>
+        </>
+        )}
       </div>
       {failed !== null && (
         <ProblemNotice

@@ -13,7 +13,7 @@ export function guardHost(app: FastifyInstance, allowed: readonly string[]): voi
     if (host === undefined || !(isIP(host) !== 0 || host === 'localhost' || host.endsWith('.localhost') || names.has(host))) {
       throw new SelsynError(
         'request.misdirected',
-        'this host name is not served here: use an address or localhost, or allow the name',
+        'this host name is not served here: use an address or localhost, or add the name to the setting http.allowedHosts',
         {
           details: { host: (request.headers.host ?? '').slice(0, 253) },
         },

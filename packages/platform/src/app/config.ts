@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { z } from 'zod';
-import { SelsynError } from '../kernel/errors.ts';
+import { SelsynError, systemCode } from '../kernel/errors.ts';
 import { CONFIG_SCHEMA, type Config } from './config-schema.ts';
 
 /** Where settings come from, weakest first: defaults, file, environment, `--set`. */
@@ -32,7 +32,7 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
 
   const parsed = CONFIG_SCHEMA.safeParse(raw);
   if (!parsed.success)
-    throw new SelsynError('config.invalid', parsed.error.issues.map((issue) => explain(issue, keys)).join('; '));
+    throw new SelsynError('config.invalid', parsed.error.issues.map((issue) => explain(issue, keys, raw)).join('; '));
   const config = parsed.data;
   if (config.access.mode === 'open' && !(isLoopback(config.mqtt.host) && isLoopback(config.http.host))) {
     throw new SelsynError(
@@ -75,11 +75,9 @@ function readConfigFile(path: string): Tree {
   try {
     content = JSON.parse(readFileSync(path, 'utf8'));
   } catch (error) {
-    throw new SelsynError(
-      'config.invalid',
-      `${path} cannot be read as JSON: ${error instanceof Error ? error.message : String(error)}`,
-      { cause: error },
-    );
+    const code = systemCode(error);
+    const why = code === undefined ? `is not JSON: ${error instanceof Error ? error.message : String(error)}` : `cannot be read (${code})`;
+    throw new SelsynError('config.invalid', `the configuration ${path} ${why}`, { cause: error });
   }
   if (!isTree(content)) throw new SelsynError('config.invalid', `${path} must hold one JSON object`);
   return content;
@@ -128,20 +126,35 @@ function isTree(value: unknown): value is Tree {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function explain(issue: z.core.$ZodIssue, keys: readonly string[]): string {
+function explain(issue: z.core.$ZodIssue, keys: readonly string[], raw: Tree): string {
   const path = issue.path.join('.');
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => unknownKey(path === '' ? key : `${path}.${key}`, keys)).join('; ');
   }
-  return `${path}: ${issue.message}`;
+  const given = issue.path.reduce<unknown>((at, key) => (isTree(at) ? at[String(key)] : undefined), raw);
+  return `${path} ${expectation(issue)}${issue.path.at(-1) === 'adminKey' ? '' : `, not ${JSON.stringify(given)}`}`;
+}
+
+/** What a setting must be, in words that need no knowledge of types. */
+function expectation(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'too_big') return issue.origin === 'number' ? `must be at most ${issue.maximum}` : issue.message;
+  if (issue.code === 'too_small')
+    return issue.origin === 'string'
+      ? `must be ${issue.minimum} characters long or longer`
+      : `must be ${issue.inclusive === true ? 'at least' : 'more than'} ${issue.minimum}`;
+  if (issue.code === 'invalid_value') return `must be ${issue.values.join(' or ')}`;
+  if (issue.code === 'invalid_type')
+    return `must be ${issue.expected === 'int' ? 'a whole number' : issue.expected === 'number' ? 'a number' : `a ${issue.expected}`}`;
+  return issue.message;
 }
 
 function unknownKey(key: string, keys: readonly string[]): string {
   const last = key.split('.').at(-1)?.toLowerCase() ?? '';
-  const near = keys.filter(
+  const alike = keys.filter(
     (known) => known.toLowerCase().includes(last) || last.includes(known.split('.').at(-1)?.toLowerCase() ?? known),
   );
-  return `there is no setting ${key}${near.length > 0 ? ` (did you mean ${near.slice(0, 3).join(', ')}?)` : `; settings are ${keys.join(', ')}`}`;
+  const near = alike.length > 0 ? alike : keys.filter((known) => key.includes('.') && known.startsWith(`${key.split('.')[0]}.`));
+  return `there is no setting ${key}${near.length > 0 ? ` (did you mean ${near.slice(0, 5).join(', ')}?)` : `; settings are ${keys.join(', ')}`}`;
 }
 
 function deepFreeze<T extends object>(value: T): T {

@@ -34,6 +34,15 @@ describe('the data folder', () => {
     expect(() => openDataFolder(join(folder, 'file'))).toThrow(expect.objectContaining({ code: 'data.unwritable' }));
   });
 
+  it('makes the folders above it that are missing', () => {
+    openDataFolder(join(folder, 'a', 'b', 'data'))[Symbol.dispose]();
+    expect(statSync(join(folder, 'a', 'b', 'data')).mode & 0o777).toBe(0o700);
+  });
+
+  it.skipIf(process.platform !== 'linux')('says so at once where the system makes no folders', () => {
+    expect(() => openDataFolder('/proc/selsyn/data')).toThrow(expect.objectContaining({ code: 'data.unwritable' }));
+  });
+
   it('makes one administrator key, readable by its owner alone', () => {
     const path = join(folder, 'admin.key');
     const key = readOrMakeAdminKey(path);

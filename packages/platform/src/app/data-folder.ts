@@ -1,5 +1,16 @@
 import { randomBytes } from 'node:crypto';
-import { accessSync, closeSync, constants, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeSync,
+} from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { SelsynError, systemCode } from '../kernel/errors.ts';
@@ -25,9 +36,7 @@ export interface DataFolder extends Disposable {
 export function openDataFolder(folder: string): DataFolder {
   const root = resolve(folder);
   try {
-    const made = mkdirSync(root, { recursive: true, mode: 0o700 });
-    // What is acknowledged in it must not be lost with the name of a folder above it.
-    if (made !== undefined) for (let at = root; at.length >= made.length; at = dirname(at)) syncFolder(dirname(at));
+    makeFolder(root);
     accessSync(root, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (error) {
     throw new SelsynError(
@@ -47,6 +56,17 @@ export function openDataFolder(folder: string): DataFolder {
     },
     [Symbol.dispose]: () => lock.close(),
   };
+}
+
+/**
+ * Makes a folder and those above it that are missing, and each name durable: what is acknowledged in it must not be lost
+ * with one of them. One by one, because Node's recursive mkdir never returns where the system makes no folders (/proc).
+ */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return;
+  makeFolder(dirname(path));
+  mkdirSync(path, { mode: 0o700 });
+  syncFolder(dirname(path));
 }
 
 /** Makes the names in a folder durable, where it may be read. */

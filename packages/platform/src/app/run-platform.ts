@@ -3,6 +3,8 @@ import { loadConfig, type ConfigSources } from './config.ts';
 import { startPlatform, type Platform } from './platform.ts';
 
 const STOP_DEADLINE_MS = 25_000;
+/** The folder in which the commands look for the server by themselves. */
+const DEFAULT_DATA = 'data';
 
 /**
  * Runs the platform in this process until SIGINT or SIGTERM; a second one ends it at once.
@@ -16,7 +18,7 @@ export async function runPlatform(sources: ConfigSources): Promise<void> {
   // From here on: a signal that comes while it starts stops it once it has.
   const signalled = signal();
   const platform = await startPlatform(config);
-  process.stdout.write(banner(platform, config.access.mode === 'open'));
+  process.stdout.write(banner(platform, { open: config.access.mode === 'open', data: config.data }));
 
   const stopped = await Promise.race([signalled, platform.failed]);
   if (stopped instanceof Error) process.stderr.write(`selsyn: stops because of a fault: ${stopped.stack ?? stopped.message}\n`);
@@ -39,14 +41,15 @@ async function signal(): Promise<NodeJS.Signals> {
   });
 }
 
-/** What a user sees first: where everything is, and three lines to copy. */
-function banner(platform: Platform, open: boolean): string {
+/** What a user sees first: where everything is, and three lines to copy that work as they stand. */
+function banner(platform: Platform, { open, data }: { readonly open: boolean; readonly data: string }): string {
   const { httpUrl, mqttUrl, adminKey, adminKeyFile, version, dataFolder } = platform;
   const { hostname, port } = new URL(mqttUrl);
   const host = hostname.replace(/^\[|\]$/g, '');
   const keyLine =
-    adminKeyFile === undefined ? 'from the configuration' : `${adminKey}   (kept in ${relative(process.cwd(), adminKeyFile)})`;
+    adminKeyFile === undefined ? 'from the configuration; the commands below take it as SELSYN_KEY' : `${adminKey}   (kept in ${relative(process.cwd(), adminKeyFile)})`;
   const page = adminKeyFile === undefined ? `${httpUrl}/` : `${httpUrl}/#key=${adminKey}`;
+  const selsyn = data === DEFAULT_DATA ? 'npx selsyn' : `npx selsyn --data ${shellWord(data)}`;
   const publish = `mosquitto_pub -h ${host} -p ${port} -i sensor123 ${open ? '' : '-u sensor123 -P TOKEN '}-q 1 -t telemetry/sensor123 -m '{"temperature":23.5}'`;
   return [
     `Selsyn ${version} is running on ${relative(process.cwd(), dataFolder) || dataFolder}`,
@@ -59,12 +62,19 @@ function banner(platform: Platform, open: boolean): string {
     '',
     open ? 'Publish a value, read it back:' : 'Add a device (prints its TOKEN), publish a value as that device, read it back:',
     '',
-    ...(open ? [] : ['  npx selsyn device add sensor123']),
+    ...(open ? [] : [`  ${selsyn} device add sensor123`]),
     `  ${publish}`,
-    '  npx selsyn query sensor123 --last 1h',
+    `  ${selsyn} query sensor123 --last 1h`,
     '',
-    'Or let 50 virtual devices publish: npx selsyn demo          Ctrl-C stops.',
+    'Or let 50 virtual devices publish:',
     '',
+    `  ${selsyn} demo`,
+    '',
+    'Ctrl-C stops.',
     '',
   ].join('\n');
+}
+
+function shellWord(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }

@@ -66,3 +66,25 @@ test('a record that comes again in a replay is not kept twice, but the same offs
   store.makeDurable(2);
   expect(offsets()).toEqual([5, 5]);
 });
+
+test('it keeps the bytes as they were, also when the reader fills its buffer anew before they are written', () => {
+  const data = Buffer.from('{"temperature":[1,2]}');
+  store.add({
+    partition: 0,
+    offset: 1,
+    arrivalMs: 1,
+    device: 'a',
+    topic: 'telemetry/a',
+    code: 'telemetry.malformed',
+    reason: 'an array',
+    data,
+    start: 0,
+    end: data.length,
+  });
+  data.fill('x');
+  store.makeDurable(1);
+  const db = openDeadLettersForRead(dir);
+  const kept = db.prepare('SELECT payload FROM dead_letter').get()?.['payload'];
+  db.close();
+  expect(Buffer.from(kept as Uint8Array).toString()).toBe('{"temperature":[1,2]}');
+});

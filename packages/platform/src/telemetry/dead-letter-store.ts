@@ -66,7 +66,8 @@ export class DeadLetterStore {
       code,
       topic: draft.topic.slice(0, MAX_TOPIC_CHARACTERS),
       reason: draft.reason.slice(0, MAX_REASON_CHARACTERS),
-      payload: draft.data.slice(draft.start, Math.min(draft.end, draft.start + MAX_PAYLOAD_BYTES)),
+      // Not `data.slice`: of a Buffer that is a view, whose bytes the reader writes over.
+      payload: Uint8Array.from(draft.data.subarray(draft.start, Math.min(draft.end, draft.start + MAX_PAYLOAD_BYTES))),
       payloadBytes: draft.end - draft.start,
     };
     if (this.#waiting.length < MAX_DEAD_LETTERS) this.#waiting.push(waiting);

@@ -40,7 +40,8 @@ export class TextReader {
     const cached = this.#cache[slot];
     if (cached !== undefined && sameBytes(cached.bytes, data, from, size)) return cached.text;
     const text = this.#decode(data, from, at);
-    if (text !== undefined) this.#cache[slot] = { bytes: data.slice(from, at), text };
+    // Not `data.slice`: of a Buffer that is a view, and its owner fills it anew.
+    if (text !== undefined) this.#cache[slot] = { bytes: Uint8Array.from(data.subarray(from, at)), text };
     return text;
   }
 

@@ -16,7 +16,7 @@ export interface AppenderCounters {
 }
 
 /** A commit of this many records says that more are on their way: then commits keep a distance, from start to start. */
-const BUSY_RECORDS = 64;
+const BUSY_RECORDS = 8;
 const BUSY_DISTANCE_MS = 2;
 
 /**
