@@ -71,9 +71,9 @@ export class ApiClient {
       throw new CliError(`no answer from ${this.#server.url} (${reason(error)}); is it running? start it with "npm start"`);
     }
     if (response.ok) return response;
-    const said = await problem(response);
-    if (response.status !== 401) throw new CliError(said);
-    throw new CliError(`${said}: ${this.#server.url} does not take the key from ${this.#server.keyFrom}`);
+    if (response.status === 401)
+      throw new CliError(`${this.#server.url} does not know the key from ${this.#server.keyFrom} (access.unauthenticated)`);
+    throw new CliError(await problem(response));
   }
 }
 

@@ -26,7 +26,8 @@ export function findServer(options: AddressOptions, environment: NodeJS.ProcessE
   const data = options.data ?? environment['SELSYN_DATA'] ?? 'data';
   const running = readRunFile(data);
   const url = (options.url ?? environment['SELSYN_URL'] ?? running?.http ?? 'http://127.0.0.1:8080').replace(/\/+$/, '');
-  if (!/^https?:$/.test(URL.parse(url)?.protocol ?? '')) throw new CliError(`"${url}" is no URL of a server, as http://127.0.0.1:8080`);
+  if (!/^https?:$/.test(URL.parse(url)?.protocol ?? ''))
+    throw new CliError(`"${url}" is no URL of a server, as http://127.0.0.1:8080`);
   const { key, keyFrom } = findKey(options, environment, join(data, 'admin.key'));
   return { url, key, keyFrom, mqttUrl: running?.mqtt ?? `mqtt://${new URL(url).hostname}:1883` };
 }

@@ -59,7 +59,7 @@ export function addDeviceCommands(program: Command): void {
       if (options.json === true) return;
       print(
         rows.length === 0
-          ? 'no devices; add one with: selsyn device add sensor123'
+          ? 'no devices; add one with: npx selsyn device add sensor123'
           : formatTable(['id', 'name', 'tags', 'last', 'values'], rows),
       );
     });

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { connectAsync, type MqttClient } from 'mqtt';
 import { CliError } from '../cli-error.ts';
 import type { Signal } from './signals.ts';
@@ -12,6 +13,7 @@ export interface VirtualDeviceOptions {
   readonly onAcknowledged: () => void;
 }
 
+const STOP_DEADLINE_MS = 1000;
 const HISTORY_STEP_MS = 10_000;
 const HISTORY_SAMPLES_A_MESSAGE = 180;
 
@@ -82,7 +84,8 @@ export class VirtualDevice {
 
   async stop(): Promise<void> {
     clearTimeout(this.#timer);
-    await this.#client?.endAsync().catch(() => {});
+    // Without a connection mqtt.js may wait for its end for ever.
+    await Promise.race([this.#client?.endAsync(!this.connected).catch(() => {}), pause(STOP_DEADLINE_MS)]);
   }
 
   async #publish(payload: object): Promise<void> {

@@ -3,6 +3,7 @@ import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import { useState } from 'react';
 import { fetchDevice } from '../api/devices.ts';
+import { Problem } from '../api/problem.ts';
 import { fetchLatest, type LatestValue } from '../api/telemetry.ts';
 import { useServices } from '../app/services.ts';
 import { DeviceCommandsList } from '../devices/device-commands-list.tsx';
@@ -62,14 +63,14 @@ export function DevicePage() {
         </div>
         <span className={styles.age}>{latest.data !== undefined && <Age timeMs={newestMs} dot />}</span>
         {!unknown && (
-        <>
-        <ExportCsv device={deviceId} metrics={shown.map((value) => value.metric)} range={range} />
-        <Tooltip label="Remove this device">
-          <ActionIcon variant="default" size={36} aria-label={`Remove ${deviceId}`} onClick={() => setRemoving(true)}>
-            <Icon name="trash" />
-          </ActionIcon>
-        </Tooltip>
-        </>
+          <>
+            <ExportCsv device={deviceId} metrics={shown.map((value) => value.metric)} range={range} />
+            <Tooltip label="Remove this device">
+              <ActionIcon variant="default" size={36} aria-label={`Remove ${deviceId}`} onClick={() => setRemoving(true)}>
+                <Icon name="trash" />
+              </ActionIcon>
+            </Tooltip>
+          </>
         )}
       </div>
       {failed !== null && (

@@ -38,7 +38,7 @@ export class AccessGuard {
       throw new SelsynError('access.unauthenticated', 'the request needs a header "Authorization: Bearer KEY"');
     }
     const holder = await this.#apiKeys.authenticate(key);
-    if (holder === undefined) throw new SelsynError('access.unauthenticated', 'no administrator or API key of this server is like this one');
+    if (holder === undefined) throw new SelsynError('access.unauthenticated', 'this server does not know the key');
     const reads = request.method === 'GET' || request.method === 'HEAD';
     const needed = request.routeOptions.config.access ?? (reads ? 'read' : 'admin');
     if (needed === 'admin' && holder.access !== 'admin') {

@@ -68,6 +68,22 @@ describe('configuration', () => {
     expect(() => ((config.mqtt as { port: number }).port = 1)).toThrow(TypeError);
   });
 
+  it('says of a wrong value what it must be, in plain words, and what was given; never a key', () => {
+    expect(() => load(['mqtt.port=abc'])).toThrow('mqtt.port must be a number, not "abc"');
+    expect(() => load(['mqtt.port=99999'])).toThrow('mqtt.port must be at most 65535, not "99999"');
+    expect(() => load(['mqtt.port=1.5'])).toThrow('mqtt.port must be a whole number, not "1.5"');
+    expect(() => load(['gateway.threads=0'])).toThrow('gateway.threads must be more than 0, not "0"');
+    expect(() => load(['access.mode=opn'])).toThrow('access.mode must be token or open, not "opn"');
+    expect(() => load(['access.adminKey=short'])).toThrow(/access\.adminKey must be 16 characters long or longer$/);
+  });
+
+  it('proposes the settings of the section where none is alike, and says when a file is missing', () => {
+    expect(() => load(['mqtt.prot=1'])).toThrow('did you mean mqtt.host, mqtt.port, mqtt.maxPacketBytes, mqtt.maxConnections?');
+    expect(() => loadConfig({ environment: {}, assignments: [], file: join(folder, 'none.json') })).toThrow(
+      /none\.json cannot be read \(ENOENT\)$/,
+    );
+  });
+
   it('says which file is not JSON', () => {
     writeFileSync(join(folder, 'bad.json'), '{');
     expect(() => loadConfig({ environment: {}, assignments: [], file: join(folder, 'bad.json') })).toThrow(/bad\.json/);

@@ -15,16 +15,11 @@ export interface AppenderCounters {
   readonly rejected: number;
 }
 
-/** A commit of this many records says that more are on their way: then commits keep a distance, from start to start. */
-const BUSY_RECORDS = 8;
-const BUSY_DISTANCE_MS = 2;
-
 /**
  * Group commit: records go to the open batch while the one before is being written.
  *
  * A batch is closed at the end of the turn of the event loop in which it got its first record, or in which the batch
- * before was settled. So there is at most one commit a turn, and under load a turn fills a batch. Where the disk is so fast
- * that commits would be many and small even so, they keep a distance of 2 ms: each costs system calls and wakes threads.
+ * before was settled. So there is at most one commit a turn, and under load a turn fills a batch.
  */
 export class DiskAppender implements Appender {
   readonly counters = { records: 0, sizeBytes: 0, commits: 0, commitMs: 0, rejected: 0 } satisfies AppenderCounters;
@@ -44,8 +39,6 @@ export class DiskAppender implements Appender {
   #isBusy = false;
   #isClosed = false;
   #whenIdle: (() => void) | undefined;
-  #lastCommitMs = Number.NEGATIVE_INFINITY;
-  #lastCommitRecords = 0;
 
   constructor(
     setup: DiskLogSetup,
@@ -99,10 +92,7 @@ export class DiskAppender implements Appender {
 
   #schedule(): void {
     this.#isBusy = true;
-    const earlyMs =
-      this.#lastCommitRecords < BUSY_RECORDS ? 0 : this.#lastCommitMs + BUSY_DISTANCE_MS - this.#setup.clock.monotonicMs();
-    if (earlyMs < 0.5 || this.#isClosed) setImmediate(() => void this.#commit());
-    else setTimeout(() => void this.#commit(), earlyMs);
+    setImmediate(() => void this.#commit());
   }
 
   async #commit(): Promise<void> {
@@ -113,8 +103,6 @@ export class DiskAppender implements Appender {
     this.#inFlightBytes = batch.size;
     const { clock, seed, onCommit } = this.#setup;
     const startMs = clock.monotonicMs();
-    this.#lastCommitMs = startMs;
-    this.#lastCommitRecords = batch.count;
     let fault: SelsynError | undefined;
     try {
       batch.seal(this.#positions.end, clock.now(), seed);
