@@ -76,7 +76,8 @@ function readConfigFile(path: string): Tree {
     content = JSON.parse(readFileSync(path, 'utf8'));
   } catch (error) {
     const code = systemCode(error);
-    const why = code === undefined ? `is not JSON: ${error instanceof Error ? error.message : String(error)}` : `cannot be read (${code})`;
+    const why =
+      code === undefined ? `is not JSON: ${error instanceof Error ? error.message : String(error)}` : `cannot be read (${code})`;
     throw new SelsynError('config.invalid', `the configuration ${path} ${why}`, { cause: error });
   }
   if (!isTree(content)) throw new SelsynError('config.invalid', `${path} must hold one JSON object`);

@@ -47,7 +47,9 @@ function banner(platform: Platform, { open, data }: { readonly open: boolean; re
   const { hostname, port } = new URL(mqttUrl);
   const host = hostname.replace(/^\[|\]$/g, '');
   const keyLine =
-    adminKeyFile === undefined ? 'from the configuration; the commands below take it as SELSYN_KEY' : `${adminKey}   (kept in ${relative(process.cwd(), adminKeyFile)})`;
+    adminKeyFile === undefined
+      ? 'from the configuration; the commands below take it as SELSYN_KEY'
+      : `${adminKey}   (kept in ${relative(process.cwd(), adminKeyFile)})`;
   const page = adminKeyFile === undefined ? `${httpUrl}/` : `${httpUrl}/#key=${adminKey}`;
   const selsyn = data === DEFAULT_DATA ? 'npx selsyn' : `npx selsyn --data ${shellWord(data)}`;
   const publish = `mosquitto_pub -h ${host} -p ${port} -i sensor123 ${open ? '' : '-u sensor123 -P TOKEN '}-q 1 -t telemetry/sensor123 -m '{"temperature":23.5}'`;
