@@ -85,7 +85,10 @@ export class VirtualDevice {
   async stop(): Promise<void> {
     clearTimeout(this.#timer);
     // Without a connection mqtt.js may wait for its end for ever.
-    await Promise.race([this.#client?.endAsync(!this.connected).catch(() => {}), pause(STOP_DEADLINE_MS)]);
+    const ended = new AbortController();
+    const tooLong = pause(STOP_DEADLINE_MS, undefined, { signal: ended.signal }).catch(() => {});
+    await Promise.race([this.#client?.endAsync(!this.connected).catch(() => {}), tooLong]);
+    ended.abort();
   }
 
   async #publish(payload: object): Promise<void> {
