@@ -1,37 +1,10 @@
+import type { ServerStats } from '@selsyn/platform/api/server-stats.ts';
 import type { Command } from 'commander';
 import { ApiClient } from '../api-client.ts';
 import { CliError } from '../cli-error.ts';
 import { readEvents } from '../event-stream.ts';
 import { findServer, type AddressOptions } from '../server-address.ts';
 import { formatDuration } from '../table.ts';
-
-interface Rates {
-  readonly qos0: number;
-  readonly qos1: number;
-  readonly qos2: number;
-}
-
-/** What `/api/v1/stats` gives, as far as it is shown. */
-export interface Stats {
-  readonly uptimeMs: number;
-  readonly version: string;
-  readonly devices: number;
-  readonly connections: number;
-  readonly messagesInPerSecond: Rates;
-  readonly messagesOutPerSecond: Rates;
-  readonly pointsPerSecond: number;
-  readonly deadLetters: number;
-  readonly log: {
-    readonly recordsPerSecond: number;
-    readonly syncsPerSecond: number;
-    readonly syncMs: number;
-    readonly lagRecords: number;
-    readonly lagMs: number;
-  };
-  readonly store: { readonly points: number; readonly bytes: number; readonly bytesPerPoint: number };
-  readonly memoryBytes: number;
-  readonly threads: readonly { readonly name: string; readonly eventLoopDelayMs: number }[];
-}
 
 /** `selsyn top`: the server's own rates, once a second. */
 export function addTopCommand(program: Command): void {
@@ -54,7 +27,7 @@ export function addTopCommand(program: Command): void {
           if (options.json === true) process.stdout.write(`${data}\n`);
           else
             process.stdout.write(
-              `${process.stdout.isTTY ? '\u001b[H\u001b[2J' : ''}${formatStats(JSON.parse(data) as Stats, server.url)}\n`,
+              `${process.stdout.isTTY ? '\u001b[H\u001b[2J' : ''}${formatStats(JSON.parse(data) as ServerStats, server.url)}\n`,
             );
           left -= 1;
           if (left <= 0) break;
@@ -66,8 +39,8 @@ export function addTopCommand(program: Command): void {
     });
 }
 
-export function formatStats(stats: Stats, url: string): string {
-  const rates = (each: Rates): string =>
+export function formatStats(stats: ServerStats, url: string): string {
+  const rates = (each: ServerStats['messagesInPerSecond']): string =>
     `${whole(each.qos0 + each.qos1 + each.qos2)}/s   (QoS 0 ${whole(each.qos0)}, 1 ${whole(each.qos1)}, 2 ${whole(each.qos2)})`;
   return [
     `selsyn ${stats.version} at ${url}, up ${formatDuration(stats.uptimeMs)}`,
