@@ -38,8 +38,8 @@ export class ApiClient {
     return (await (await this.#send('POST', path, {}, body)).json()) as T;
   }
 
-  async delete(path: string): Promise<void> {
-    await this.#send('DELETE', path, {});
+  async delete(path: string, query: Query = {}): Promise<void> {
+    await this.#send('DELETE', path, query);
   }
 
   /** The raw answer, for streams and headers. */

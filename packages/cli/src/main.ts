@@ -1,10 +1,12 @@
 import { createRequire } from 'node:module';
 import { Command } from 'commander';
 import { CliError } from './cli-error.ts';
+import { addClientCommands } from './commands/client.ts';
 import { addDemoCommand } from './commands/demo.ts';
 import { addDeviceCommands } from './commands/device.ts';
 import { addQueryCommand } from './commands/query.ts';
 import { addTopCommand } from './commands/top.ts';
+import { addTraceCommand } from './commands/trace.ts';
 import { addUpCommand } from './commands/up.ts';
 
 const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
@@ -22,6 +24,8 @@ addDemoCommand(program);
 addDeviceCommands(program);
 addQueryCommand(program);
 addTopCommand(program);
+addClientCommands(program);
+addTraceCommand(program);
 
 try {
   await program.parseAsync();

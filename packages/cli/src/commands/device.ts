@@ -9,9 +9,9 @@ interface ListOptions extends AddressOptions {
   readonly json?: boolean;
 }
 
-/** `selsyn device add|list|show|remove` */
+/** `selsyn device add|list|show|remove|certificate` */
 export function addDeviceCommands(program: Command): void {
-  const device = program.command('device').description('add, list, show and remove devices');
+  const device = program.command('device').description('add, list, show and remove devices, issue certificates');
 
   device
     .command('add <id>')
@@ -93,6 +93,19 @@ export function addDeviceCommands(program: Command): void {
     .action(async (id: string, _: unknown, command: Command) => {
       await new ApiClient(findServer(command.optsWithGlobals<AddressOptions>())).delete(`/devices/${encodeURIComponent(id)}`);
       print(`removed ${id} and its telemetry`);
+    });
+
+  device
+    .command('certificate <id>')
+    .description('issue a certificate for TLS by the authority in the data folder on this machine')
+    .requiredOption('--out <folder>', 'where to write ID.crt, ID.key and ca.crt')
+    .action(async (id: string, _: unknown, command: Command) => {
+      const options = command.optsWithGlobals<AddressOptions & { out: string }>();
+      // Loaded only here, so that the other commands start fast.
+      const { writeDeviceCertificate } = await import('@selsyn/platform/app/device-certificate.ts');
+      const data = options.data ?? process.env['SELSYN_DATA'] ?? 'data';
+      const written = await writeDeviceCertificate({ data, deviceId: id, out: options.out });
+      print(`certificate  ${written.certificate}\nkey          ${written.key}\nauthority    ${written.authority}`);
     });
 }
 

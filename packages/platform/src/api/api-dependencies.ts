@@ -5,7 +5,9 @@ import type { DeviceId } from '../kernel/device-id.ts';
 import type { LogLines } from '../kernel/log-lines.ts';
 import type { DeviceStore } from '../registry/device-store.ts';
 import type { LiveFeed, TelemetryEraser, TelemetryQueries } from '../telemetry/telemetry-queries.ts';
+import type { ClientDirectory } from './client-directory.ts';
 import type { ServerStatsSource } from './server-stats.ts';
+import type { TraceSource } from './trace-source.ts';
 
 export interface MetricsText {
   /** The metrics of all threads in the Prometheus text format. */
@@ -25,6 +27,8 @@ export interface ApiDependencies {
   readonly telemetry: TelemetryQueries;
   readonly eraser: TelemetryEraser;
   readonly live: LiveFeed;
+  readonly clients: ClientDirectory;
+  readonly traces: TraceSource;
   readonly stats: ServerStatsSource;
   readonly metrics: MetricsText;
   readonly readiness: Readiness;

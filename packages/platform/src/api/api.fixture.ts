@@ -23,7 +23,9 @@ import type {
 } from '../telemetry/telemetry-queries.ts';
 import type { ApiDependencies } from './api-dependencies.ts';
 import { buildApi } from './build-api.ts';
+import type { ClientDetailJson, ClientDirectory, ClientJson, ClientPageJson, ClientQuery } from './client-directory.ts';
 import type { ServerStats } from './server-stats.ts';
+import type { TraceBatchJson, TraceRequest, TraceSource } from './trace-source.ts';
 
 export const ADMIN_KEY = 'admin-key-of-the-tests';
 
@@ -112,12 +114,78 @@ export class FakeLive implements LiveFeed {
   }
 }
 
+export const CLIENT: ClientJson = {
+  clientId: 'sensor1',
+  principalId: 'sensor1',
+  state: 'connected',
+  protocol: '5.0',
+  door: 'tcp',
+  remoteAddress: '192.0.2.1',
+  sinceMs: 1,
+  persistent: true,
+  subscriptions: 1,
+  queuedMessages: 2,
+  inFlight: 3,
+};
+
+export const CLIENT_DETAIL: ClientDetailJson = {
+  ...CLIENT,
+  keepAliveSec: 60,
+  sessionExpirySec: 3600,
+  receiveMaximum: 20,
+  queuedBytes: 4,
+  filters: [{ filter: 'devices/sensor1/#', qos: 1 }],
+  messagesReceived: 5,
+  messagesSent: 6,
+  messagesDropped: 7,
+  closes: [{ reason: 'keep-alive', text: 'nothing came', code: 0x8d, atMs: 1 }],
+  denials: [{ action: 'publish', subject: 'a', code: 0x87, text: '0x87 not authorized', count: 2, lastAtMs: 1 }],
+};
+
+/** Knows one client, and keeps what it was asked. */
+export class FakeClients implements ClientDirectory {
+  readonly queries: ClientQuery[] = [];
+  readonly disconnected: string[] = [];
+
+  async list(query: ClientQuery): Promise<ClientPageJson> {
+    this.queries.push(query);
+    return { items: [CLIENT], totals: { connected: 1, offline: 0 } };
+  }
+
+  async find(clientId: string): Promise<readonly ClientDetailJson[]> {
+    return clientId === CLIENT.clientId ? [CLIENT_DETAIL] : [];
+  }
+
+  async disconnect(clientId: string, session: 'keep' | 'discard'): Promise<number> {
+    if (clientId !== CLIENT.clientId) return 0;
+    this.disconnected.push(`${clientId} ${session}`);
+    return 1;
+  }
+}
+
+/** Traces whose packets the test makes. */
+export class FakeTraces implements TraceSource {
+  readonly running = new Set<{ readonly request: TraceRequest; readonly onBatch: (batch: TraceBatchJson) => void }>();
+
+  open(request: TraceRequest, onBatch: (batch: TraceBatchJson) => void): () => void {
+    const trace = { request, onBatch };
+    this.running.add(trace);
+    return () => void this.running.delete(trace);
+  }
+
+  emit(batch: TraceBatchJson): void {
+    for (const { onBatch } of this.running) onBatch(batch);
+  }
+}
+
 export interface TestApi extends AsyncDisposable {
   readonly app: FastifyInstance;
   readonly database: Database;
   readonly devices: DeviceStore;
   readonly telemetry: FakeTelemetry;
   readonly live: FakeLive;
+  readonly clients: FakeClients;
+  readonly traces: FakeTraces;
   readonly clock: FakeClock;
   readonly cut: DeviceId[];
 }
@@ -130,6 +198,8 @@ export async function openTestApi(overrides: Partial<ApiDependencies> = {}): Pro
   const clock = new FakeClock();
   const telemetry = new FakeTelemetry();
   const live = new FakeLive();
+  const clients = new FakeClients();
+  const traces = new FakeTraces();
   const cut: DeviceId[] = [];
   const random = countingRandom();
   const devices = new DeviceStore({ database, clock });
@@ -140,6 +210,8 @@ export async function openTestApi(overrides: Partial<ApiDependencies> = {}): Pro
     telemetry,
     eraser: telemetry,
     live,
+    clients,
+    traces,
     stats: { current: () => STATS },
     metrics: { render: async () => '# HELP up Up.\nup 1\n' },
     readiness: { reason: () => undefined },
@@ -157,6 +229,8 @@ export async function openTestApi(overrides: Partial<ApiDependencies> = {}): Pro
     devices,
     telemetry,
     live,
+    clients,
+    traces,
     clock,
     cut,
     async [Symbol.asyncDispose]() {

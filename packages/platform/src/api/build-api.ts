@@ -4,6 +4,7 @@ import { validatorCompiler } from 'fastify-type-provider-zod';
 import { guardAccess } from './access-guard.ts';
 import type { ApiDependencies } from './api-dependencies.ts';
 import { apiKeyRoutes } from './api-key-routes.ts';
+import { clientRoutes } from './client-routes.ts';
 import { contentSecurityPolicy } from './content-security-policy.ts';
 import { serveDashboard } from './dashboard-files.ts';
 import { deadLetterRoutes } from './dead-letter-routes.ts';
@@ -16,6 +17,8 @@ import { answerBrokenRequest, answerWithProblems, sendProblem } from './problem-
 import { serveReference } from './reference-page.ts';
 import { healthRoutes, metricsRoute, serverRoutes } from './server-routes.ts';
 import { telemetryRoutes } from './telemetry-routes.ts';
+import { TraceHub } from './trace-hub.ts';
+import { traceRoutes } from './trace-routes.ts';
 
 const MAX_BODY_BYTES = 64 * 1024;
 const MAX_CONNECTIONS = 4096;
@@ -57,7 +60,11 @@ export async function buildApi(dependencies: ApiDependencies): Promise<FastifyIn
   await describeRoutes(app, dependencies.version);
 
   const hub = new LiveHub(dependencies);
-  app.addHook('preClose', async () => hub.close());
+  const traceHub = new TraceHub(dependencies);
+  app.addHook('preClose', async () => {
+    hub.close();
+    traceHub.close();
+  });
 
   await app.register(healthRoutes(dependencies));
   app.get('/openapi.json', { schema: { hide: true } }, async (_request, reply) =>
@@ -75,6 +82,8 @@ export async function buildApi(dependencies: ApiDependencies): Promise<FastifyIn
         await api.register(deviceRoutes(dependencies));
         await api.register(telemetryRoutes(dependencies));
         await api.register(deadLetterRoutes(dependencies));
+        await api.register(clientRoutes(dependencies));
+        await api.register(traceRoutes(traceHub));
         await api.register(apiKeyRoutes(dependencies));
         await api.register(serverRoutes(dependencies, guard));
         await api.register(liveRoutes(hub));

@@ -1,15 +1,13 @@
-import type { ServerResponse } from 'node:http';
 import type { FastifyReply } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { parseDeviceId } from '../kernel/device-id.ts';
 import { SelsynError } from '../kernel/errors.ts';
-import type { LiveSink } from './live-client.ts';
+import { beginEventStream } from './event-stream.ts';
 import type { LiveHub, Watched } from './live-hub.ts';
 import { problems } from './route-responses.ts';
 
 const MAX_WATCHED = 1000;
-const RETRY_MS = 2000;
 
 const querySchema = z.strictObject({
   devices: z
@@ -63,43 +61,8 @@ function watchedOf(devices: string | undefined): Watched {
 }
 
 function stream(hub: LiveHub, watched: Watched, reply: FastifyReply): void {
-  reply.hijack();
-  const response = reply.raw;
-  for (const [name, value] of Object.entries(reply.getHeaders())) {
-    if (value !== undefined) response.setHeader(name, value);
-  }
-  response.setHeader('Content-Type', 'text/event-stream; charset=utf-8');
-  response.setHeader('Cache-Control', 'no-store');
-  // Proxies of the nginx kind would gather events otherwise.
-  response.setHeader('X-Accel-Buffering', 'no');
-  response.writeHead(200);
-  response.write(`retry: ${RETRY_MS}\n\n`);
-  const { client, leave } = hub.join(new ResponseSink(response), watched);
-  response.on('drain', () => client.drained());
-  response.on('close', leave);
-  response.on('error', leave);
-}
-
-class ResponseSink implements LiveSink {
-  readonly #response: ServerResponse;
-
-  constructor(response: ServerResponse) {
-    this.#response = response;
-  }
-
-  get waitingBytes(): number {
-    return this.#response.writableLength;
-  }
-
-  write(text: string): void {
-    if (!this.#response.writableEnded && !this.#response.destroyed) this.#response.write(text);
-  }
-
-  end(): void {
-    this.#response.end();
-  }
-
-  destroy(): void {
-    this.#response.destroy();
-  }
+  const events = beginEventStream(reply);
+  const { client, leave } = hub.join(events, watched);
+  events.onDrained(() => client.drained());
+  events.onGone(leave);
 }

@@ -18,7 +18,7 @@ const operation = z.strictObject({
   operationId: z.string().min(1),
   summary: z.string().min(1),
   description: z.string().optional(),
-  tags: z.array(z.enum(['devices', 'telemetry', 'server', 'access'])).length(1),
+  tags: z.array(z.enum(['devices', 'telemetry', 'clients', 'server', 'access'])).length(1),
   parameters: z.array(parameter).optional(),
   requestBody: z
     .strictObject({ required: z.literal(true), content: z.record(z.string(), z.strictObject({ schema: z.looseObject({}) })) })
@@ -80,6 +80,10 @@ test('every route of the API is described', async () => {
       'GET /api/v1/devices/{id}/telemetry',
       'GET /api/v1/devices/{id}/telemetry/latest',
       'GET /api/v1/dead-letters',
+      'GET /api/v1/clients',
+      'GET /api/v1/clients/{clientId}',
+      'DELETE /api/v1/clients/{clientId}',
+      'GET /api/v1/trace',
       'POST /api/v1/api-keys',
       'GET /api/v1/api-keys',
       'DELETE /api/v1/api-keys/{id}',
@@ -98,11 +102,16 @@ test('answers are as they are described', async () => {
     '/api/v1/devices',
     '/api/v1/devices/{id}',
     '/api/v1/devices/{id}/telemetry',
+    '/api/v1/clients',
+    '/api/v1/clients/{clientId}',
     '/api/v1/stats',
     '/api/v1/me',
     '/api/v1/api-keys',
   ]) {
-    const answer = await api.app.inject({ url: route.replace('{id}', 'sensor1'), headers: asAdmin });
+    const answer = await api.app.inject({
+      url: route.replace('{id}', 'sensor1').replace('{clientId}', 'sensor1'),
+      headers: asAdmin,
+    });
     const described = paths[route]?.get?.responses['200']?.content?.['application/json']?.schema;
     const schema = z.fromJSONSchema(described as Parameters<typeof z.fromJSONSchema>[0]);
     expect([route, schema.safeParse(answer.json()).error]).toEqual([route, undefined]);

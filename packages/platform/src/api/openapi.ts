@@ -19,6 +19,7 @@ export async function describeRoutes(app: FastifyInstance, version: string): Pro
       tags: [
         { name: 'devices', description: 'Adding, finding and removing devices.' },
         { name: 'telemetry', description: 'What devices sent.' },
+        { name: 'clients', description: 'MQTT clients: who is connected, who is not and why, and what they send.' },
         { name: 'server', description: 'The server itself.' },
         { name: 'access', description: 'Keys of this API.' },
       ],

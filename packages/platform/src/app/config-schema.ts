@@ -1,5 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
+import { parseOpenPolicy } from '../identity/open-policy.ts';
+import { isSelsynError } from '../kernel/errors.ts';
 
 const port = z.coerce.number().int().min(0).max(65_535);
 const count = z.coerce.number().int().positive();
@@ -23,6 +25,123 @@ export const CONFIG_SCHEMA = z.strictObject({
         .default(1_048_576)
         .describe('Largest MQTT packet, bytes; larger ones are refused before they are buffered.'),
       maxConnections: count.default(17_000).describe('Connections each gateway thread accepts at most.'),
+      acceptPerSec: z.coerce
+        .number()
+        .int()
+        .min(0)
+        .default(0)
+        .describe(
+          'CONNECT packets that each gateway thread lets in a second, with a burst of as many; others are answered Server busy. 0: no limit but the processor.',
+        ),
+      keepAliveMaxSec: z.coerce
+        .number()
+        .int()
+        .min(0)
+        .max(65_535)
+        .default(0)
+        .describe('Longest keep-alive, seconds; 5.0 clients are told it (server keep-alive). 0 leaves the choice to the client.'),
+      sessionExpiryMaxSec: z.coerce
+        .number()
+        .int()
+        .min(0)
+        .max(4_294_967_295)
+        .default(604_800)
+        .describe(
+          'Longest time a session is kept after its connection, seconds; also that of 3.1.1 clients without clean session.',
+        ),
+      receiveMaximum: count
+        .max(65_535)
+        .default(1_024)
+        .describe('QoS 1 and 2 messages that a client may have unacknowledged towards the server.'),
+      maxInFlight: count
+        .max(32_767)
+        .default(4_096)
+        .describe(
+          "QoS 1 and 2 messages that the server has unacknowledged towards a client; a client's own smaller maximum counts.",
+        ),
+      topicAliasMaximum: z.coerce
+        .number()
+        .int()
+        .min(0)
+        .max(65_535)
+        .default(32)
+        .describe('Topic aliases of a connection, in each direction; towards a client as far as it takes them.'),
+      maxQueuedMessages: count
+        .max(32_767)
+        .default(10_000)
+        .describe(
+          'QoS 1 and 2 messages that wait for one client at most; a publisher of one more to a persistent session is told 0x97.',
+        ),
+      maxQueuedBytes: count.default(8_388_608).describe('Bytes of messages that wait for one client at most.'),
+      maxMemoryBytes: count
+        .default(1_073_741_824)
+        .describe(
+          'Bytes of waiting messages in each gateway thread, of all clients together. From three quarters on QoS 0 is shed; when it is full, no more is queued.',
+        ),
+      maxMessagesPerSec: z.coerce
+        .number()
+        .int()
+        .min(0)
+        .default(0)
+        .describe('PUBLISH packets a second of one client; a faster one is read more slowly. 0: no limit.'),
+      maxBytesPerSec: z.coerce
+        .number()
+        .int()
+        .min(0)
+        .default(0)
+        .describe('Bytes a second of one client; a faster one is read more slowly. 0: no limit.'),
+      maxSubscriptions: count.default(1_000).describe('Subscriptions of one client at most.'),
+      maxTopicLevels: count.max(1_024).default(32).describe('Levels of a topic or filter at most.'),
+      sharedStrategy: z
+        .enum(['round-robin', 'sticky', 'least-in-flight', 'hash-topic', 'hash-client'])
+        .default('round-robin')
+        .describe('Which member of a shared subscription gets a message.'),
+      proxyProtocol: z
+        .enum(['off', 'required'])
+        .default('off')
+        .describe(
+          'required: each connection on the MQTT, TLS and WebSocket ports begins with a PROXY protocol header, version 1 or 2, that tells the client.',
+        ),
+      unixSocket: z.string().default('').describe('Path of a Unix socket on which MQTT is served too; empty: none.'),
+      serverReference: z
+        .string()
+        .default('')
+        .describe('Where 5.0 clients are sent when this server stops or is full (Server Reference); empty: nowhere.'),
+      sysIntervalSec: z.coerce.number().int().min(0).default(10).describe('Seconds between two updates of `$SYS/#`; 0: none.'),
+    })
+    .prefault({}),
+  tls: z
+    .strictObject({
+      enabled: z.stringbool().or(z.boolean()).default(true).describe('Whether MQTT is served over TLS.'),
+      host: z.string().min(1).default('127.0.0.1').describe('Address the TLS listener is bound to.'),
+      port: port.default(8883).describe('TCP port of MQTT over TLS; 0 takes a free one.'),
+      certFile: z
+        .string()
+        .default('')
+        .describe('PEM file of the server certificate and its chain; empty: one made at the first start, of a local authority.'),
+      keyFile: z.string().default('').describe('PEM file of its private key.'),
+      clientCaFile: z
+        .string()
+        .default('')
+        .describe('PEM file of authorities whose client certificates are taken, besides the local one.'),
+      clientCertificates: z
+        .enum(['none', 'optional', 'required'])
+        .default('optional')
+        .describe('Whether clients are asked for a certificate.'),
+      serverNames: z
+        .string()
+        .default('')
+        .describe(
+          "Host names and addresses, comma-separated, that the certificate made here is valid for besides this machine's own.",
+        ),
+    })
+    .prefault({}),
+  ws: z
+    .strictObject({
+      enabled: z.stringbool().or(z.boolean()).default(true).describe('Whether MQTT is served over WebSocket, at `/mqtt`.'),
+      host: z.string().min(1).default('127.0.0.1').describe('Address the WebSocket listeners are bound to.'),
+      port: port.default(8083).describe('TCP port of MQTT over WebSocket; 0 takes a free one.'),
+      tlsPort: port.default(8084).describe('TCP port of MQTT over WebSocket and TLS (needs tls.enabled); 0 takes a free one.'),
     })
     .prefault({}),
   http: z
@@ -45,6 +164,21 @@ export const CONFIG_SCHEMA = z.strictObject({
         .describe(
           'token: devices sign in with their id and token. open: any MQTT client is let in and registered; only with every listener on loopback.',
         ),
+      openPolicy: z
+        .string()
+        .default('')
+        .describe(
+          'Exceptions in open mode, JSON: lists of topic filters under `denySubscribe` and `denyPublish`, as `{"denySubscribe":["a/b"]}`.',
+        )
+        .transform((text, context) => {
+          try {
+            return parseOpenPolicy(text);
+          } catch (error) {
+            if (!isSelsynError(error, 'config.invalid')) throw error;
+            context.addIssue({ code: 'custom', message: error.message });
+            return z.NEVER;
+          }
+        }),
       adminKey: z
         .string()
         .min(16)

@@ -61,6 +61,21 @@ describe('configuration', () => {
     expect(load(['access.mode=open']).config.access.mode).toBe('open');
     expect(() => load(['access.mode=open', 'mqtt.host=0.0.0.0'])).toThrow(/loopback/);
     expect(() => load(['access.mode=open', 'http.host=::'])).toThrow(/loopback/);
+    expect(() => load(['access.mode=open', 'tls.host=0.0.0.0', 'ws.host=10.0.0.1'])).toThrow(
+      /tls\.host and ws\.host must be loopback/,
+    );
+    expect(load(['access.mode=open', 'tls.host=0.0.0.0', 'tls.enabled=false']).config.tls.enabled).toBe(false);
+  });
+
+  it('reads the policy of open access once, and says what is wrong with it', () => {
+    expect(load([]).config.access.openPolicy).toEqual({ denySubscribe: [], denyPublish: [] });
+    const policy = '{"denySubscribe":["a/b"],"denyPublish":["x/#"]}';
+    expect(load([`access.openPolicy=${policy}`]).config.access.openPolicy).toEqual(JSON.parse(policy));
+    expect(load([], {}, { access: { openPolicy: policy } }).config.access.openPolicy).toEqual(JSON.parse(policy));
+    expect(() => load(['access.openPolicy={"deny":[]}'])).toThrow(
+      'access.openPolicy has an unknown list deny: there are denySubscribe and denyPublish',
+    );
+    expect(() => load(['access.openPolicy={"denyPublish":["a#"]}'])).toThrow(/access\.openPolicy has "a#" .*not a topic filter/);
   });
 
   it('cannot be changed once loaded', () => {
@@ -78,7 +93,7 @@ describe('configuration', () => {
   });
 
   it('proposes the settings of the section where none is alike, and says when a file is missing', () => {
-    expect(() => load(['mqtt.prot=1'])).toThrow('did you mean mqtt.host, mqtt.port, mqtt.maxPacketBytes, mqtt.maxConnections?');
+    expect(() => load(['mqtt.hots=1'])).toThrow('did you mean mqtt.host, mqtt.port, mqtt.maxPacketBytes, mqtt.maxConnections, ');
     expect(() => loadConfig({ environment: {}, assignments: [], file: join(folder, 'none.json') })).toThrow(
       /none\.json cannot be read \(ENOENT\)$/,
     );

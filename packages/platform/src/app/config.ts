@@ -34,13 +34,25 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
   if (!parsed.success)
     throw new SelsynError('config.invalid', parsed.error.issues.map((issue) => explain(issue, keys, raw)).join('; '));
   const config = parsed.data;
-  if (config.access.mode === 'open' && !(isLoopback(config.mqtt.host) && isLoopback(config.http.host))) {
+  const exposed = exposedListeners(config);
+  if (config.access.mode === 'open' && exposed.length > 0) {
     throw new SelsynError(
       'config.invalid',
-      'access.mode=open lets anybody in, so mqtt.host and http.host must be loopback addresses (127.0.0.1, ::1, localhost)',
+      `access.mode=open lets anybody in, so ${exposed.join(' and ')} must be loopback addresses (127.0.0.1, ::1, localhost)`,
     );
   }
   return { config: deepFreeze(config), unknownVariables };
+}
+
+/** The settings of hosts that others can reach. */
+function exposedListeners({ mqtt, tls, ws, http }: Config): string[] {
+  const hosts = {
+    'mqtt.host': mqtt.host,
+    ...(tls.enabled ? { 'tls.host': tls.host } : {}),
+    ...(ws.enabled ? { 'ws.host': ws.host } : {}),
+    'http.host': http.host,
+  };
+  return Object.entries(hosts).flatMap(([key, host]) => (isLoopback(host) ? [] : [key]));
 }
 
 /** True for 127.0.0.0/8, ::1 and `localhost`. */

@@ -21,7 +21,10 @@ export interface DataPaths {
   readonly adminKey: string;
   readonly registry: string;
   readonly telemetryLog: string;
+  readonly sessionLog: string;
   readonly telemetry: string;
+  /** Keys and certificates. */
+  readonly pki: string;
 }
 
 /** The data folder while this process owns it. */
@@ -52,7 +55,9 @@ export function openDataFolder(folder: string): DataFolder {
       adminKey: join(root, 'admin.key'),
       registry: join(root, 'registry.db'),
       telemetryLog: join(root, 'log', 'telemetry'),
+      sessionLog: join(root, 'log', 'sessions'),
       telemetry: join(root, 'telemetry'),
+      pki: join(root, 'pki'),
     },
     [Symbol.dispose]: () => lock.close(),
   };

@@ -2,56 +2,80 @@ import { randomBytes } from 'node:crypto';
 import type { MessagePort } from 'node:worker_threads';
 import { Broker } from '../broker/broker.ts';
 import { registerBrokerMetrics } from '../broker/broker-metrics.ts';
+import { DEFAULT_LIMITS } from '../broker/limits.ts';
+import type { OwnMessage } from '../broker/own-message.ts';
 import { LocalBus, type LocalBusSeat } from '../bus/drivers/local/local-bus.ts';
+import { slotOf } from '../bus/slot.ts';
 import { openSqliteReader } from '../database/drivers/sqlite/sqlite-database.ts';
-import { MqttGateway } from '../gateways/mqtt/mqtt-gateway.ts';
+import { registerDoorMetrics } from '../gateways/mqtt/door-counters.ts';
+import { type DoorPorts, type DoorSettings, MqttGateway } from '../gateways/mqtt/mqtt-gateway.ts';
+import { Relay, type RelaySeat } from '../gateways/mqtt/relay.ts';
+import { SessionRouter } from '../gateways/mqtt/session-router.ts';
 import { TelemetryIntake } from '../gateways/mqtt/telemetry-intake.ts';
+import type { TlsMaterial } from '../gateways/mqtt/tls-material.ts';
 import { DeviceAuthorizer } from '../identity/device-authorizer.ts';
 import { OpenAuthorizer } from '../identity/open-authorizer.ts';
+import type { OpenPolicy } from '../identity/open-policy.ts';
 import { systemClock } from '../kernel/clock.ts';
 import { observeEventLoopDelay } from '../kernel/event-loop-delay.ts';
 import { openLogLines } from '../kernel/log-lines.ts';
 import { openMetrics, type MetricsSnapshot } from '../kernel/metrics.ts';
 import { openDiskLog } from '../log/drivers/disk/disk-log.ts';
 import type { PartitionId } from '../log/log.ts';
+import { JournalSessionStore } from '../session-store/drivers/journal/journal-session-store.ts';
 import type { Authorizer } from '../broker/authorizer.ts';
+import { brokerLimits } from './broker-limits.ts';
 import type { Config } from './config-schema.ts';
 import type { DataPaths } from './data-folder.ts';
 import { diskLogOptions } from './disk-log-options.ts';
 import { observeCommits } from './log-metrics.ts';
 import { NewDevices } from './new-devices.ts';
+import { sessionLogOptions, type SessionLogPlace } from './session-logs.ts';
 import { runThread } from './thread.ts';
+import type { ClientThread } from './thread-clients.ts';
+import { serveTraces } from './trace-control.ts';
 
 export interface GatewayThreadData {
   readonly config: Config;
   readonly paths: DataPaths;
   /** Also the partition of the telemetry stream that this thread writes. */
   readonly index: number;
-  readonly port: number;
+  /** Those that this thread opens. */
+  readonly doors: DoorSettings;
+  /** Whether several threads listen on the same ports. */
+  readonly reusePort: boolean;
   readonly logShared: SharedArrayBuffer;
+  /** `index` is its partition of that stream too. */
+  readonly sessions: SessionLogPlace;
   /** Undefined where this is the only gateway thread. */
-  readonly bus: LocalBusSeat | undefined;
+  readonly others: { readonly bus: LocalBusSeat; readonly relay: RelaySeat } | undefined;
   /** Takes the ids of clients that were let in, in open mode. */
   readonly newDevices: MessagePort;
-}
-
-export interface GatewayReady {
-  readonly port: number;
+  /** Of a TraceControl. */
+  readonly traces: MessagePort;
 }
 
 /** What main may ask of a gateway thread. */
 // A type, not an interface: only that fits `Calls`, which has an index signature.
-export type GatewayCalls = {
+export type GatewayCalls = Pick<ClientThread, keyof ClientThread> & {
   metrics(argument: null): Promise<MetricsSnapshot>;
   /** Closes the connections of a device; done when all that they had sent is durable or refused. */
   cut(device: string): Promise<void>;
+  /** Publishes messages of the platform itself, in this order. Done when all that must have them durably have them. */
+  publish(messages: readonly OwnMessage[]): Promise<void>;
+  /** Opens the doors: asked of all once all threads are there. Throws `listen.failed`. */
+  open(argument: null): Promise<DoorPorts>;
+  /** New TLS handshakes use this certificate and trust these authorities. */
+  renewTls(material: TlsMaterial): void;
   stop(argument: null): Promise<void>;
 };
 
+/** For the other threads to take in what is wanted here, when there are many subscriptions to restore. */
+const SETTLE_DEADLINE_MS = 9_000;
 /** Client ids that the broker makes for those who bring none begin so. */
 const MADE_ID = 'auto-';
 
-await runThread<GatewayThreadData, GatewayCalls, GatewayReady>(async (data) => {
+await runThread<GatewayThreadData, GatewayCalls, null>(async (data) => {
   const { config, paths, index } = data;
   const name = `gateway-${index}`;
   const logLines = openLogLines({ level: config.logLevel, thread: name });
@@ -66,43 +90,102 @@ await runThread<GatewayThreadData, GatewayCalls, GatewayReady>(async (data) => {
   // Partitions are numbered as the gateway threads are.
   const intake = new TelemetryIntake({ log, partition: index as PartitionId });
   await intake.open();
+  const sessionLog = await openDiskLog({
+    ...sessionLogOptions({ config, place: data.sessions, logLines }),
+    role: 'writer',
+    onCommit: observeCommits(metrics, 'session_store'),
+  });
+  const store = new JournalSessionStore({
+    log: sessionLog,
+    partition: index as PartitionId,
+    clock: systemClock,
+    logLines,
+  });
 
   const registry = config.access.mode === 'open' ? undefined : openSqliteReader(paths.registry);
-  const bus = data.bus === undefined ? undefined : new LocalBus(data.bus);
+  const bus = data.others === undefined ? undefined : new LocalBus(data.others.bus);
+  const limits = { ...DEFAULT_LIMITS, ...brokerLimits(config) };
   const broker = new Broker({
     authorizer:
       registry === undefined
-        ? registering(new NewDevices(data.newDevices))
-        : new DeviceAuthorizer({ database: registry.database }),
+        ? registering(new NewDevices(data.newDevices), config.access.openPolicy)
+        : new DeviceAuthorizer({ database: registry.database, random: randomBytes }),
     intake,
+    store,
     bus,
-    limits: { maxPacketBytes: config.mqtt.maxPacketBytes, maxConnections: config.mqtt.maxConnections },
+    limits,
     clock: systemClock,
     logLines,
-    newClientId: () => `${MADE_ID}${randomBytes(12).toString('hex')}`,
+    newClientId: () => {
+      // A session that lasts must be at home here: the client comes back with this id.
+      for (;;) {
+        const id = `${MADE_ID}${randomBytes(12).toString('hex')}`;
+        if (bus === undefined || bus.homeOf(slotOf(id)) === bus.self) return id;
+      }
+    },
   });
   registerBrokerMetrics(metrics, broker);
-  const gateway = new MqttGateway({
+  serveTraces(data.traces, { broker, clock: systemClock, thread: name });
+  const relay = data.others === undefined ? undefined : new Relay({ seat: data.others.relay, clock: systemClock, broker });
+  const { threads } = config.gateway;
+  const listensAlone = !data.reusePort;
+  const router = new SessionRouter({
     broker,
-    host: config.mqtt.host,
-    port: data.port,
-    reusePort: data.bus !== undefined,
-    maxSockets: config.mqtt.maxConnections + 500,
+    others:
+      bus === undefined || relay === undefined
+        ? undefined
+        : {
+            bus,
+            relay,
+            count: threads,
+            listensAlone,
+            maxPacketBytes: limits.maxPacketBytes,
+            connectDeadlineMs: limits.connectDeadlineMs,
+          },
+    clock: systemClock,
+  });
+  const gateway = new MqttGateway({
+    accept: (transport) => router.accept(transport),
+    doors: data.doors,
+    reusePort: data.reusePort,
+    maxSockets: (config.mqtt.maxConnections + 500) * (listensAlone ? threads : 1),
+    maxPacketBytes: config.mqtt.maxPacketBytes,
+    clock: systemClock,
     logLines,
   });
-  const port = await gateway.start();
+  registerDoorMetrics(metrics, gateway.counters);
+  await broker.restore();
+  broker.start();
+  relay?.start();
 
   return {
-    ready: { port },
+    ready: null,
     calls: {
       metrics: async () => await metrics.getMetricsAsJSON(),
       cut: async (device) => {
         broker.disconnectPrincipal(device);
         await intake.settled();
       },
+      publish: async (messages) => {
+        await Promise.all(messages.map(async (message) => await broker.publish(message)));
+      },
+      clients: async (query) => broker.inspector.list(query),
+      recallClients: async (places) => broker.inspector.recall(places),
+      client: async (clientId) => broker.inspector.find(clientId),
+      disconnectClient: async ({ clientId, discard }) => broker.inspector.disconnect(clientId, discard),
+      open: async () => {
+        await bus?.settled(SETTLE_DEADLINE_MS);
+        return await gateway.start();
+      },
+      renewTls: (material) => gateway.renewTls(material),
       stop: async () => {
         await gateway.close();
+        router[Symbol.dispose]();
+        // Other threads still send last words to clients whose sockets are here, each within its own grace.
+        await Promise.all([broker.close(), relay?.close(3 * limits.closeGraceMs)]);
         await intake[Symbol.asyncDispose]();
+        await store[Symbol.asyncDispose]();
+        await sessionLog[Symbol.asyncDispose]();
         await log[Symbol.asyncDispose]();
         await bus?.[Symbol.asyncDispose]();
         await registry?.[Symbol.asyncDispose]();
@@ -113,8 +196,8 @@ await runThread<GatewayThreadData, GatewayCalls, GatewayReady>(async (data) => {
 });
 
 /** Open mode: lets everyone in, and reports who has named itself, by username or else by client id. */
-function registering(newDevices: NewDevices): Authorizer {
-  const open = new OpenAuthorizer();
+function registering(newDevices: NewDevices, policy: OpenPolicy): Authorizer {
+  const open = new OpenAuthorizer(policy);
   return {
     authenticate: async (request) => {
       const id = request.username ?? request.clientId;

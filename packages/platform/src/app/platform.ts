@@ -1,17 +1,17 @@
-import { createServer, isIPv6 } from 'node:net';
 import { createRequire } from 'node:module';
 import { randomBytes } from 'node:crypto';
 import { rmSync, writeFileSync } from 'node:fs';
+import { hostname, networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { MessageChannel } from 'node:worker_threads';
 import { buildApi } from '../api/build-api.ts';
 import { newLocalBus, portsOf } from '../bus/drivers/local/local-bus.ts';
 import { migrate } from '../database/migrate.ts';
 import { openSqliteDatabase } from '../database/drivers/sqlite/sqlite-database.ts';
+import { newRelay, relayPortsOf } from '../gateways/mqtt/relay.ts';
 import { ApiKeys } from '../identity/api-keys.ts';
 import { DeviceTokens } from '../identity/device-tokens.ts';
 import { systemClock } from '../kernel/clock.ts';
-import { SelsynError, systemCode } from '../kernel/errors.ts';
 import { openLogLines } from '../kernel/log-lines.ts';
 import { ThreadCaller } from '../kernel/thread-channel.ts';
 import { openDiskLog } from '../log/drivers/disk/disk-log.ts';
@@ -24,18 +24,27 @@ import { isLoopback } from './config.ts';
 import type { Config } from './config-schema.ts';
 import { openDataFolder, readOrMakeAdminKey } from './data-folder.ts';
 import { diskLogOptions } from './disk-log-options.ts';
-import type { GatewayCalls, GatewayReady, GatewayThreadData } from './gateway-thread.ts';
+import { doorAddresses, doorSettings, type DoorUrls, doorUrls } from './doors.ts';
+import type { GatewayCalls, GatewayThreadData } from './gateway-thread.ts';
+import { canReusePort, listenFailure, type ListenerAddress, reservePorts, urlOf } from './listening.ts';
 import { MetricsHub } from './metrics-hub.ts';
 import { OpenRegistration } from './open-registration.ts';
 import type { ProcessorCalls, ProcessorThreadData } from './processor-thread.ts';
 import { ReplayWatch } from './replay-watch.ts';
+import { openSessionLogs } from './session-logs.ts';
 import { StatsSampler } from './stats-sampler.ts';
+import { SysPublisher } from './sys-publisher.ts';
 import { Thread } from './thread.ts';
+import { ThreadClients, type ClientThread } from './thread-clients.ts';
+import { TlsKeeper } from './tls-keeper.ts';
+import { TraceControl } from './trace-control.ts';
 
 /** The whole platform, running. Disposing it stops what started last first; nothing that was acknowledged is lost. */
 export interface Platform extends AsyncDisposable {
   readonly httpUrl: string;
-  readonly mqttUrl: string;
+  readonly urls: DoorUrls;
+  /** The certificate that TLS clients are to trust; undefined where the server has one of its own, or no TLS. */
+  readonly caFile: string | undefined;
   readonly adminKey: string;
   /** Where the key is kept; undefined when it came from the configuration. */
   readonly adminKeyFile: string | undefined;
@@ -44,6 +53,8 @@ export interface Platform extends AsyncDisposable {
   readonly deviceCount: number;
   /** Resolves, with the reason, when a thread has ended that should not: the process cannot go on. */
   readonly failed: Promise<Error>;
+  /** Reads certificates and keys again; who is connected stays. */
+  reloadTls(): Promise<void>;
 }
 
 const GATEWAY_YOUNG_GENERATION_MB = 12;
@@ -64,8 +75,20 @@ export async function startPlatform(config: Config): Promise<Platform> {
   const folder = starting.use(openDataFolder(config.data));
   const { paths } = folder;
   const adminKey = config.access.adminKey ?? readOrMakeAdminKey(paths.adminKey);
-  const mqttPort = await reservePort('mqtt', config.mqtt);
-  await reservePort('http', config.http);
+  const httpAddress = { host: config.http.host, port: config.http.port, portKey: 'http.port' };
+  const { http: httpPort, ...ports } = await reservePorts({ http: httpAddress, ...doorAddresses(config) });
+  const tls = config.tls.enabled
+    ? starting.use(
+        await TlsKeeper.open({
+          settings: config.tls,
+          pkiDir: paths.pki,
+          machine: { hostname: hostname(), interfaces: networkInterfaces() },
+          clock,
+          random: randomBytes,
+          logLines,
+        }),
+      )
+    : undefined;
 
   const registry = starting.use(openSqliteDatabase(paths.registry));
   await migrate(registry.database);
@@ -77,6 +100,8 @@ export async function startPlatform(config: Config): Promise<Platform> {
   const { threads } = config.gateway;
   const logShared = newDiskLogShared(threads);
   starting.use(await openDiskLog({ ...diskLogOptions({ config, paths, shared: logShared, logLines }), role: 'owner' }));
+  const sessions = await openSessionLogs({ config, paths, logLines });
+  starting.use(sessions.log);
 
   const hotChannel = new MessageChannel();
   const liveChannel = new MessageChannel();
@@ -99,25 +124,43 @@ export async function startPlatform(config: Config): Promise<Platform> {
 
   const bus = threads > 1 ? newLocalBus(threads) : undefined;
   if (bus !== undefined) starting.use(bus.control);
-  const gateways: Thread<GatewayCalls, GatewayReady>[] = [];
+  const relays = newRelay(threads);
+  const traces = starting.use(new TraceControl());
+  const reusePort = threads > 1 && (await canReusePort());
+  const gateways: Thread<GatewayCalls, null>[] = [];
   starting.defer(async () => {
     await Promise.all(gateways.map(async (gateway) => await gateway.stop()));
   });
-  for (let index = 0; index < threads; index += 1) {
-    const seat = bus?.seats[index];
+  // All at once: they wait for each other to know what subscriptions were restored.
+  const starts = Array.from({ length: threads }, async (_, index) => {
     const connected = registration.port();
-    const gateway = await Thread.start<GatewayThreadData, GatewayCalls, GatewayReady>({
+    const traced = traces.port();
+    const seat = bus?.seats[index];
+    const relay = relays[index];
+    const others = seat === undefined || relay === undefined ? undefined : { bus: seat, relay };
+    const doors = doorSettings({ config, ports, tlsMaterial: tls?.material, thread: index, reusePort });
+    const place = sessions.place;
+    return await Thread.start<GatewayThreadData, GatewayCalls, null>({
       name: `gateway-${index}`,
       script: new URL('./gateway-thread.ts', import.meta.url),
-      data: { config, paths, index, port: mqttPort, logShared, bus: seat, newDevices: connected },
+      data: { config, paths, index, doors, reusePort, logShared, sessions: place, others, newDevices: connected, traces: traced },
       youngGenerationMb: GATEWAY_YOUNG_GENERATION_MB,
-      transfer: [connected, ...(seat === undefined ? [] : portsOf(seat))],
+      transfer: [connected, traced, ...(others === undefined ? [] : [...portsOf(others.bus), ...relayPortsOf(others.relay)])],
     });
-    gateways.push(gateway);
-    metrics.add(gateway);
+  });
+  const started = await Promise.allSettled(starts);
+  for (const start of started) {
+    if (start.status === 'rejected') continue;
+    gateways.push(start.value);
+    metrics.add(start.value);
   }
+  for (const start of started) if (start.status === 'rejected') throw start.reason;
 
-  const boundMqttPort = gateways[0]?.ready.port ?? mqttPort;
+  // Only when all are there: a connection may have to be served by any of them.
+  for (const gateway of gateways) await gateway.calls.call('open', null);
+  tls?.start(async (material) => {
+    await Promise.all(gateways.map(async (gateway) => await gateway.calls.call('renewTls', material)));
+  });
   const stats = starting.use(
     new StatsSampler({
       snapshots: async () => await metrics.snapshots(),
@@ -125,10 +168,22 @@ export async function startPlatform(config: Config): Promise<Platform> {
       clock,
       logLines,
       version,
-      mqttPort: boundMqttPort,
+      mqttPort: ports.tcp ?? 0,
     }),
   );
   stats.start();
+  const sys = starting.use(
+    new SysPublisher({
+      snapshots: async () => await metrics.snapshots(),
+      // From any one thread a message reaches the subscribers of all.
+      publish: async (messages) => await gateways[0]?.calls.call('publish', messages),
+      clock,
+      logLines,
+      version,
+      intervalSec: config.mqtt.sysIntervalSec,
+    }),
+  );
+  sys.start();
   const api = await buildApi({
     devices,
     tokens,
@@ -136,6 +191,8 @@ export async function startPlatform(config: Config): Promise<Platform> {
     telemetry: queries,
     eraser: queries,
     live,
+    clients: new ThreadClients(gateways.map(clientThreadOf)),
+    traces,
     stats,
     metrics,
     readiness: replay,
@@ -149,11 +206,11 @@ export async function startPlatform(config: Config): Promise<Platform> {
     version,
   });
   starting.defer(async () => await api.close());
-  const httpUrl = await listen(api, config.http);
-  const mqttUrl = urlOf('mqtt', config.mqtt.host, boundMqttPort);
+  const httpUrl = await listen(api, { ...httpAddress, port: httpPort });
+  const urls = doorUrls(config, ports);
 
   const runFile = join(paths.root, 'run.json');
-  writeFileSync(runFile, `${JSON.stringify({ pid: process.pid, http: httpUrl, mqtt: mqttUrl })}\n`);
+  writeFileSync(runFile, `${JSON.stringify({ pid: process.pid, http: httpUrl, ...urls, caFile: tls?.caFile })}\n`);
   starting.defer(() => rmSync(runFile, { force: true }));
 
   const deviceCount = await devices.count();
@@ -161,64 +218,34 @@ export async function startPlatform(config: Config): Promise<Platform> {
   const running = starting.move();
   return {
     httpUrl,
-    mqttUrl,
+    urls,
+    caFile: tls?.caFile,
     adminKey,
     adminKeyFile: config.access.adminKey === undefined ? paths.adminKey : undefined,
     dataFolder: paths.root,
     version,
     deviceCount,
     failed,
+    reloadTls: async () => await tls?.reload(),
     [Symbol.asyncDispose]: async () => await running.disposeAsync(),
   };
 }
 
-/**
- * Finds a port that can be bound by this process alone, before anything starts: threads that share a port by `reusePort`
- * would also share it with another Selsyn. Port 0 becomes a free one, the same for all threads.
- */
-async function reservePort(name: string, address: { readonly host: string; readonly port: number }): Promise<number> {
-  return await new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once('error', (error) => reject(listenFailure(name, address, error)));
-    probe.listen({ host: address.host, port: address.port, exclusive: true }, () => {
-      const bound = probe.address();
-      probe.close(() => resolve(typeof bound === 'object' && bound !== null ? bound.port : address.port));
-    });
-  });
+function clientThreadOf({ calls }: Thread<GatewayCalls, null>): ClientThread {
+  return {
+    clients: async (query) => await calls.call('clients', query),
+    recallClients: async (places) => await calls.call('recallClients', places),
+    client: async (clientId) => await calls.call('client', clientId),
+    disconnectClient: async (request) => await calls.call('disconnectClient', request),
+  };
 }
 
-async function listen(
-  api: Awaited<ReturnType<typeof buildApi>>,
-  address: { readonly host: string; readonly port: number },
-): Promise<string> {
+async function listen(api: Awaited<ReturnType<typeof buildApi>>, address: ListenerAddress): Promise<string> {
   try {
     await api.listen({ host: address.host, port: address.port });
   } catch (error) {
-    throw listenFailure('http', address, error);
+    throw listenFailure(address, error);
   }
   const bound = api.server.address();
   return urlOf('http', address.host, typeof bound === 'object' && bound !== null ? bound.port : address.port);
-}
-
-function listenFailure(
-  name: string,
-  { host, port }: { readonly host: string; readonly port: number },
-  cause: unknown,
-): SelsynError {
-  const code = systemCode(cause);
-  const why =
-    code === 'EADDRINUSE'
-      ? `port ${port} on ${host} is in use; choose another with --set ${name}.port=N`
-      : code === 'EACCES'
-        ? `port ${port} on ${host} may not be opened by this user`
-        : code === 'EADDRNOTAVAIL'
-          ? `${host} is no address of this machine`
-          : `${host}:${port} cannot be opened (${code ?? String(cause)})`;
-  return new SelsynError('listen.failed', `${name}: ${why}`, { cause, details: { host, port } });
-}
-
-/** An address that a client on this machine can use: an unspecified host becomes loopback. */
-function urlOf(scheme: string, host: string, port: number): string {
-  const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
-  return `${scheme}://${isIPv6(reachable) ? `[${reachable}]` : reachable}:${port}`;
 }

@@ -7,7 +7,7 @@ const STOP_DEADLINE_MS = 25_000;
 const DEFAULT_DATA = 'data';
 
 /**
- * Runs the platform in this process until SIGINT or SIGTERM; a second one ends it at once.
+ * Runs the platform in this process until SIGINT or SIGTERM; a second one ends it at once. SIGHUP has certificates read again.
  * The exit code is 0 after a signal and 1 when a thread failed.
  *
  * @throws SelsynError what the configuration or the start failed with
@@ -18,6 +18,7 @@ export async function runPlatform(sources: ConfigSources): Promise<void> {
   // From here on: a signal that comes while it starts stops it once it has.
   const signalled = signal();
   const platform = await startPlatform(config);
+  if (!onTerminal()) process.on('SIGHUP', () => void platform.reloadTls());
   process.stdout.write(banner(platform, { open: config.access.mode === 'open', data: config.data }));
 
   const stopped = await Promise.race([signalled, platform.failed]);
@@ -38,13 +39,21 @@ export async function runPlatform(sources: ConfigSources): Promise<void> {
 async function signal(): Promise<NodeJS.Signals> {
   return await new Promise((resolve) => {
     for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => resolve(name));
+    if (onTerminal()) process.once('SIGHUP', () => resolve('SIGHUP'));
+    // Until it has started there is nothing to read again.
+    else process.on('SIGHUP', () => {});
   });
+}
+
+/** There SIGHUP says that the terminal is gone; elsewhere it is the way to have files read again. */
+function onTerminal(): boolean {
+  return process.stdin.isTTY === true || process.stdout.isTTY === true;
 }
 
 /** What a user sees first: where everything is, and three lines to copy that work as they stand. */
 function banner(platform: Platform, { open, data }: { readonly open: boolean; readonly data: string }): string {
-  const { httpUrl, mqttUrl, adminKey, adminKeyFile, version, dataFolder } = platform;
-  const { hostname, port } = new URL(mqttUrl);
+  const { httpUrl, urls, adminKey, adminKeyFile, version, dataFolder } = platform;
+  const { hostname, port } = new URL(urls.mqtt);
   const host = hostname.replace(/^\[|\]$/g, '');
   const keyLine =
     adminKeyFile === undefined
@@ -58,7 +67,8 @@ function banner(platform: Platform, { open, data }: { readonly open: boolean; re
     '',
     `  dashboard  ${page}`,
     `  API        ${httpUrl}/api/v1   (reference: ${httpUrl}/docs)`,
-    `  MQTT       ${mqttUrl}`,
+    `  MQTT       ${urls.mqtt}`,
+    ...doorLines(platform),
     `  admin key  ${keyLine}`,
     ...(open ? ['  access     open: every client on this machine is let in'] : []),
     '',
@@ -75,6 +85,17 @@ function banner(platform: Platform, { open, data }: { readonly open: boolean; re
     'Ctrl-C stops.',
     '',
   ].join('\n');
+}
+
+/** The other ways in. */
+function doorLines({ urls, caFile }: Platform): string[] {
+  const { mqtts, ws, wss, unix } = urls;
+  const trust = caFile === undefined ? '' : `   (clients trust ${relative(process.cwd(), caFile)})`;
+  return [
+    ...(mqtts === undefined ? [] : [`             ${mqtts}${trust}`]),
+    ...(ws === undefined ? [] : [`             ${ws}${wss === undefined ? '' : `   ${wss}`}`]),
+    ...(unix === undefined ? [] : [`             ${unix}`]),
+  ];
 }
 
 function shellWord(text: string): string {

@@ -4,11 +4,17 @@ export interface ConnectRequest {
   readonly username: string | undefined;
   readonly password: Uint8Array | undefined;
   readonly remoteAddress: string;
-  /** DER of the client's certificate, where TLS gave one. */
-  readonly certificate: Uint8Array | undefined;
+  readonly certificate: ClientCertificate | undefined;
 }
 
-/** A client that was let in. Both questions are asked once for each topic of a connection and must not block. */
+/** The certificate that a client showed in its TLS handshake. */
+export interface ClientCertificate {
+  readonly der: Uint8Array;
+  /** True when it was issued, directly or not, by an authority that the listener trusts, and is in its time. */
+  readonly verified: boolean;
+}
+
+/** A client that was let in. The questions are asked once for each topic of a connection and must not block. */
 export interface Principal {
   /** Names who this is in logs and metrics: the device id, or `anonymous`. */
   readonly id: string;
@@ -16,6 +22,8 @@ export interface Principal {
   readonly sessionNamespace: string;
   mayPublish(topic: string): boolean;
   maySubscribe(filter: string): boolean;
+  /** Whether a message on this topic may be delivered to it, whatever filter it came by. */
+  mayReceive(topic: string): boolean;
 }
 
 /** Reason codes of MQTT 5; the broker maps them for 3.1.1. */
@@ -28,4 +36,19 @@ export interface Refusal {
 /** Decides who may connect. Knows devices, so that the broker need not. */
 export interface Authorizer {
   authenticate(request: ConnectRequest): Promise<Principal | Refusal>;
+  /** Begins an enhanced authentication (MQTT 5.0, section 4.12). Undefined: the method is not known here. */
+  beginExchange?(method: string, request: ConnectRequest): AuthExchange | undefined;
 }
+
+/** One enhanced authentication, or re-authentication, under way: a challenge and a response, or several. */
+export interface AuthExchange {
+  /** Takes the authentication data of CONNECT or AUTH. */
+  step(data: Uint8Array | undefined): Promise<AuthStep>;
+}
+
+export type AuthStep =
+  /** AUTH with Continue authentication (0x18) and this data. */
+  | { readonly challenge: Uint8Array }
+  /** Let in; `data` goes into the CONNACK, or the AUTH that ends a re-authentication. */
+  | { readonly granted: Principal; readonly data: Uint8Array | undefined }
+  | Refusal;

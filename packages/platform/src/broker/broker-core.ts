@@ -2,27 +2,41 @@ import { TopicCache } from '@selsyn/wire/mqtt/topic-cache.ts';
 import { ReasonCode } from '@selsyn/wire/mqtt/reason-codes.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { LogLines } from '../kernel/log-lines.ts';
+import type { SessionStore } from '../session-store/session-store.ts';
 import { AckRing } from './ack-ring.ts';
 import { BufferPool } from './buffer-pool.ts';
 import type { BusLink } from './bus-link.ts';
+import { ClientWatch } from './client-watch.ts';
 import { type CloseReason, codeOfIntakeError } from './close-reasons.ts';
+import type { Completion } from './completion.ts';
 import { BrokerCounters } from './counters.ts';
 import { Flusher } from './flusher.ts';
 import type { Intake, IntakeListener } from './intake.ts';
 import type { BrokerLimits } from './limits.ts';
+import { MemoryWatermarks } from './memory-watermarks.ts';
 import type { Message } from './message.ts';
-import { RetainedDelivery } from './retained-delivery.ts';
-import { RetainedStore } from './retained-store.ts';
+import { Retained } from './retained.ts';
 import type { SessionConnection } from './session.ts';
-import type { Subscriber } from './subscriber.ts';
-import { Subscriptions } from './subscriptions.ts';
+import { SharedGroups } from './shared-groups.ts';
+import { StoreLink } from './store-link.ts';
+import { type Matches, Subscriptions } from './subscriptions.ts';
+import { StoredDeliveries } from './stored-deliveries.ts';
+import { TokenBucket } from './token-bucket.ts';
 
 /** A reader of a socket that was told to stop. */
 export interface PausedReader {
   continueReading(): void;
 }
 
-/** What the connections of one thread share: who subscribes, what is retained, what waits for the intake. */
+export interface BrokerCoreOptions {
+  readonly limits: BrokerLimits;
+  readonly clock: Clock;
+  readonly logLines: LogLines;
+  readonly intake: Intake | undefined;
+  readonly store: SessionStore | undefined;
+}
+
+/** What the connections and sessions of one thread share: who subscribes, what is retained, what waits for disk. */
 export class BrokerCore implements IntakeListener {
   readonly limits: BrokerLimits;
   readonly clock: Clock;
@@ -30,41 +44,61 @@ export class BrokerCore implements IntakeListener {
   readonly intake: Intake | undefined;
   readonly counters = new BrokerCounters();
   readonly topics: TopicCache;
-  readonly subscriptions = new Subscriptions<Subscriber>();
-  readonly retained: RetainedStore;
-  readonly retainedDelivery: RetainedDelivery;
+  readonly subscriptions = new Subscriptions();
+  readonly retained: Retained;
+  readonly groups: SharedGroups;
   readonly ring: AckRing;
+  readonly store: StoreLink;
+  readonly stored: StoredDeliveries;
+  readonly memory: MemoryWatermarks;
+  readonly watch: ClientWatch;
   readonly pool = new BufferPool();
   readonly flusher = new Flusher();
   /** Set where there are other threads. */
   bus: BusLink | undefined;
   /** Called when waiting messages were answered. */
   onSettled: (() => void) | undefined;
+  readonly #admission: TokenBucket | undefined;
   #paused: PausedReader[] = [];
   readonly #doomed: [SessionConnection, CloseReason][] = [];
 
-  constructor(options: {
-    readonly limits: BrokerLimits;
-    readonly clock: Clock;
-    readonly logLines: LogLines;
-    readonly intake: Intake | undefined;
-  }) {
-    this.limits = options.limits;
-    this.clock = options.clock;
-    this.logLines = options.logLines;
-    this.intake = options.intake;
-    this.topics = new TopicCache(options.limits.topicCacheSize);
-    this.retained = new RetainedStore(options.limits);
-    this.retainedDelivery = new RetainedDelivery(this.retained, options.clock);
-    this.ring = new AckRing(options.limits.maxWaitingAcks);
+  constructor(options: BrokerCoreOptions) {
+    const { limits, clock, logLines, intake, store } = options;
+    this.limits = limits;
+    this.clock = clock;
+    this.logLines = logLines;
+    this.intake = intake;
+    this.topics = new TopicCache(limits.topicCacheSize);
+    this.ring = new AckRing(limits.maxWaitingAcks);
+    this.store = new StoreLink({ store, maxWaiting: limits.maxWaitingAcks, logLines });
+    this.stored = new StoredDeliveries(this);
+    this.memory = new MemoryWatermarks(limits.maxMemoryBytes);
+    this.#admission =
+      limits.acceptPerSec === 0 ? undefined : new TokenBucket({ perSec: limits.acceptPerSec, burst: limits.acceptPerSec });
+    this.watch = new ClientWatch(this);
+    this.retained = new Retained(this);
+    this.groups = new SharedGroups(this);
     this.intake?.attach(this);
   }
 
   /** True while no more should be read from clients. */
   get saturated(): boolean {
     return (
-      (this.intake !== undefined && this.intake.saturated) || this.ring.full || (this.bus !== undefined && this.bus.saturated)
+      (this.intake !== undefined && this.intake.saturated) ||
+      this.ring.full ||
+      this.store.saturated ||
+      (this.bus !== undefined && this.bus.saturated)
     );
+  }
+
+  /** Whether one more CONNECT may be looked at now. */
+  admits(nowMs: number): boolean {
+    return this.#admission === undefined || this.#admission.take(1, nowMs);
+  }
+
+  /** Looks at how much waits for clients. */
+  watchMemory(): void {
+    this.memory.update(this.counters.queuedBytes, this.counters.backlogBytes);
   }
 
   /** `reader` is told to go on once nothing is saturated any more. */
@@ -73,27 +107,34 @@ export class BrokerCore implements IntakeListener {
     this.#paused.push(reader);
   }
 
-  /** Keeps a retained message, or removes what the topic has; false where the bounds forbid it. */
-  retain(message: Message): boolean {
-    if (message.payload.length === 0) this.retained.remove(message.topic.name);
-    else if (!this.retained.put(message)) return false;
-    this.bus?.replicate(message);
+  /**
+   * Whether all can take one more QoS 1 or 2 message of this size; nothing is delivered to any while one cannot, so that the
+   * publisher can be told the truth and try again.
+   */
+  haveRoom({ list }: Pick<Matches, 'list'>, message: { readonly qos: number; readonly sizeBytes: number }): boolean {
+    for (const { qos, subscriber } of list) {
+      if (qos > 0 && message.qos > 0 && !subscriber.hasRoom(message.sizeBytes)) return false;
+    }
     return true;
   }
 
   /** Delivers to all that subscribe, here and in other threads. */
-  deliver(message: Message): void {
-    for (const match of this.subscriptions.match(message.topic)) {
+  deliver(message: Message, matches: Matches, completion?: Completion): void {
+    for (const match of matches.list) {
       if (match.noLocal && match.subscriber.key === message.origin) continue; // [MQTT-3.8.3-3]
-      match.subscriber.deliver(message, match);
+      match.subscriber.deliver(message, match, completion);
     }
+    this.stored.write(message, completion);
   }
 
-  /** Delivers what came from another thread to the sessions of this one. */
-  deliverHere(message: Message): void {
-    for (const match of this.subscriptions.match(message.topic)) {
-      if (!match.subscriber.remote) match.subscriber.deliver(message, match);
+  /** Delivers what came from another thread to the sessions of this one. Shared groups were seen to where it came in. */
+  deliverHere(message: Message, { list }: Matches, completion?: Completion): void {
+    for (const match of list) {
+      const { subscriber } = match;
+      if (subscriber.reach !== 'session' || (match.noLocal && subscriber.key === message.origin)) continue;
+      subscriber.deliver(message, match, completion);
     }
+    this.stored.write(message, completion);
   }
 
   /** Closes a connection at the end of this turn: for whoever is in the midst of something that closing would disturb. */
@@ -112,6 +153,13 @@ export class BrokerCore implements IntakeListener {
 
   onDrained(): void {
     this.resumeReading();
+  }
+
+  /** The store says what has become of changes. */
+  onStoreSettled(upTo: number, error: Error | undefined): void {
+    this.store.settle(upTo, error);
+    this.resumeReading();
+    this.onSettled?.();
   }
 
   resumeReading(): void {

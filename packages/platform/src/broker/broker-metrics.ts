@@ -1,5 +1,6 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { Broker } from './broker.ts';
+import type { BrokerCounters } from './counters.ts';
 
 /** Shows what a broker counts; read when the metrics are asked for, so that counting costs an increment. */
 export function registerBrokerMetrics(registry: Registry, broker: Broker): void {
@@ -23,9 +24,17 @@ export function registerBrokerMetrics(registry: Registry, broker: Broker): void 
     'reason',
     () => Object.entries(counters.dropped),
   );
-  counter(registry, 'selsyn_mqtt_sessions_closed_total', 'Sessions that ended, by reason.', 'reason', () =>
-    Object.entries(counters.closed),
+  counter(
+    registry,
+    'selsyn_mqtt_sessions_closed_total',
+    'Connections that ended after they were let in, by reason.',
+    'reason',
+    () => Object.entries(counters.closed),
   );
+  total(registry, 'selsyn_mqtt_sessions_expired_total', 'Sessions whose time was over.', () => counters.expiredSessions);
+  reasonCodes(registry, 'sent', counters);
+  reasonCodes(registry, 'received', counters);
+  total(registry, 'selsyn_mqtt_sockets_total', 'Connections that were accepted by a listener.', () => counters.sockets);
   total(registry, 'selsyn_mqtt_sessions_accepted_total', 'CONNECTs that were accepted.', () => counters.accepted);
   total(registry, 'selsyn_mqtt_connects_refused_total', 'CONNECTs that were refused.', () => counters.refused);
   total(
@@ -33,6 +42,20 @@ export function registerBrokerMetrics(registry: Registry, broker: Broker): void 
     'selsyn_mqtt_connect_timeouts_total',
     'Connections without a decided CONNECT at their deadline.',
     () => counters.connectTimeouts,
+  );
+  total(registry, 'selsyn_mqtt_packets_received_total', 'Packets of any type from clients.', () => counters.packetsReceived);
+  total(registry, 'selsyn_mqtt_packets_sent_total', 'Packets of any type to clients.', () => counters.packetsSent);
+  total(
+    registry,
+    'selsyn_mqtt_payload_bytes_received_total',
+    'Bytes of the payloads of PUBLISH packets from clients.',
+    () => counters.payloadBytesReceived,
+  );
+  total(
+    registry,
+    'selsyn_mqtt_payload_bytes_sent_total',
+    'Bytes of the payloads of PUBLISH packets to clients.',
+    () => counters.payloadBytesSent,
   );
   total(registry, 'selsyn_mqtt_received_bytes_total', 'Bytes from clients.', () => counters.bytesReceived);
   total(registry, 'selsyn_mqtt_sent_bytes_total', 'Bytes to clients.', () => counters.bytesSent);
@@ -43,12 +66,43 @@ export function registerBrokerMetrics(registry: Registry, broker: Broker): void 
     () => counters.readingPauses,
   );
   gauge(registry, 'selsyn_mqtt_connections', 'Open connections.', () => counters.connections);
-  gauge(registry, 'selsyn_mqtt_sessions', 'Sessions.', () => counters.sessions);
+  gauge(
+    registry,
+    'selsyn_mqtt_sessions',
+    'Sessions, by state: `connected`, or `offline` where one waits for its client.',
+    () => [
+      [{ state: 'connected' }, counters.sessions],
+      [{ state: 'offline' }, counters.offlineSessions],
+    ],
+    ['state'],
+  );
   gauge(registry, 'selsyn_mqtt_subscriptions', 'Subscriptions.', () => counters.subscriptions);
-  gauge(registry, 'selsyn_mqtt_retained_messages', 'Retained messages.', () => broker.retained.count);
-  gauge(registry, 'selsyn_mqtt_retained_bytes', 'Bytes of retained messages.', () => broker.retained.bytes);
-  gauge(registry, 'selsyn_mqtt_queued_messages', 'Messages held for slow clients.', () => counters.queued);
-  gauge(registry, 'selsyn_mqtt_queued_bytes', 'Bytes of messages held for slow clients.', () => counters.queuedBytes);
+  gauge(registry, 'selsyn_mqtt_shared_subscriptions', 'Those of them that are shared.', () => counters.sharedSubscriptions);
+  gauge(
+    registry,
+    'selsyn_mqtt_retained_messages',
+    'Retained messages; each thread has a copy of all: do not add them up.',
+    () => broker.retained.count,
+  );
+  gauge(
+    registry,
+    'selsyn_mqtt_retained_bytes',
+    'Bytes of retained messages, in the copy of a thread.',
+    () => broker.retained.bytes,
+  );
+  gauge(
+    registry,
+    'selsyn_mqtt_queued_messages',
+    'Messages that wait for a client: for its window, its socket or its return.',
+    () => counters.queued,
+  );
+  gauge(registry, 'selsyn_mqtt_queued_bytes', 'Bytes of messages that wait for a client.', () => counters.queuedBytes);
+  gauge(
+    registry,
+    'selsyn_mqtt_backlog_bytes',
+    'Bytes that sockets have not taken, as of the last second.',
+    () => counters.backlogBytes,
+  );
   gauge(
     registry,
     'selsyn_mqtt_waiting_acknowledgements',
@@ -57,13 +111,38 @@ export function registerBrokerMetrics(registry: Registry, broker: Broker): void 
   );
 }
 
-function gauge(registry: Registry, name: string, help: string, read: () => number): void {
+function gauge(
+  registry: Registry,
+  name: string,
+  help: string,
+  read: () => number | readonly (readonly [labels: Record<string, string>, value: number])[],
+  labelNames: string[] = [],
+): void {
   new Gauge({
     name,
     help,
+    labelNames,
     registers: [registry],
     collect() {
-      this.set(read());
+      const value = read();
+      if (typeof value === 'number') this.set(value);
+      else for (const [labels, each] of value) this.set(labels, each);
+    },
+  });
+}
+
+/** One value for each packet type and code that occurred, as `0x87`. */
+function reasonCodes(registry: Registry, direction: 'sent' | 'received', counters: BrokerCounters): void {
+  new Counter({
+    name: `selsyn_mqtt_reason_codes_${direction}_total`,
+    help: `Reason codes that were ${direction}, by packet type and code; each of the codes of a SUBACK or UNSUBACK counts.`,
+    labelNames: ['packet', 'code'],
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const { packet, code, count } of counters.codes.all(direction)) {
+        this.inc({ packet, code: `0x${code.toString(16).padStart(2, '0')}` }, count);
+      }
     },
   });
 }

@@ -1,11 +1,19 @@
 import { PacketDecoder } from '@selsyn/wire/mqtt/decoder.ts';
 import { encodePacket } from '@selsyn/wire/mqtt/encoder.ts';
-import type { ConnectPacket, OutgoingPacket, OutgoingPublish, Packet, ProtocolVersion } from '@selsyn/wire/mqtt/packets.ts';
+import type {
+  ConnackPacket,
+  ConnectPacket,
+  OutgoingPacket,
+  OutgoingPublish,
+  Packet,
+  ProtocolVersion,
+} from '@selsyn/wire/mqtt/packets.ts';
 import { TopicCache } from '@selsyn/wire/mqtt/topic-cache.ts';
 import type { Bus } from '../bus/bus.ts';
 import { SelsynError } from '../kernel/errors.ts';
 import { FakeClock } from '../kernel/fake-clock.ts';
 import { silentLogLines } from '../kernel/log-lines.ts';
+import type { SessionStore } from '../session-store/session-store.ts';
 import type { Authorizer, Principal } from './authorizer.ts';
 import { Broker } from './broker.ts';
 import type { Claim, Intake, IntakeListener } from './intake.ts';
@@ -19,6 +27,7 @@ export async function settled(): Promise<void> {
 
 /** A transport without a network: what was written is kept, and the test says when it is congested or lost. */
 export class MemoryTransport implements Transport {
+  readonly door = 'tcp';
   readonly remoteAddress = '192.0.2.1';
   readonly certificate = undefined;
   listener: TransportListener | undefined;
@@ -75,6 +84,10 @@ export class TestClient {
   readonly version: ProtocolVersion;
   readonly #decoder: PacketDecoder;
 
+  #kept: (Exclude<Packet, { type: 'publish' }> | Got)[] = [];
+  /** What CONNECT was answered with. */
+  connack: ConnackPacket | undefined;
+
   constructor(broker: Broker, version: ProtocolVersion) {
     this.version = version;
     this.#decoder = new PacketDecoder({ maxPacketBytes: 1e8, from: 'server', topics: new TopicCache(100), version });
@@ -97,7 +110,7 @@ export class TestClient {
   /** What came since the last call, after everything has run. */
   async take(): Promise<(Exclude<Packet, { type: 'publish' }> | Got)[]> {
     await settled();
-    const taken: (Exclude<Packet, { type: 'publish' }> | Got)[] = [];
+    const taken = this.#kept.splice(0);
     for (const chunk of this.transport.chunks.splice(0)) {
       this.#decoder.feed(chunk);
       for (let packet = this.#decoder.next(); packet !== undefined; packet = this.#decoder.next()) {
@@ -110,6 +123,11 @@ export class TestClient {
       }
     }
     return taken;
+  }
+
+  /** Packets that were taken too early: the next `take` begins with them. */
+  putBack(packets: readonly (Exclude<Packet, { type: 'publish' }> | Got)[]): void {
+    this.#kept = [...packets];
   }
 
   /** The texts of the messages that came, other packets left aside. */
@@ -191,6 +209,7 @@ export const PERMISSIVE: Authorizer = {
     sessionNamespace: username ?? '',
     mayPublish: (topic) => !topic.includes('secret'),
     maySubscribe: (filter) => !filter.includes('secret'),
+    mayReceive: () => true,
   }),
 };
 
@@ -202,14 +221,24 @@ export interface TestBroker {
   connect(version?: ProtocolVersion, options?: Partial<ConnectPacket>): Promise<TestClient>;
 }
 
-export function openTestBroker(options: { authorizer?: Authorizer; bus?: Bus; limits?: Partial<BrokerLimits> } = {}): TestBroker {
-  const clock = new FakeClock();
+export interface TestBrokerOptions {
+  readonly authorizer?: Authorizer;
+  readonly bus?: Bus;
+  /** Opened: the caller calls `broker.restore()` before the first connect. */
+  readonly store?: SessionStore;
+  readonly limits?: Partial<BrokerLimits>;
+  readonly clock?: FakeClock;
+}
+
+export function openTestBroker(options: TestBrokerOptions = {}): TestBroker {
+  const clock = options.clock ?? new FakeClock();
   const intake = new FakeIntake();
   let ids = 0;
   const broker = new Broker({
     authorizer: options.authorizer ?? PERMISSIVE,
     intake,
     bus: options.bus,
+    store: options.store,
     limits: options.limits,
     clock,
     logLines: silentLogLines,
@@ -223,8 +252,10 @@ export function openTestBroker(options: { authorizer?: Authorizer; bus?: Bus; li
     async connect(version = 5, connect = {}) {
       const client = new TestClient(broker, version);
       client.send(connectOf(version, connect));
-      const [connack] = await client.take();
+      const [connack, ...rest] = await client.take();
       if (connack?.type !== 'connack' || connack.reasonCode !== 0) throw new Error(`refused: ${JSON.stringify(connack)}`);
+      client.connack = connack;
+      client.putBack(rest);
       return client;
     },
   };

@@ -1,22 +1,27 @@
 import type { Bus } from '../bus/bus.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { LogLines } from '../kernel/log-lines.ts';
+import type { SessionStore } from '../session-store/session-store.ts';
 import type { Authorizer } from './authorizer.ts';
 import { BrokerCore } from './broker-core.ts';
 import { BusLink, type SessionCloser } from './bus-link.ts';
+import { ClientInspector } from './client-inspector.ts';
 import { Connection, type ConnectionHost } from './connection.ts';
 import type { BrokerCounters } from './counters.ts';
 import type { Intake } from './intake.ts';
 import { type BrokerLimits, DEFAULT_LIMITS } from './limits.ts';
-import type { Session } from './session.ts';
-import { unsubscribeAll } from './subscribing.ts';
+import { type OwnMessage, publishOwn } from './own-message.ts';
+import { Sessions } from './sessions.ts';
+import { StoredState } from './stored-state.ts';
+import type { Tracing } from './trace.ts';
 import type { Transport } from './transport.ts';
-import { publishWill } from './will-message.ts';
 
 export interface BrokerOptions {
   readonly authorizer: Authorizer;
   /** Takes the messages that the platform itself wants. Must not call its listener from within `accept`. */
   readonly intake?: Intake | undefined;
+  /** Keeps sessions and retained messages beyond this process; without it no session outlives its connection. */
+  readonly store?: SessionStore | undefined;
   /** Joins the brokers of other threads; not needed where this is the only one. */
   readonly bus?: Bus | undefined;
   readonly limits?: Partial<BrokerLimits> | undefined;
@@ -29,21 +34,30 @@ export interface BrokerOptions {
 /** The MQTT broker of one thread: takes transports, and owns the sessions of the clients behind them. */
 export class Broker implements ConnectionHost, SessionCloser, AsyncDisposable {
   readonly authorizer: Authorizer;
+  readonly sessions: Sessions;
+  /** What administrators may ask. */
+  readonly inspector: ClientInspector;
   readonly newClientId: () => string;
   readonly #core: BrokerCore;
   readonly #clock: Clock;
+  readonly #store: SessionStore | undefined;
   readonly #connections = new Set<Connection>();
-  readonly #sessions = new Map<string, Session>();
   #stopSweeping: (() => void) | undefined;
   #closing = false;
   #onQuiet: (() => void) | undefined;
 
   constructor(options: BrokerOptions) {
+    const { clock, logLines, intake, bus, store } = options;
+    // Without a store nothing outlives its connection.
+    const limits = { ...DEFAULT_LIMITS, ...options.limits, ...(store === undefined && { sessionExpiryMaxSec: 0 }) };
     this.authorizer = options.authorizer;
     this.newClientId = () => options.newClientId();
-    this.#clock = options.clock;
-    const { clock, logLines, intake, bus } = options;
-    this.#core = new BrokerCore({ limits: { ...DEFAULT_LIMITS, ...options.limits }, clock, logLines, intake });
+    this.#clock = clock;
+    this.#store = store;
+    this.#core = new BrokerCore({ limits, clock, logLines, intake, store });
+    this.sessions = new Sessions(this.#core);
+    const { watch, counters } = this.#core;
+    this.inspector = new ClientInspector({ sessions: this.sessions, watch, counters });
     if (bus !== undefined) this.#core.bus = new BusLink(this.#core, bus, this);
   }
 
@@ -51,13 +65,32 @@ export class Broker implements ConnectionHost, SessionCloser, AsyncDisposable {
     return this.#core.counters;
   }
 
+  /** The traces that are on; undefined where none is. */
+  get tracing(): Tracing | undefined {
+    return this.#core.watch.tracing;
+  }
+
+  set tracing(tracing: Tracing | undefined) {
+    this.#core.watch.tracing = tracing;
+  }
+
   get retained(): { readonly count: number; readonly bytes: number } {
-    return this.#core.retained;
+    return this.#core.retained.store;
   }
 
   /** PUBLISH packets that wait for the intake. */
   get waitingAcks(): number {
     return this.#core.ring.size;
+  }
+
+  /**
+   * Brings back the sessions and retained messages of earlier runs, and tells the other threads of them. Connections are to be
+   * accepted after that, in all threads.
+   * @throws SelsynError `data.corrupt`, `log.full`, `log.failed`
+   */
+  async restore(): Promise<void> {
+    await this.#store?.open(new StoredState(this.#core, this.sessions));
+    await this.#core.bus?.settled();
   }
 
   /** Begins to look after deadlines and keep-alives. */
@@ -74,39 +107,36 @@ export class Broker implements ConnectionHost, SessionCloser, AsyncDisposable {
     const connection = new Connection(this.#core, this, transport);
     this.#connections.add(connection);
     this.#core.counters.connections++;
+    this.#core.counters.sockets++;
     transport.attach(connection);
   }
 
-  /** Closes the sessions of a principal in this thread and returns how many there were. O(sessions). */
-  disconnectPrincipal(principalId: string): number {
-    const sessions = [...this.#sessions.values()].filter(({ principal }) => principal.id === principalId);
-    for (const { connection } of sessions) connection.close('administrative');
-    return sessions.length;
+  /**
+   * Publishes a message of the platform itself.
+   * @returns a reason code as of PUBACK, once all that must have the message durably have it.
+   */
+  async publish(message: OwnMessage): Promise<number> {
+    return await publishOwn(this.#core, message);
   }
 
-  openSession(session: Session): void {
-    // The standing session with this key ends first, its will is published [MQTT-3.1.4-3].
-    this.#sessions.get(session.key)?.connection.close('taken-over');
-    this.#sessions.set(session.key, session);
-    this.#core.counters.sessions++;
-    if (this.#core.bus !== undefined) session.stamp = this.#core.bus.openSession(session.key);
+  /** Closes the connections of a principal in this thread and returns how many there were. O(sessions). */
+  disconnectPrincipal(principalId: string): number {
+    const connections = [...this.sessions.values()].filter(({ principal }) => principal.id === principalId);
+    let closed = 0;
+    for (const { connection } of connections) {
+      if (connection === undefined) continue;
+      connection.close('administrative');
+      closed++;
+    }
+    return closed;
   }
 
   takeOver(key: string, stamp: number): void {
-    const session = this.#sessions.get(key);
-    if (session !== undefined && session.stamp < stamp) session.connection.close('taken-over');
-  }
-
-  endSession(session: Session, withWill: boolean): void {
-    session.open = false;
-    if (this.#sessions.get(session.key) === session) this.#sessions.delete(session.key);
-    this.#core.counters.sessions--;
-    unsubscribeAll(this.#core, session);
-    session.outbound.close();
-    session.retained.jobs = undefined;
-    const { will } = session;
-    session.will = undefined;
-    if (withWill && will !== undefined) publishWill(this.#core, session, will);
+    const session = this.sessions.get(key);
+    if (session === undefined || session.stamp >= stamp) return;
+    session.connection?.close('taken-over');
+    // The client has begun a session elsewhere: what it had here is over.
+    this.sessions.end(session);
   }
 
   forget(connection: Connection): void {
@@ -123,7 +153,7 @@ export class Broker implements ConnectionHost, SessionCloser, AsyncDisposable {
     this.#closing = true;
     this.#stopSweeping?.();
     for (const connection of this.#connections) connection.stopReading();
-    await this.#quiet(() => this.#core.ring.size === 0);
+    await this.#quiet(() => this.#core.ring.size === 0 && this.#core.store.waiting === 0);
     for (const connection of this.#connections) connection.close('server-shutdown');
     await this.#quiet(() => this.#connections.size === 0);
     for (const connection of this.#connections) connection.destroy();
@@ -155,10 +185,23 @@ export class Broker implements ConnectionHost, SessionCloser, AsyncDisposable {
     this.#onQuiet?.();
   }
 
+  /** What is due ends in slices, taking turns with everything else. */
+  #expire(nowMs: number): void {
+    const more = [this.sessions.sweep(nowMs), this.#core.retained.sweep(nowMs)];
+    if (more.includes(true)) setImmediate(() => this.#expire(nowMs));
+  }
+
   #scheduleSweep(): void {
     this.#stopSweeping = this.#clock.after(SWEEP_MS, () => {
       const nowMs = this.#clock.monotonicMs();
-      for (const connection of this.#connections) connection.sweep(nowMs);
+      let backlogBytes = 0;
+      for (const connection of this.#connections) {
+        connection.sweep(nowMs);
+        backlogBytes += connection.backlogBytes;
+      }
+      this.#core.counters.backlogBytes = backlogBytes;
+      this.#core.watchMemory();
+      this.#expire(nowMs);
       this.#scheduleSweep();
     });
   }

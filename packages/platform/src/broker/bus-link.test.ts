@@ -88,6 +88,7 @@ describe('two brokers on one bus', () => {
     await crossed();
     const client = await b.connect(5);
     client.send(subscribeOf('r/#'));
+    await crossed();
     expect(await client.texts()).toEqual(['one']);
     expect([a.broker.retained.count, b.broker.retained.count]).toEqual([1, 1]);
   });

@@ -1,11 +1,12 @@
-import { PacketDecoder } from '@selsyn/wire/mqtt/decoder.ts';
-import { writePublish } from '@selsyn/wire/mqtt/publish-writer.ts';
-import type { Bus, BusListener, PacketUse, PeerId } from '../bus/bus.ts';
+import { ReasonCode } from '@selsyn/wire/mqtt/reason-codes.ts';
+import type { Bus, BusListener, BusPacket, PacketUse, PeerId } from '../bus/bus.ts';
+import type { Slot } from '../bus/slot.ts';
 import type { BrokerCore } from './broker-core.ts';
-import { copyBytes } from './copy-bytes.ts';
-import { Message } from './message.ts';
+import { Afterwards, type Completion } from './completion.ts';
+import type { Message } from './message.ts';
+import { messageOf, packetOf } from './message-packet.ts';
 import type { Subscriber } from './subscriber.ts';
-import type { SubscriptionOptions } from './topic-trie.ts';
+import type { Match, SubscriptionOptions } from './topic-trie.ts';
 
 /** What the link asks of the broker's sessions. */
 export interface SessionCloser {
@@ -33,14 +34,33 @@ export class BusLink implements BusListener {
     bus.attach(this);
   }
 
+  get self(): PeerId {
+    return this.#bus.self;
+  }
+
   get saturated(): boolean {
     return this.#bus.saturated;
+  }
+
+  isHome(slot: Slot): boolean {
+    return this.#bus.homeOf(slot) === this.#bus.self;
   }
 
   subscribed(filter: string): void {
     const count = this.#interests.get(filter) ?? 0;
     this.#interests.set(filter, count + 1);
-    if (count === 0) this.#bus.announce(filter, true);
+    if (count === 0) this.#bus.announce(filter, 1);
+  }
+
+  unsubscribed(filter: string): void {
+    const count = this.#interests.get(filter) ?? 0;
+    if (count > 1) this.#interests.set(filter, count - 1);
+    else if (this.#interests.delete(filter)) this.#bus.announce(filter, 0);
+  }
+
+  /** How many members a shared group has here, for the others to choose by; 0: none. */
+  announceGroup(name: string, weight: number): void {
+    this.#bus.announce(name, weight);
   }
 
   /** See Bus. */
@@ -48,45 +68,84 @@ export class BusLink implements BusListener {
     await this.#bus.settled();
   }
 
-  unsubscribed(filter: string): void {
-    const count = this.#interests.get(filter) ?? 0;
-    if (count > 1) this.#interests.set(filter, count - 1);
-    else if (this.#interests.delete(filter)) this.#bus.announce(filter, false);
+  /** A QoS 1 or 2 message has reached the peer when the completion hears so. */
+  send(peer: PeerId, use: PacketUse, message: Message, group: string, completion: Completion | undefined): void {
+    const packet = { use, bytes: packetOf(message), group, origin: message.origin ?? '' };
+    const wanted = completion !== undefined && message.qos > 0 ? completion : undefined;
+    if (this.#bus.send(peer, packet, wanted)) wanted?.expect();
+    else {
+      this.#core.counters.dropped['bus-full']++;
+      completion?.atLeast(ReasonCode.quotaExceeded);
+    }
+  }
+
+  /** Leaves a retained message to the home thread of its topic. */
+  retainAtHome(message: Message, slot: Slot, completion: Completion | undefined): void {
+    this.send(this.#bus.homeOf(slot), 'retain', message, '', completion);
   }
 
   /** Every thread keeps all retained messages. */
-  replicate(message: Message): void {
-    if (!this.#bus.sendAll('retain', packetOf(message))) this.#core.counters.dropped['bus-full']++;
+  tellRetained(message: Message): void {
+    const packet = { use: 'retained', bytes: packetOf(message), group: '', origin: message.origin ?? '' } as const;
+    if (!this.#bus.sendAll(packet)) this.#core.counters.dropped['bus-full']++;
   }
 
   openSession(key: string): number {
     return this.#bus.openSession(key);
   }
 
-  onInterest(peer: PeerId, filter: string, wanted: boolean): void {
+  onInterest(peer: PeerId, filter: string, weight: number): void {
+    if (filter.startsWith('$share/')) {
+      this.#core.groups.onInterest(peer, filter, weight);
+      return;
+    }
     let remote = this.#peers.get(peer);
     if (remote === undefined) {
-      remote = new RemotePeer(this.#bus, peer, () => this.#core.counters.dropped['bus-full']++);
+      remote = new RemotePeer(this, peer);
       this.#peers.set(peer, remote);
     }
-    if (wanted) {
+    if (weight > 0) {
       remote.filters.add(filter);
       this.#core.subscriptions.set(filter, remote, AS_PUBLISHED);
     } else if (remote.filters.delete(filter)) this.#core.subscriptions.delete(filter, remote);
   }
 
   onPeerGone(peer: PeerId): void {
+    this.#core.groups.onPeerGone(peer);
     const remote = this.#peers.get(peer);
     if (remote === undefined) return;
     for (const filter of remote.filters) this.#core.subscriptions.delete(filter, remote);
     this.#peers.delete(peer);
   }
 
-  onPacket(use: PacketUse, bytes: Uint8Array): void {
-    const message = messageOf(bytes, this.#core);
-    if (use === 'deliver') this.#core.deliverHere(message);
-    else if (message.payload.length === 0) this.#core.retained.remove(message.topic.name);
-    else if (!this.#core.retained.put(message)) this.#core.counters.dropped['retained-full']++;
+  onPacket({ use, bytes, group, origin }: BusPacket, answer: ((code: number) => void) | undefined): void {
+    const core = this.#core;
+    const message = messageOf(bytes, core.topics, core.clock.monotonicMs(), { origin });
+    const completion = answer === undefined ? undefined : new Afterwards(answer);
+    switch (use) {
+      case 'deliver': {
+        const matches = core.subscriptions.match(message.topic);
+        if (
+          completion !== undefined &&
+          !core.haveRoom({ list: matches.list.filter(({ subscriber }) => subscriber.reach === 'session') }, message)
+        )
+          completion.atLeast(ReasonCode.quotaExceeded);
+        else core.deliverHere(message, matches, completion);
+        break;
+      }
+      case 'share':
+        core.groups.deliverTo(group, message, completion);
+        break;
+      case 'retain':
+        if (!core.retained.take(message, completion)) {
+          core.counters.dropped['retained-full']++;
+          completion?.atLeast(ReasonCode.quotaExceeded);
+        }
+        break;
+      case 'retained':
+        if (!core.retained.apply(message)) core.counters.dropped['retained-full']++;
+    }
+    completion?.started();
   }
 
   onSessionOpened(key: string, stamp: number): void {
@@ -104,43 +163,30 @@ export class BusLink implements BusListener {
 
 class RemotePeer implements Subscriber {
   readonly key = '';
-  readonly remote = true;
+  readonly reach = 'peer';
+  readonly plain = false;
   readonly filters = new Set<string>();
-  readonly #bus: Bus;
+  readonly #link: BusLink;
   readonly #peer: PeerId;
-  readonly #onDrop: () => void;
 
-  constructor(bus: Bus, peer: PeerId, onDrop: () => void) {
-    this.#bus = bus;
+  constructor(link: BusLink, peer: PeerId) {
+    this.#link = link;
     this.#peer = peer;
-    this.#onDrop = onDrop;
   }
 
-  deliver(message: Message): void {
-    if (!this.#bus.send(this.#peer, 'deliver', packetOf(message))) this.#onDrop();
+  /** What its sessions may see is looked at there, as is whether they have room. */
+  mayReceive(): boolean {
+    return true;
+  }
+
+  hasRoom(): boolean {
+    return true;
+  }
+
+  deliver(message: Message, _match: Match<Subscriber>, completion: Completion | undefined): void {
+    this.#link.send(this.#peer, 'deliver', message, '', completion);
   }
 }
 
 /** A peer gets the message as it was published; its own subscriptions say what they want of it. */
 const AS_PUBLISHED: SubscriptionOptions = { qos: 2, noLocal: false, retainAsPublished: true, identifier: 0 };
-
-/** The message as an MQTT 5.0 PUBLISH. A packet id must be there at QoS 1 and 2, and has no meaning. */
-function packetOf(message: Message): Uint8Array {
-  const encoded = message.encoding(5, message.qos, message.retain, undefined);
-  if (message.qos === 0) return encoded.bytes;
-  const bytes = new Uint8Array(encoded.bytes.length);
-  writePublish(bytes, 0, encoded, 1);
-  return bytes;
-}
-
-function messageOf(bytes: Uint8Array, core: BrokerCore): Message {
-  const decoder = new PacketDecoder({ maxPacketBytes: MAX_PACKET_BYTES, from: 'server', topics: core.topics, version: 5 });
-  decoder.feed(bytes);
-  const packet = decoder.next();
-  if (packet?.type !== 'publish') throw new TypeError('a packet on the bus is a PUBLISH');
-  const payload = copyBytes(packet.data, packet.start, packet.end);
-  return new Message(packet.topic, payload, packet, packet.properties, core.clock.monotonicMs());
-}
-
-/** The largest that MQTT knows: the publisher's own limit was checked where it came in. */
-const MAX_PACKET_BYTES = 268_435_460;

@@ -16,8 +16,9 @@ export const CLOSE_REASONS = {
   'topic-invalid': ReasonCode.topicNameInvalid,
   'not-authorized': ReasonCode.notAuthorized,
   'slow-subscriber': ReasonCode.quotaExceeded,
-  'retained-full': ReasonCode.quotaExceeded,
-  'log-full': ReasonCode.quotaExceeded,
+  'no-room': ReasonCode.quotaExceeded,
+  'payload-invalid': ReasonCode.payloadFormatInvalid,
+  'reauthentication-failed': ReasonCode.notAuthorized,
   'log-failed': ReasonCode.implementationSpecificError,
   administrative: ReasonCode.administrativeAction,
   'server-shutdown': ReasonCode.serverShuttingDown,
@@ -52,8 +53,10 @@ export function reasonOfRefusal(code: number): CloseReason {
       return 'not-authorized';
     case ReasonCode.topicNameInvalid:
       return 'topic-invalid';
+    case ReasonCode.payloadFormatInvalid:
+      return 'payload-invalid';
     case ReasonCode.quotaExceeded:
-      return 'log-full';
+      return 'no-room';
     default:
       return 'log-failed';
   }

@@ -1,35 +1,29 @@
 import { PacketDecoder } from '@selsyn/wire/mqtt/decoder.ts';
 import { encodePacket } from '@selsyn/wire/mqtt/encoder.ts';
 import { MqttError } from '@selsyn/wire/mqtt/mqtt-error.ts';
-import type {
-  ConnectPacket,
-  DisconnectPacket,
-  Packet,
-  ProtocolVersion,
-  SubackPacket,
-  SubscribePacket,
-} from '@selsyn/wire/mqtt/packets.ts';
+import type { ProtocolVersion } from '@selsyn/wire/mqtt/packets.ts';
 import { ReasonCode } from '@selsyn/wire/mqtt/reason-codes.ts';
-import type { Authorizer, Principal, Refusal } from './authorizer.ts';
 import type { BrokerCore, PausedReader } from './broker-core.ts';
 import { CLOSE_REASONS, type CloseReason, reasonOfCode } from './close-reasons.ts';
-import { codeOfRefusal, connackCode } from './connect-codes.ts';
-import { connackProperties, keepAliveOf, refusalOfConnect, refusalOfWill } from './handshake.ts';
-import { Inbound } from './inbound.ts';
-import { Outbound, type OutboundHost } from './outbound.ts';
-import { Outgoing } from './outgoing.ts';
-import { Session, type SessionConnection } from './session.ts';
-import { subscribe, unsubscribe } from './subscribing.ts';
+import { connackCode } from './connect-codes.ts';
+import { keepAliveOf } from './handshake.ts';
+import { stampedAtMs } from './client-watch.ts';
+import type { ConnectionFacts } from './inspection.ts';
+import { type Admitting, type Opened, Opening, type OpeningHost } from './opening.ts';
+import type { OutboundHost } from './outbound.ts';
+import { Outgoing, type Traced } from './outgoing.ts';
+import { Pace } from './pace.ts';
+import { PublishSender } from './publish-sender.ts';
+import { codeWords } from './reason-words.ts';
+import { Serving } from './serving.ts';
+import type { Session } from './session.ts';
+import type { OpenedSession } from './sessions.ts';
+import { TopicAliases } from './topic-aliases.ts';
+import type { Tracing } from './trace.ts';
 import type { Transport, TransportListener } from './transport.ts';
-import { keepWill } from './will-message.ts';
 
 /** The owner of the connections. */
-export interface ConnectionHost {
-  readonly authorizer: Authorizer;
-  newClientId(): string;
-  /** The session takes its place, and that of any other with its key. */
-  openSession(session: Session): void;
-  endSession(session: Session, withWill: boolean): void;
+export interface ConnectionHost extends Admitting {
   /** Nothing of the connection is left. */
   forget(connection: Connection): void;
 }
@@ -38,32 +32,38 @@ export interface ConnectionHost {
  * One client's connection: CONNECT, then packets, then a reasoned end.
  *
  * ```
- *   connecting ──CONNECT──▶ deciding ──CONNACK 0──▶ open ──▶ closing ──▶ closed
- *        └──────────────────────┴── CONNACK with a code ──────▲
+ *   connecting ──CONNECT──▶ deciding ──session──▶ opening ──CONNACK 0──▶ open ──▶ closing ──▶ closed
+ *        └────────────────────┴── CONNACK with a code ──┴─────────────────────────────▲
  * ```
+ * `deciding`: the authorizer is asked, with AUTH packets where the client wants that. `opening`: what opening the session changed
+ * is being stored.
  * `closing`: the last bytes are on their way, this direction is ended, and input is read and thrown away, because closing a
  * socket with unread input would take the last bytes with it.
  */
-export class Connection implements TransportListener, SessionConnection, OutboundHost, PausedReader {
+export class Connection implements TransportListener, OpeningHost, OutboundHost, PausedReader, Traced {
   readonly #core: BrokerCore;
   readonly #host: ConnectionHost;
   readonly #transport: Transport;
   readonly #decoder: PacketDecoder;
   readonly #outgoing: Outgoing;
-  #state: 'connecting' | 'deciding' | 'open' | 'closing' | 'closed' = 'connecting';
+  #state: 'connecting' | 'deciding' | 'opening' | 'open' | 'closing' | 'closed' = 'connecting';
   /** No packet is taken: it waits for the authorizer or the intake, or it is over. */
   #halted = false;
+  /** Until the connection is open. */
+  #opening: Opening | undefined;
+  /** From `opening` on. */
   #session: Session | undefined;
-  #inbound: Inbound | undefined;
+  #serving: Serving | undefined;
+  readonly #pace: Pace | undefined;
+  /** 0 until it is open. */
+  stamp = 0;
   /** Whether a whole packet came in since the last sweep. */
   #active = false;
   #lastActiveMs = 0;
   #keepAliveMs = 0;
   /** The largest packet that the client takes. */
   #maxPacketBytes = Infinity;
-  /** The CONNECT asked for a session that ends with the connection. */
-  #expiryIsZero = true;
-  /** When `connecting`, `deciding` or `closing` has lasted long enough. */
+  /** When `connecting`, `deciding`, `opening` or `closing` has lasted long enough. */
   #deadlineMs: number;
 
   constructor(core: BrokerCore, host: ConnectionHost, transport: Transport) {
@@ -71,12 +71,54 @@ export class Connection implements TransportListener, SessionConnection, Outboun
     this.#host = host;
     this.#transport = transport;
     this.#decoder = new PacketDecoder({ maxPacketBytes: core.limits.maxPacketBytes, from: 'client', topics: core.topics });
-    this.#outgoing = new Outgoing(transport, core);
+    this.#outgoing = new Outgoing(transport, core, this);
+    this.#opening = new Opening({ core, admitting: host, host: this, transport, outgoing: this.#outgoing });
+    this.#pace = Pace.of(core.limits);
     this.#deadlineMs = core.clock.monotonicMs() + core.limits.connectDeadlineMs;
+  }
+
+  /** What its socket has not taken. */
+  get backlogBytes(): number {
+    return this.#outgoing.backlogBytes;
+  }
+
+  get clientId(): string {
+    return this.#session?.clientId ?? this.#opening?.clientId ?? '';
+  }
+
+  get version(): ProtocolVersion {
+    return this.#decoder.version;
+  }
+
+  get remoteAddress(): string {
+    return this.#transport.remoteAddress;
+  }
+
+  get tracing(): Tracing | undefined {
+    return this.#core.watch.tracing;
+  }
+
+  get facts(): ConnectionFacts {
+    const outbound = this.#session?.outbound;
+    return {
+      door: this.#transport.door,
+      remoteAddress: this.remoteAddress,
+      openedAtMs: this.stamp === 0 ? this.#core.clock.now() : stampedAtMs(this.stamp),
+      keepAliveSec: this.#keepAliveMs / 1_500,
+      receiveMaximum: outbound?.window ?? 0,
+      messagesReceived: this.#serving?.inbound.received ?? 0,
+      messagesSent: outbound?.sender?.sent ?? 0,
+      messagesDropped: outbound?.dropped ?? 0,
+    };
+  }
+
+  topicOfAlias(direction: 'in' | 'out', alias: number): string | undefined {
+    return direction === 'in' ? this.#serving?.inbound.topicOfAlias(alias) : this.#session?.outbound.sender?.topicOfAlias(alias);
   }
 
   onData(chunk: Uint8Array): void {
     this.#core.counters.bytesReceived += chunk.length;
+    this.#pace?.spendBytes(chunk.length, this.#core.clock.monotonicMs());
     if (this.#state === 'closing' || this.#state === 'closed') return;
     this.#decoder.feed(chunk);
     if (this.#core.saturated) this.#haltReading();
@@ -103,15 +145,64 @@ export class Connection implements TransportListener, SessionConnection, Outboun
   }
 
   onReady(): void {
-    if (this.#session !== undefined) this.#core.retainedDelivery.resume(this.#session);
+    if (this.#session !== undefined) this.#core.retained.delivery.resume(this.#session);
+  }
+
+  onStoreFailed(): void {
+    this.#core.closeSoon(this, 'log-failed');
   }
 
   /** Nothing is saturated any more. */
   continueReading(): void {
     if (this.#state !== 'connecting' && this.#state !== 'open') return;
-    this.#halted = false;
     this.#lastActiveMs = this.#core.clock.monotonicMs();
-    this.#goOn();
+    this.goOn();
+  }
+
+  halt(): void {
+    this.#state = 'deciding';
+    this.#halted = true;
+    this.#transport.pause();
+  }
+
+  goOn(): void {
+    this.#halted = false;
+    this.#takePackets();
+    if (!this.#halted) this.#transport.resume();
+  }
+
+  onSession({ session }: OpenedSession): void {
+    this.#session = session;
+    this.#state = 'opening';
+  }
+
+  onOpened(opened: Opened): void {
+    const { session, packet, connack } = opened;
+    const { limits, counters, clock } = this.#core;
+    this.#serving = new Serving({ core: this.#core, connection: this, outgoing: this.#outgoing, opened });
+    this.#opening = undefined;
+    this.#state = 'open';
+    this.#maxPacketBytes = packet.properties.maxPacketBytes ?? Infinity;
+    this.#keepAliveMs = keepAliveOf(packet, limits) * 1_500;
+    this.#lastActiveMs = clock.monotonicMs();
+    counters.accepted++;
+    counters.codes.sent('connack', ReasonCode.success);
+    this.stamp = this.#core.watch.stamp();
+    this.#outgoing.packet(connack);
+    const aliases = Math.min(packet.properties.topicAliasMaximum ?? 0, limits.topicAliasMaximum);
+    session.outbound.attach({
+      sender: new PublishSender({
+        outgoing: this.#outgoing,
+        version: packet.version,
+        maxPacketBytes: this.#maxPacketBytes,
+        aliases: aliases === 0 ? undefined : new TopicAliases(aliases),
+        shared: this.#core,
+      }),
+      receiveMaximum: packet.properties.receiveMaximum ?? 65_535,
+      host: this,
+    });
+    this.#core.watch.opened(session, this);
+    this.goOn();
   }
 
   /** Takes no more packets: the broker is about to close. What was taken can still be answered. */
@@ -125,18 +216,30 @@ export class Connection implements TransportListener, SessionConnection, Outboun
     this.#transport.destroy();
   }
 
-  /** Ends the session and the connection; a 5.0 client is told why [MQTT-4.13.1-1]. */
-  close(reason: CloseReason, code: number | undefined = CLOSE_REASONS[reason]): void {
+  /** Ends the connection, and the session if it does not outlive it; a 5.0 client is told why [MQTT-4.13.1-1]. */
+  close(reason: CloseReason, code: number | undefined = CLOSE_REASONS[reason], words?: string): void {
     if (this.#state === 'closing' || this.#state === 'closed') return;
     const session = this.#session;
-    if (this.#state === 'open' && session?.version === 5 && code !== undefined) {
-      this.#outgoing.packet(encodePacket({ type: 'disconnect', reasonCode: code }, 5));
-    }
+    if (this.#state === 'open' && session?.version === 5 && code !== undefined) this.#sayGoodbye(reason, code, words);
     this.#end();
     if (session === undefined) return;
     this.#core.counters.closed[reason]++;
-    this.#core.logLines.debug({ client: session.clientId, principal: session.principal.id, reason }, 'a session has ended');
-    this.#host.endSession(session, reason !== 'client-disconnect');
+    this.#core.logLines.debug({ client: session.clientId, principal: session.principal.id, reason }, 'a connection has ended');
+    this.#core.watch.closed(session, this, reason, code);
+    this.#host.sessions.leave(session, reason !== 'client-disconnect');
+  }
+
+  /** Answers CONNECT with a code, where its version has one for it, and closes [MQTT-3.2.2-7]. */
+  refuse(code: number | undefined, reason?: string): void {
+    const session = this.#session;
+    if (this.#state === 'opening' && session !== undefined) this.#host.sessions.leave(session, false);
+    else if (this.#state !== 'connecting' && this.#state !== 'deciding') return;
+    this.#core.counters.refused++;
+    if (code !== undefined) {
+      if (this.clientId !== '') this.#core.watch.refused(this.clientId, reason ?? codeWords(code), code);
+      this.#sendRefusal(code, this.#decoder.version);
+    }
+    this.#end();
   }
 
   /** Looks at the time; called about once a second. */
@@ -144,10 +247,11 @@ export class Connection implements TransportListener, SessionConnection, Outboun
     switch (this.#state) {
       case 'connecting':
       case 'deciding':
+      case 'opening':
         if (nowMs < this.#deadlineMs) return;
         this.#core.counters.connectTimeouts++;
-        if (this.#state === 'deciding') this.#refuse(ReasonCode.serverUnavailable);
-        else this.#transport.destroy();
+        if (this.#state === 'connecting') this.#transport.destroy();
+        else this.refuse(ReasonCode.serverUnavailable);
         return;
       case 'open':
         if (this.#active || this.#halted) {
@@ -170,123 +274,17 @@ export class Connection implements TransportListener, SessionConnection, Outboun
         const packet = decoder.next();
         if (packet === undefined) return;
         this.#active = true;
-        if (packet.type === 'publish' && this.#inbound !== undefined) this.#inbound.receive(packet);
-        else this.#take(packet);
+        this.#core.counters.packetsReceived++;
+        this.tracing?.received(this, packet, decoder.packetBytes);
+        if (this.#serving === undefined) this.#opening?.take(packet);
+        else {
+          this.#serving.take(packet);
+          if (this.#pace !== undefined && packet.type === 'publish') this.#keepPace(this.#pace);
+        }
       }
     } catch (error) {
       this.#fail(error);
     }
-  }
-
-  #take(packet: Packet): void {
-    const session = this.#session;
-    if (session === undefined) {
-      // A client's first packet is CONNECT [MQTT-3.1.0-1]; there is no answer to anything else.
-      if (packet.type === 'connect') this.#connect(packet);
-      else this.#refuse(undefined);
-      return;
-    }
-    switch (packet.type) {
-      case 'puback':
-      case 'pubrec':
-      case 'pubcomp':
-        session.outbound.acknowledge(packet);
-        return;
-      case 'pubrel':
-        this.#inbound?.release(packet.packetId);
-        return;
-      case 'subscribe':
-        this.#subscribe(session, packet);
-        return;
-      case 'unsubscribe':
-        this.#answer({ type: 'unsuback', packetId: packet.packetId, reasonCodes: unsubscribe(this.#core, session, packet) });
-        return;
-      case 'pingreq':
-        this.#outgoing.packet(PINGRESP); // [MQTT-3.12.4-1]
-        return;
-      case 'disconnect':
-        this.#disconnect(packet);
-        return;
-      default:
-        // A second CONNECT [MQTT-3.1.0-2], AUTH that nobody asked for [MQTT-4.12.0-6], or what only a server sends.
-        this.close('protocol-error');
-    }
-  }
-
-  #connect(packet: ConnectPacket): void {
-    this.#maxPacketBytes = packet.properties.maxPacketBytes ?? Infinity;
-    const refusal = refusalOfConnect(packet, this.#core.counters.sessions, this.#core.limits);
-    if (refusal !== undefined) {
-      this.#refuse(refusal);
-      return;
-    }
-    this.#state = 'deciding';
-    this.#halted = true;
-    this.#transport.pause();
-    const clientId = packet.clientId === '' ? this.#host.newClientId() : packet.clientId;
-    const { username, password } = packet;
-    const { remoteAddress, certificate } = this.#transport;
-    this.#host.authorizer
-      .authenticate({ clientId, username, password, remoteAddress, certificate })
-      .then((verdict) => this.#decide(packet, clientId, verdict))
-      .catch((error: unknown) => {
-        this.#core.logLines.error({ err: error, client: clientId }, 'a client could not be let in');
-        if (this.#session === undefined) this.#refuse(ReasonCode.serverUnavailable);
-        else this.close('internal');
-      });
-  }
-
-  #decide(packet: ConnectPacket, clientId: string, verdict: Principal | Refusal): void {
-    if (this.#state !== 'deciding') return;
-    if ('refused' in verdict) {
-      this.#core.logLines.debug({ client: clientId, refused: verdict.refused, reason: verdict.reason }, 'a client was refused');
-      this.#refuse(codeOfRefusal(verdict));
-      return;
-    }
-    const refusal = refusalOfWill(packet, verdict, this.#core.limits);
-    if (refusal !== undefined) this.#refuse(refusal);
-    else this.#open(packet, clientId, verdict);
-  }
-
-  #open(packet: ConnectPacket, clientId: string, principal: Principal): void {
-    const { limits, counters, clock } = this.#core;
-    const properties = connackProperties(packet, clientId, limits);
-    const connack = encodePacket({ type: 'connack', sessionPresent: false, reasonCode: 0, properties }, packet.version);
-    if (connack.length > this.#maxPacketBytes) {
-      this.#refuse(ReasonCode.packetTooLarge);
-      return;
-    }
-    const session = new Session({
-      clientId,
-      principal,
-      version: packet.version,
-      connection: this,
-      will: packet.will === undefined ? undefined : keepWill(packet.will),
-      outbound: new Outbound({
-        outgoing: this.#outgoing,
-        version: packet.version,
-        receiveMaximum: packet.properties.receiveMaximum ?? 65_535,
-        maxPacketBytes: this.#maxPacketBytes,
-        shared: this.#core,
-        host: this,
-      }),
-    });
-    this.#session = session;
-    this.#inbound = new Inbound(this.#core, session, this.#outgoing);
-    this.#state = 'open';
-    this.#expiryIsZero = (packet.properties.sessionExpirySec ?? 0) === 0;
-    this.#keepAliveMs = keepAliveOf(packet, limits) * 1_500;
-    this.#lastActiveMs = clock.monotonicMs();
-    counters.accepted++;
-    this.#host.openSession(session);
-    this.#outgoing.packet(connack);
-    this.#halted = false;
-    this.#goOn();
-  }
-
-  #goOn(): void {
-    this.#takePackets();
-    if (!this.#halted) this.#transport.resume();
   }
 
   #haltReading(): void {
@@ -295,51 +293,53 @@ export class Connection implements TransportListener, SessionConnection, Outboun
     this.#core.pause(this);
   }
 
-  #subscribe(session: Session, packet: SubscribePacket): void {
-    const { codes, retainedDue } = subscribe(this.#core, session, packet);
-    // 3.1.1 has one code for every refusal.
-    const reasonCodes = session.version === 5 ? codes : codes.map((code) => (code >= 0x80 ? 0x80 : code));
-    const answer = (): void => {
-      if (!session.open) return;
-      this.#answer({ type: 'suback', packetId: packet.packetId, reasonCodes });
-      for (const filter of retainedDue) this.#core.retainedDelivery.start(session, filter);
-    };
-    // A SUBACK promises that what is published from now on is delivered, through whichever thread.
-    if (this.#core.bus === undefined) answer();
-    else void this.#core.bus.settled().then(answer);
+  /** A client that is too fast is not read for a while. */
+  #keepPace(pace: Pace): void {
+    const { clock } = this.#core;
+    const nowMs = clock.monotonicMs();
+    pace.spendMessage(nowMs);
+    const waitMs = pace.waitMs(nowMs);
+    if (waitMs === 0 || this.#halted) return;
+    this.#halted = true;
+    this.#transport.pause();
+    clock.after(waitMs, () => this.continueReading());
   }
 
-  /** No client is sent a packet larger than it takes [MQTT-3.1.2-24]; of those of an open session only these can be. */
-  #answer(packet: SubackPacket): void {
-    const bytes = encodePacket(packet, this.#session?.version ?? 4);
-    if (bytes.length > this.#maxPacketBytes) this.close('packet-too-large');
-    else this.#outgoing.packet(bytes);
+  #sayGoodbye(reason: CloseReason, reasonCode: number, words: string | undefined): void {
+    const { serverReference } = this.#core.limits;
+    const isMoving = reason === 'server-shutdown' && serverReference !== '';
+    const bare = encodePacket(
+      isMoving
+        ? { type: 'disconnect', reasonCode: ReasonCode.useAnotherServer, serverReference }
+        : { type: 'disconnect', reasonCode },
+      5,
+    );
+    const told =
+      words === undefined || isMoving ? bare : encodePacket({ type: 'disconnect', reasonCode, reasonString: words }, 5);
+    // A reason string is left out where it would make the packet too large [MQTT-3.14.2-3].
+    const sent = told.length <= this.#maxPacketBytes ? told : bare;
+    if (sent.length > this.#maxPacketBytes) return;
+    this.#outgoing.packet(sent);
+    this.#core.counters.codes.sent('disconnect', isMoving ? ReasonCode.useAnotherServer : reasonCode);
   }
 
-  #disconnect(packet: DisconnectPacket): void {
-    // A session whose expiry was 0 cannot be made to live longer now [MQTT-3.14.2-2].
-    if (packet.sessionExpirySec !== undefined && packet.sessionExpirySec > 0 && this.#expiryIsZero) this.close('protocol-error');
-    else if (packet.reasonCode === ReasonCode.success) this.close('client-disconnect');
-    else this.close('client-disconnect-with-will'); // [MQTT-3.1.2-8]
-  }
-
-  /** Answers CONNECT with a code, where its version has one for it, and closes [MQTT-3.2.2-7]. */
-  #refuse(code: number | undefined, version: ProtocolVersion = this.#decoder.version): void {
-    if (this.#state !== 'connecting' && this.#state !== 'deciding') return;
-    this.#core.counters.refused++;
-    const reasonCode = code === undefined ? undefined : connackCode(code, version);
-    if (reasonCode !== undefined) {
-      const bytes = encodePacket({ type: 'connack', sessionPresent: false, reasonCode, properties: {} }, version);
-      if (bytes.length <= this.#maxPacketBytes) this.#outgoing.packet(bytes); // [MQTT-3.1.2-24]
-    }
-    this.#end();
+  #sendRefusal(code: number, version: ProtocolVersion): void {
+    const { serverReference } = this.#core.limits;
+    const isFull = code === ReasonCode.serverBusy && version === 5 && serverReference !== '';
+    const reasonCode = isFull ? ReasonCode.useAnotherServer : connackCode(code, version);
+    if (reasonCode === undefined) return;
+    this.#core.counters.codes.sent('connack', reasonCode);
+    const properties = isFull ? { serverReference } : {};
+    const bytes = encodePacket({ type: 'connack', sessionPresent: false, reasonCode, properties }, version);
+    if (bytes.length <= (this.#opening?.maxPacketBytes ?? Infinity)) this.#outgoing.packet(bytes); // [MQTT-3.1.2-24]
   }
 
   #end(): void {
     this.#state = 'closing';
     this.#halted = true;
     this.#deadlineMs = this.#core.clock.monotonicMs() + this.#core.limits.closeGraceMs;
-    this.#inbound?.close();
+    this.#opening?.abandon();
+    this.#serving?.close();
     this.#outgoing.flush();
     this.#transport.end();
     this.#transport.resume();
@@ -348,13 +348,13 @@ export class Connection implements TransportListener, SessionConnection, Outboun
   #fail(error: unknown): void {
     if (error instanceof MqttError) {
       this.#core.logLines.debug({ err: error, client: this.#session?.clientId }, 'a client broke the protocol');
-      if (this.#session !== undefined) this.close(reasonOfCode(error.reasonCode), error.reasonCode);
+      if (this.#session !== undefined) this.close(reasonOfCode(error.reasonCode), error.reasonCode, error.message);
       else this.#refuseMalformed(error);
       return;
     }
     this.#core.logLines.error({ err: error, client: this.#session?.clientId }, 'a packet could not be handled');
     if (this.#session !== undefined) this.close('internal');
-    else this.#refuse(ReasonCode.unspecifiedError);
+    else this.refuse(ReasonCode.unspecifiedError);
   }
 
   #refuseMalformed({ connack }: MqttError): void {
@@ -362,10 +362,9 @@ export class Connection implements TransportListener, SessionConnection, Outboun
     this.#core.counters.refused++;
     if (connack !== undefined) {
       const { code, version } = connack;
+      this.#core.counters.codes.sent('connack', code);
       this.#outgoing.packet(encodePacket({ type: 'connack', sessionPresent: false, reasonCode: code, properties: {} }, version));
     }
     this.#end();
   }
 }
-
-const PINGRESP = encodePacket({ type: 'pingresp' }, 5);

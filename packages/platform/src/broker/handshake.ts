@@ -7,7 +7,6 @@ import { levelsOf } from './topic-levels.ts';
 /** The reason code that refuses a CONNECT before anybody asks who it is; undefined: it may go on. */
 export function refusalOfConnect(packet: ConnectPacket, sessions: number, limits: BrokerLimits): number | undefined {
   if (sessions >= limits.maxConnections) return ReasonCode.serverBusy;
-  if (packet.properties.authenticationMethod !== undefined) return ReasonCode.badAuthenticationMethod;
   if (packet.clientId.length > MAX_CLIENT_ID_LENGTH) return ReasonCode.clientIdentifierNotValid;
   return undefined;
 }
@@ -29,16 +28,22 @@ export function keepAliveOf(packet: ConnectPacket, limits: BrokerLimits): number
   return keepAliveSec === 0 ? keepAliveMaxSec : Math.min(keepAliveSec, keepAliveMaxSec);
 }
 
+/** How long the session may outlive the connection, s [MQTT-3.1.2-23]. 3.1.1 knows only for ever: as long as the server keeps any. */
+export function sessionExpiryOf(packet: ConnectPacket, limits: BrokerLimits): number {
+  const asked = packet.version === 5 ? (packet.properties.sessionExpirySec ?? 0) : packet.cleanStart ? 0 : Infinity;
+  return Math.min(asked, limits.sessionExpiryMaxSec);
+}
+
 /** What a 5.0 client is told of this server. What it does not mention is as the standard assumes: QoS 2, retain, wildcards. */
 export function connackProperties(packet: ConnectPacket, clientId: string, limits: BrokerLimits): ConnackProperties {
   if (packet.version === 4) return {};
   const keepAliveSec = keepAliveOf(packet, limits);
+  const sessionExpirySec = sessionExpiryOf(packet, limits);
   return {
     receiveMaximum: limits.receiveMaximum,
     maxPacketBytes: limits.maxPacketBytes,
     topicAliasMaximum: limits.topicAliasMaximum,
-    sharedSubscriptionAvailable: false,
-    ...((packet.properties.sessionExpirySec ?? 0) > 0 && { sessionExpirySec: 0 }),
+    ...((packet.properties.sessionExpirySec ?? 0) !== sessionExpirySec && { sessionExpirySec }),
     ...(clientId !== packet.clientId && { assignedClientId: clientId }),
     ...(keepAliveSec !== packet.keepAliveSec && { serverKeepAliveSec: keepAliveSec }),
   };

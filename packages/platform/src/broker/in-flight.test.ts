@@ -14,11 +14,10 @@ describe('outgoing packet ids', () => {
     const id = inFlight.open(2);
     expect(inFlight.close(id, 'puback')).toBe(false);
     expect(inFlight.close(id, 'pubcomp')).toBe(false);
-    expect(inFlight.received(id)).toBe(true);
-    expect(inFlight.received(id)).toBe(true);
+    inFlight.set(id, 'pubcomp');
     expect(inFlight.close(id, 'pubrec')).toBe(false);
+    expect([...inFlight.awaiting('pubcomp')]).toEqual([id]);
     expect(inFlight.close(id, 'pubcomp')).toBe(true);
-    expect(inFlight.received(id)).toBe(false);
     expect(inFlight.size).toBe(0);
   });
 

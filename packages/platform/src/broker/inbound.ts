@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { encodePacket } from '@selsyn/wire/mqtt/encoder.ts';
 import { MqttError, protocolError } from '@selsyn/wire/mqtt/mqtt-error.ts';
 import type { PublishPacket, QoS } from '@selsyn/wire/mqtt/packets.ts';
@@ -11,7 +12,10 @@ import { copyBytes } from './copy-bytes.ts';
 import type { Claim } from './intake.ts';
 import { Message } from './message.ts';
 import type { Outgoing } from './outgoing.ts';
+import { PendingAnswer } from './pending-answer.ts';
+import { isReservedTopic } from './reserved-topics.ts';
 import type { Session } from './session.ts';
+import type { Matches } from './subscriptions.ts';
 import { levelsOf } from './topic-levels.ts';
 
 /** What is known of one topic that a connection publishes to, so that its next message costs no question. */
@@ -20,16 +24,17 @@ interface Route {
   /** The reason code with which it is refused; 0: it is not. */
   readonly refusal: number;
   readonly claim: Claim | undefined;
-  /** Whether anybody subscribes, as of `version` of the subscriptions. */
-  subscribed: boolean;
+  /** Who subscribes, as of `version` of the subscriptions. */
+  matches: Matches;
   version: number;
 }
 
 /**
  * The publisher's half of a connection: routes PUBLISH packets and answers them in their order [MQTT-4.6.0-2, MQTT-4.6.0-3].
  *
- * A message that the intake claims is answered when it is durable. Any other is answered at once, or behind those of this
- * connection that still wait.
+ * A message is answered when nobody who must have it durably is missing: the intake, persistent sessions here and in other threads.
+ * A message that only the intake must have waits in the ring, with no object of its own; where more is to be waited for, the answer
+ * is a {@link PendingAnswer}, and so are those behind it until it is given.
  */
 export class Inbound implements AckOwner {
   readonly #core: BrokerCore;
@@ -42,10 +47,12 @@ export class Inbound implements AckOwner {
   #aliases: (Topic | undefined)[] | undefined;
   /** Answers of this connection in the ring. */
   #waiting = 0;
-  /** QoS 1 and 2 messages without their final answer: what the receive maximum bounds. */
-  #unacknowledged = 0;
-  /** QoS 2 messages until their PUBREL -> whether PUBREC was sent. */
-  #received: Map<number, boolean> | undefined;
+  /** Answers that wait for more than the ring, and those behind them, oldest first. */
+  #pending: PendingAnswer[] | undefined;
+  /** PUBLISH packets that came. */
+  received = 0;
+  /** QoS 1 messages without their answer. */
+  #unanswered = 0;
 
   constructor(core: BrokerCore, session: Session, outgoing: Outgoing) {
     this.#core = core;
@@ -57,47 +64,72 @@ export class Inbound implements AckOwner {
   receive(packet: PublishPacket): void {
     const core = this.#core;
     const { qos, properties } = packet;
+    this.received++;
+    core.counters.payloadBytesReceived += packet.end - packet.start;
     const topic = properties === undefined ? packet.topic : this.#resolveAlias(packet);
     let route = this.#route;
     if (route === undefined || route.topic !== topic) route = this.#takeRoute(topic);
     if (qos === 0) core.counters.received0++;
     else if (!this.#admit(packet.packetId, qos)) return;
-    if (route.refusal !== 0) {
-      core.counters.dropped['not-authorized']++;
-      this.#refuse(packet, route.refusal);
+    const refusal = route.refusal === 0 ? this.#faultOf(packet, topic) : route.refusal;
+    if (refusal !== 0) {
+      this.#refuse(packet, refusal);
       return;
     }
-    if (packet.retain && !this.#hasRoomToRetain(packet, topic)) return;
+    const { version } = core.subscriptions;
+    if (route.version !== version) {
+      route.version = version;
+      route.matches = core.subscriptions.match(topic);
+    }
+    const { matches } = route;
+    if (
+      qos !== 0 &&
+      (!matches.plain || packet.retain || this.#pending !== undefined || (qos === 2 && this.#session.isPersistent))
+    ) {
+      this.#receiveTracked(packet, route);
+      return;
+    }
     let ticket = 0;
     if (route.claim !== undefined) {
       ticket = this.#accept(route.claim, packet);
       if (ticket === REFUSED) return;
     }
-    const version = core.subscriptions.version;
-    if (route.version !== version) {
-      route.version = version;
-      route.subscribed = core.subscriptions.match(topic).length > 0;
+    if (matches.list.length > 0 || packet.retain) {
+      const message = this.#messageOf(packet, topic);
+      if (packet.retain) core.retained.publish(message);
+      core.deliver(message, matches);
     }
-    if (route.subscribed || packet.retain) this.#publish(packet, topic);
     if (qos === 0) return;
     if (ticket !== 0) {
       this.#waiting++;
       core.ring.push(this, packet.packetId, qos, ticket);
-    } else this.#decide(packet.packetId, qos, route.subscribed ? ReasonCode.success : ReasonCode.noMatchingSubscribers);
+    } else this.#decide(packet.packetId, qos, matches.list.length > 0 ? ReasonCode.success : ReasonCode.noMatchingSubscribers);
   }
 
   /** PUBREL. @throws MqttError */
   release(packetId: number): void {
-    const recorded = this.#received?.get(packetId);
-    if (recorded === false) throw protocolError('[MQTT-4.3.3-6]', 'PUBREL before PUBREC');
-    if (recorded === true) {
-      this.#received?.delete(packetId);
-      this.#unacknowledged--;
-    } else if (this.#session.version === 5) {
-      this.#outgoing.packet(encodePacket({ type: 'pubcomp', packetId, reasonCode: ReasonCode.packetIdentifierNotFound }, 5));
+    const { received, isPersistent, number, version } = this.#session;
+    const state = received.get(packetId);
+    if (state === undefined) {
+      if (version === 4) this.#outgoing.ack('pubcomp', packetId);
+      else this.#outgoing.packet(encodePacket({ type: 'pubcomp', packetId, reasonCode: ReasonCode.packetIdentifierNotFound }, 5));
       return;
     }
-    this.#outgoing.ack('pubcomp', packetId);
+    if (state !== 'answered') throw protocolError('[MQTT-4.3.3-6]', 'PUBREL before PUBREC');
+    received.delete(packetId);
+    if (!isPersistent) {
+      this.#outgoing.ack('pubcomp', packetId);
+      return;
+    }
+    // The client may use the id again once it has PUBCOMP: that it is free must be stored before.
+    const { store } = this.#core;
+    store.after(store.write({ kind: 'completed', session: number, packetId }), {
+      settle: (_packetId, _qos, code) => {
+        if (this.#closed) return;
+        if (code >= 0x80) this.#session.connection?.close('log-failed');
+        else this.#outgoing.ack('pubcomp', packetId);
+      },
+    });
   }
 
   /** The ring says what has become of a message. */
@@ -108,31 +140,100 @@ export class Inbound implements AckOwner {
     this.#answer(packetId, qos, code);
   }
 
+  /** An answer is known: those that stand first and are known are given. */
+  answerPending(): void {
+    const pending = this.#pending;
+    if (pending === undefined || this.#closed) return;
+    let given = 0;
+    for (const { code, packetId, qos } of pending) {
+      if (code === undefined) break;
+      given++;
+      this.#answer(packetId, qos, code);
+      if (this.#closed) return;
+    }
+    this.#pending = given === pending.length ? undefined : pending.slice(given);
+  }
+
   /** Nothing is answered any more. */
   close(): void {
     this.#closed = true;
     this.#route = undefined;
     this.#routes = undefined;
     this.#aliases = undefined;
-    this.#received = undefined;
+    this.#pending = undefined;
+  }
+
+  /** A message that more than the log must have, or whose answer stands behind such a one. */
+  #receiveTracked(packet: PublishPacket, route: Route): void {
+    const core = this.#core;
+    const { packetId, qos } = packet;
+    const { matches, claim, topic } = route;
+    const message = this.#messageOf(packet, topic);
+    if (!core.haveRoom(matches, message)) {
+      core.counters.dropped['queue-full']++;
+      this.#refuse(packet, ReasonCode.quotaExceeded);
+      return;
+    }
+    let ticket = 0;
+    if (claim !== undefined) {
+      ticket = this.#accept(claim, packet);
+      if (ticket === REFUSED) return;
+    }
+    const pending = new PendingAnswer(this, packetId, qos);
+    if (matches.list.length === 0 && claim === undefined) pending.atLeast(ReasonCode.noMatchingSubscribers);
+    if (ticket !== 0) {
+      pending.expect();
+      core.ring.push(pending, packetId, qos, ticket);
+    } else this.#followRing(pending, packetId, qos);
+    (this.#pending ??= []).push(pending);
+    if (qos === 2) this.#keepReceived(packetId, pending);
+    if (packet.retain && !core.retained.publish(message, pending)) pending.atLeast(ReasonCode.quotaExceeded);
+    core.deliver(message, matches, pending);
+    pending.started();
+  }
+
+  /** Its answer stands behind those of this connection that are in the ring. */
+  #followRing(pending: PendingAnswer, packetId: number, qos: QoS): void {
+    if (this.#waiting === 0) return;
+    pending.expect();
+    this.#core.ring.pushDecided(pending, packetId, qos, 0);
+  }
+
+  /** Keeps a QoS 2 message from being taken twice, also by a later connection of a persistent session. */
+  #keepReceived(packetId: number, pending: PendingAnswer): void {
+    const { isPersistent, number, received } = this.#session;
+    received.set(packetId, pending);
+    if (!isPersistent) return;
+    const { store } = this.#core;
+    pending.expect();
+    store.after(store.write({ kind: 'received', session: number, packetId }), pending);
+    // By then the connection may be another one, or none.
+    pending.onKnown = (code) => {
+      if (received.get(packetId) === pending) received.set(packetId, 'answered');
+      if (code < 0x80) return;
+      received.delete(packetId);
+      store.write({ kind: 'completed', session: number, packetId });
+    };
   }
 
   /** False for a QoS 2 message that was taken before: it is only answered again [MQTT-4.3.3-10]. */
   #admit(packetId: number, qos: QoS): boolean {
     const { counters, limits } = this.#core;
-    if (qos === 1) counters.received1++;
-    else {
+    const session = this.#session;
+    if (qos === 1) {
+      counters.received1++;
+      this.#unanswered++;
+    } else {
       counters.received2++;
-      this.#received ??= new Map();
-      const answered = this.#received.get(packetId);
-      if (answered !== undefined) {
-        if (answered) this.#outgoing.ack('pubrec', packetId);
+      const state = session.received.get(packetId);
+      if (state !== undefined) {
+        if (state === 'answered') this.#outgoing.ack('pubrec', packetId);
+        else if (state instanceof PendingAnswer) this.#adopt(state);
         return false;
       }
-      this.#received.set(packetId, false);
+      session.received.set(packetId, 'taken');
     }
-    this.#unacknowledged++;
-    if (this.#unacknowledged > limits.receiveMaximum && this.#session.version === 5) {
+    if (session.version === 5 && this.#unanswered + session.receivedCount > limits.receiveMaximum) {
       throw new MqttError(
         ReasonCode.receiveMaximumExceeded,
         '[MQTT-3.3.4-9]',
@@ -142,47 +243,71 @@ export class Inbound implements AckOwner {
     return true;
   }
 
+  /** A QoS 2 message is sent again whose answer is still under way, from a connection that has ended: this one gives it. */
+  #adopt(pending: PendingAnswer): void {
+    if (pending.inbound === this) return;
+    pending.inbound = this;
+    (this.#pending ??= []).push(pending);
+  }
+
   /** @returns the ticket, or REFUSED when the client was told so. */
   #accept(claim: Claim, packet: PublishPacket): number {
-    const { intake, counters, logLines } = this.#core;
+    const { intake, logLines } = this.#core;
     try {
       return intake?.accept(claim, packet.data, packet.start, packet.end) ?? 0;
     } catch (error) {
       if (!isSelsynError(error)) throw error;
-      counters.dropped['log-rejected']++;
+      this.#core.counters.dropped['log-rejected']++;
       logLines.debug({ err: error, client: this.#session.clientId }, 'the intake refused a message');
       this.#refuse(packet, codeOfIntakeError(error));
       return REFUSED;
     }
   }
 
-  #hasRoomToRetain(packet: PublishPacket, topic: Topic): boolean {
-    const size = packet.end - packet.start;
-    if (size === 0 || this.#core.retained.hasRoom(topic.name, size + topic.bytes.length)) return true;
-    this.#core.counters.dropped['retained-full']++;
-    if (packet.qos !== 0) this.#refuse(packet, ReasonCode.quotaExceeded);
-    return false;
+  /** The code of a fault of this very message; 0: none. */
+  #faultOf(packet: PublishPacket, topic: Topic): number {
+    const { counters, retained } = this.#core;
+    // Checked where the client says that it is text: its receivers rely on it (5.0, section 3.3.2.3.2).
+    if (packet.properties?.payloadIsUtf8 === true && !isUtf8(packet.data.subarray(packet.start, packet.end))) {
+      counters.dropped['payload-invalid']++;
+      return ReasonCode.payloadFormatInvalid;
+    }
+    const sizeBytes = packet.end - packet.start;
+    if (!packet.retain || sizeBytes === 0 || retained.hasRoom({ topic, sizeBytes: sizeBytes + topic.bytes.length })) return 0;
+    counters.dropped['retained-full']++;
+    return ReasonCode.quotaExceeded;
   }
 
-  #publish(packet: PublishPacket, topic: Topic): void {
-    const core = this.#core;
+  #messageOf(packet: PublishPacket, topic: Topic): Message {
     const payload = copyBytes(packet.data, packet.start, packet.end);
-    const now = packet.properties === undefined ? 0 : core.clock.monotonicMs();
-    const message = new Message(topic, payload, packet, packet.properties, now, this.#session.key);
-    if (packet.retain) core.retain(message);
-    core.deliver(message);
+    const nowMs = packet.properties === undefined ? 0 : this.#core.clock.monotonicMs();
+    return new Message(topic, payload, packet, packet.properties, nowMs, this.#session.key);
   }
 
   /** Says no by the acknowledgement. At QoS 0 there is none: what will never be allowed closes, a passing fault is counted. */
   #refuse(packet: PublishPacket, code: number): void {
+    const { counters } = this.#core;
+    if (code === ReasonCode.notAuthorized) counters.dropped['not-authorized']++;
+    // The route is that of the packet, also where an alias stands for its topic.
+    this.#core.watch.denied(this.#session, 'publish', this.#route?.topic.name ?? '', code);
     if (packet.qos !== 0) this.#decide(packet.packetId, packet.qos, code);
-    else if (code === ReasonCode.notAuthorized || code === ReasonCode.topicNameInvalid) {
-      this.#session.connection.close(reasonOfRefusal(code));
+    else if (
+      code === ReasonCode.notAuthorized ||
+      code === ReasonCode.topicNameInvalid ||
+      code === ReasonCode.payloadFormatInvalid
+    ) {
+      this.#session.connection?.close(reasonOfRefusal(code));
     }
   }
 
   #decide(packetId: number, qos: QoS, code: number): void {
-    if (this.#waiting === 0) this.#answer(packetId, qos, code);
+    if (this.#pending !== undefined) {
+      const pending = new PendingAnswer(this, packetId, qos);
+      pending.atLeast(code);
+      this.#followRing(pending, packetId, qos);
+      this.#pending.push(pending);
+      pending.started();
+    } else if (this.#waiting === 0) this.#answer(packetId, qos, code);
     else {
       this.#waiting++;
       this.#core.ring.pushDecided(this, packetId, qos, code);
@@ -190,22 +315,25 @@ export class Inbound implements AckOwner {
   }
 
   #answer(packetId: number, qos: QoS, code: number): void {
-    const { version, connection } = this.#session;
+    const { version, connection, received } = this.#session;
     // 3.1.1 has no way to refuse, and acknowledging what was dropped would be a lie [MQTT-3.3.5-2 of 3.1.1].
     if (version === 4 && code >= 0x80) {
-      connection.close(reasonOfRefusal(code));
+      connection?.close(reasonOfRefusal(code));
       return;
     }
-    if (qos === 1) this.#unacknowledged--;
-    else if (code < 0x80) this.#received?.set(packetId, true);
-    else {
-      // A refused id is free again at once [MQTT-4.3.3-9].
-      this.#received?.delete(packetId);
-      this.#unacknowledged--;
-    }
+    if (qos === 1) this.#unanswered--;
+    // A refused id is free again at once [MQTT-4.3.3-9].
+    else if (code >= 0x80) received.delete(packetId);
+    else received.set(packetId, 'answered');
     const type = qos === 1 ? 'puback' : 'pubrec';
+    this.#core.counters.codes.sent(type, code);
     if (code === 0 || version === 4) this.#outgoing.ack(type, packetId);
     else this.#outgoing.packet(encodePacket({ type, packetId, reasonCode: code }, 5));
+  }
+
+  /** What an alias of the client stands for; undefined: nothing. */
+  topicOfAlias(alias: number): string | undefined {
+    return this.#aliases?.[alias]?.name;
   }
 
   #resolveAlias(packet: PublishPacket): Topic {
@@ -243,12 +371,13 @@ export class Inbound implements AckOwner {
     const { principal } = this.#session;
     let refusal = 0;
     if (levelsOf(topic.name) > limits.maxTopicLevels) refusal = ReasonCode.topicNameInvalid;
-    else if (!principal.mayPublish(topic.name)) refusal = ReasonCode.notAuthorized;
+    else if (isReservedTopic(topic.name) || !principal.mayPublish(topic.name)) refusal = ReasonCode.notAuthorized;
     const claim = refusal === 0 ? intake?.claim(principal, topic.name) : undefined;
-    return { topic, refusal, claim, subscribed: false, version: -1 };
+    return { topic, refusal, claim, matches: NO_MATCHES, version: -1 };
   }
 }
 
+const NO_MATCHES: Matches = { list: [], plain: true };
 const REFUSED = -1;
 /** Topics of one connection whose routes are kept. */
 const MAX_ROUTES = 256;

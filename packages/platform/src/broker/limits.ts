@@ -1,3 +1,5 @@
+import type { SharedStrategy } from './share-group.ts';
+
 /** Every bound of the broker. Sizes in bytes, times in ms unless the name says otherwise. */
 export interface BrokerLimits {
   /** Sessions of this thread; one more is answered with Server busy. */
@@ -25,6 +27,18 @@ export interface BrokerLimits {
   readonly maxRetainedBytes: number;
   /** Longest keep-alive in s; 0 leaves the choice to the client. Only a 5.0 client can be told another than it asked for. */
   readonly keepAliveMaxSec: number;
+  /** Longest time that a session is kept after its connection, s; 0: none outlives it. */
+  readonly sessionExpiryMaxSec: number;
+  /** Bytes of waiting messages of all sessions together, at which no more is queued; QoS 0 is shed before. */
+  readonly maxMemoryBytes: number;
+  /** CONNECT packets let in a second, with a burst of as many; 0: no bound. */
+  readonly acceptPerSec: number;
+  /** PUBLISH packets and bytes a second of one client, which is read more slowly when it is faster; 0: no bound. */
+  readonly maxMessagesPerSec: number;
+  readonly maxBytesPerSec: number;
+  readonly sharedStrategy: SharedStrategy;
+  /** Where 5.0 clients are sent when this server is full or stops; '': nowhere. */
+  readonly serverReference: string;
   /** A connection whose CONNECT has not come in, or has not been decided, by then is closed. */
   readonly connectDeadlineMs: number;
   /** A connection that was told to go is destroyed after this. */
@@ -50,6 +64,13 @@ export const DEFAULT_LIMITS: BrokerLimits = {
   maxRetainedMessages: 1_000_000,
   maxRetainedBytes: 268_435_456,
   keepAliveMaxSec: 0,
+  sessionExpiryMaxSec: 604_800,
+  maxMemoryBytes: 1_073_741_824,
+  acceptPerSec: 0,
+  maxMessagesPerSec: 0,
+  maxBytesPerSec: 0,
+  sharedStrategy: 'round-robin',
+  serverReference: '',
   connectDeadlineMs: 10_000,
   closeGraceMs: 2_000,
   maxWaitingAcks: 1_048_576,

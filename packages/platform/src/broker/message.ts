@@ -3,7 +3,7 @@ import { encodePublish, type EncodedPublish } from '@selsyn/wire/mqtt/publish-wr
 import type { Topic } from '@selsyn/wire/mqtt/topic-cache.ts';
 
 /**
- * An application message on its way to subscribers; owns its bytes and never changes.
+ * An application message on its way to subscribers; owns its bytes, which never change.
  *
  * It keeps its encodings: one for each (version, QoS, retain flag, subscription identifiers) that a subscriber needs, so that
  * a message to many is encoded once.
@@ -18,6 +18,12 @@ export class Message {
   readonly origin: string | undefined;
   /** Monotonic time after which it is worth nothing [MQTT-3.3.2-5]; Infinity where it has no expiry. */
   readonly expiresAtMs: number;
+  /** What it is called in the session store; 0 while it is not there. */
+  storeNumber = 0;
+  /** The snapshot of the store in which it was written last. */
+  snapshot = 0;
+  /** How many sessions keep it for their clients. */
+  keepers = 0;
   /** Encodings without identifiers, by version, QoS and retain flag. */
   #plain: (EncodedPublish | undefined)[] | undefined;
   #identified: { readonly identifiers: readonly number[]; readonly key: number; readonly encoded: EncodedPublish }[] | undefined;
@@ -29,6 +35,7 @@ export class Message {
     properties: PublishProperties | undefined,
     nowMs: number,
     origin?: string,
+    expiresAtMs = properties?.messageExpirySec === undefined ? Infinity : nowMs + properties.messageExpirySec * 1_000,
   ) {
     this.topic = topic;
     this.payload = payload;
@@ -36,7 +43,7 @@ export class Message {
     this.retain = flags.retain;
     this.origin = origin;
     this.properties = properties === undefined ? undefined : forwardable(properties);
-    this.expiresAtMs = properties?.messageExpirySec === undefined ? Infinity : nowMs + properties.messageExpirySec * 1_000;
+    this.expiresAtMs = expiresAtMs;
   }
 
   /** What counts against the bounds of a queue or a store. */

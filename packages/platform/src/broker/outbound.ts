@@ -1,168 +1,396 @@
 import { encodePacket } from '@selsyn/wire/mqtt/encoder.ts';
-import type { AckPacket, ProtocolVersion, QoS } from '@selsyn/wire/mqtt/packets.ts';
-import type { EncodedPublish } from '@selsyn/wire/mqtt/publish-writer.ts';
+import type { AckPacket, QoS } from '@selsyn/wire/mqtt/packets.ts';
 import { ReasonCode } from '@selsyn/wire/mqtt/reason-codes.ts';
-import type { Clock } from '../kernel/clock.ts';
-import type { BrokerCounters } from './counters.ts';
+import type { SessionNumber } from '../session-store/session-store.ts';
+import type { BrokerCore } from './broker-core.ts';
+import type { DropReason } from './counters.ts';
+import type { Delivery, DeliverySource } from './delivery.ts';
 import { InFlight } from './in-flight.ts';
 import type { BrokerLimits } from './limits.ts';
 import type { Message } from './message.ts';
-import { type Delivery, OutboundQueue } from './outbound-queue.ts';
-import type { Outgoing } from './outgoing.ts';
-
-export interface OutboundOptions {
-  readonly outgoing: Outgoing;
-  readonly version: ProtocolVersion;
-  /** The client's receive maximum and maximum packet size. */
-  readonly receiveMaximum: number;
-  readonly maxPacketBytes: number;
-  readonly shared: OutboundShared;
-  readonly host: OutboundHost;
-}
-
-/** What all sessions share. */
-export interface OutboundShared {
-  readonly limits: BrokerLimits;
-  readonly counters: BrokerCounters;
-  readonly clock: Clock;
-}
+import { OutboundQueue } from './outbound-queue.ts';
+import type { PublishSender } from './publish-sender.ts';
 
 export interface OutboundHost {
-  /** The queue is at its bound: the session must end. Called once. */
+  /** The queue of a session that ends with its connection is at its bound: it must end. Called once. */
   onOverflow(): void;
   /** `ready` has become true after it was found false. */
   onReady(): void;
+  /** What the client was owed could not be stored: the connection must end. */
+  onStoreFailed(): void;
+}
+
+/** The connection of a session, as its outbound half sees it. */
+export interface OutboundLink {
+  readonly sender: PublishSender;
+  /** The client's receive maximum. */
+  readonly receiveMaximum: number;
+  readonly host: OutboundHost;
 }
 
 /**
- * The subscriber's half of a session: messages to its client.
+ * The subscriber's half of a session: messages to its client, while there is one.
  *
- * QoS 0 goes out at once, or is dropped where the socket's backlog is over the bound. QoS 1 and 2 go out while the client's window
- * has room and the socket takes them; else they are held, in order, up to the bound, and past it the session ends.
+ * QoS 0 goes out at once, or is dropped where the socket's backlog is over the bound or nobody is connected. QoS 1 and 2 go out
+ * while the client's window has room and the socket takes them; else they wait, in order, up to the bound.
+ *
+ * ```
+ *   a session that ends with its connection      a persistent one
+ *   queue ──▶ sent: only the packet id is kept   kept (all, in order; stored) ──▶ queue ──▶ sent, until acknowledged
+ *   past the bound the session ends              past the bound the publisher is refused
+ * ```
+ * Invariants: `#kept` has every message of a persistent session that is not acknowledged, and every unacknowledged one of a shared
+ * group, by packet id, oldest first; the queue has those of them that were not sent on this connection; `#inFlight` those that were.
  */
 export class Outbound {
-  readonly #options: OutboundOptions;
-  readonly #outgoing: Outgoing;
-  readonly #inFlight: InFlight;
-  #held: OutboundQueue | undefined;
+  readonly sessionNumber: SessionNumber;
+  readonly #core: BrokerCore;
+  #link: OutboundLink | undefined;
+  #inFlight: InFlight;
+  #queue: OutboundQueue | undefined;
+  #kept: Map<number, Delivery> | undefined;
+  #bytes = 0;
   #overflown = false;
   #askedReady = false;
+  #nextExpiryCheckMs = 0;
+  /** Messages for this session that were given up. */
+  dropped = 0;
 
-  constructor(options: OutboundOptions) {
-    this.#options = options;
-    this.#outgoing = options.outgoing;
-    this.#inFlight = new InFlight(Math.min(options.receiveMaximum, options.shared.limits.maxInFlight));
+  /** @param sessionNumber 0 for a session that ends with its connection. */
+  constructor(core: BrokerCore, sessionNumber: SessionNumber) {
+    this.#core = core;
+    this.sessionNumber = sessionNumber;
+    this.#inFlight = new InFlight(core.limits.maxInFlight);
+  }
+
+  get isPersistent(): boolean {
+    return this.sessionNumber !== 0;
+  }
+
+  /** Undefined while nobody is connected. */
+  get sender(): PublishSender | undefined {
+    return this.#link?.sender;
+  }
+
+  /** Messages that wait for the window, the socket or the client's return. */
+  get queued(): number {
+    return this.#link === undefined ? (this.#kept?.size ?? 0) : (this.#queue?.length ?? 0);
+  }
+
+  /** Bytes of all that is waiting or kept. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** How many messages the client takes unacknowledged; 0 while it is not there. */
+  get window(): number {
+    return this.#link === undefined ? 0 : this.#inFlight.window;
+  }
+
+  get inFlight(): number {
+    return this.#inFlight.size;
+  }
+
+  /** All that is kept, oldest first. */
+  get kept(): Iterable<Delivery> {
+    return this.#kept?.values() ?? [];
+  }
+
+  /** Packet ids of messages that the client has, and whose PUBCOMP is still to come. */
+  get released(): readonly number[] {
+    return [...this.#inFlight.awaiting('release'), ...this.#inFlight.awaiting('pubcomp')];
   }
 
   /** True when a message of any QoS would go straight out. Asking when it is not makes `onReady` be called. */
   get ready(): boolean {
-    const ready = (this.#held === undefined || this.#held.length === 0) && this.#inFlight.hasRoom && !this.#outgoing.congested;
+    const ready = this.#link !== undefined && this.#isEmpty && this.#canSend(this.#link);
     if (!ready) this.#askedReady = true;
     return ready;
   }
 
-  send(message: Message, qos: QoS, retain: boolean, identifiers: readonly number[] | undefined): void {
-    const { version } = this.#options;
-    if (qos === 0) {
-      if (this.#outgoing.backlogBytes > this.#options.shared.limits.maxBacklogBytes)
-        this.#options.shared.counters.dropped['slow-subscriber']++;
-      else this.#write(message.encoding(version, 0, retain, identifiers), 0);
-    } else if ((this.#held === undefined || this.#held.length === 0) && this.#inFlight.hasRoom && !this.#outgoing.congested) {
-      this.#write(message.encoding(version, qos, retain, identifiers), qos);
-    } else this.#hold({ message, qos, retain, identifiers });
+  /** Whether a persistent session can keep one more; one that ends with its connection is never asked. */
+  hasRoom(sizeBytes: number): boolean {
+    if (!this.isPersistent) return true;
+    const { limits, memory } = this.#core;
+    if (memory.isFull) return false;
+    if (this.#fits(sizeBytes, limits)) return true;
+    this.#dropExpired();
+    return this.#fits(sizeBytes, limits);
   }
 
-  /** A retained message for a new subscription, with what is left of its expiry; only while `ready`. */
-  sendRetained(message: Message, qos: QoS, identifiers: readonly number[] | undefined, leftSec: number | undefined): void {
-    this.#write(message.encode(this.#options.version, qos, true, identifiers, leftSec), qos);
+  /** A client is connected: what it has not acknowledged is sent again, oldest first [MQTT-4.4.0-1]. */
+  attach(link: OutboundLink): void {
+    const before = this.#inFlight;
+    const inFlight = new InFlight(Math.min(link.receiveMaximum, this.#core.limits.maxInFlight));
+    inFlight.startAfter(before.last);
+    for (const packetId of before.awaiting('release')) inFlight.set(packetId, 'release');
+    for (const packetId of before.awaiting('pubcomp')) {
+      inFlight.set(packetId, 'pubcomp');
+      link.sender.outgoing.ack('pubrel', packetId);
+    }
+    this.#link = link;
+    this.#inFlight = inFlight;
+    this.#queue = undefined;
+    if (this.#kept === undefined || this.#kept.size === 0) return;
+    this.#queue = new OutboundQueue();
+    for (const delivery of this.#kept.values()) this.#queue.push(delivery);
+    this.pump();
+  }
+
+  /** The client has gone; what is kept stays. */
+  detach(): void {
+    this.#link = undefined;
+    this.#queue = undefined;
+    this.#askedReady = false;
+  }
+
+  send(message: Message, qos: QoS, retain: boolean, identifiers: readonly number[] | undefined, share?: DeliverySource): void {
+    const link = this.#link;
+    if (qos === 0) {
+      if (link !== undefined) this.#sendNow(link, message, retain, identifiers);
+      return;
+    }
+    if (this.isPersistent) this.#keep(message, qos, retain, identifiers, share);
+    else if (link === undefined) this.#drop('session-ended');
+    else if (share === undefined && this.#isEmpty && this.#canSend(link)) {
+      const encoded = link.sender.encode(message, qos, retain, identifiers);
+      if (encoded !== undefined) link.sender.put(encoded, qos, this.#inFlight.open(qos), false);
+    } else this.#hold(link, { message, qos, retain, identifiers, share, packetId: 0, ticket: 0, sent: false });
+  }
+
+  /** What was kept is on its way to disk: it may go out, or stand in the queue. */
+  offer(delivery: Delivery): void {
+    if (this.#link === undefined) return;
+    this.#queue ??= new OutboundQueue();
+    this.#queue.push(delivery);
+    if (this.#queue.length === 1) this.pump();
+  }
+
+  /** What was kept could not be stored, and its publisher is told so: it goes, unless the client may have seen it. */
+  notStored(delivery: Delivery): void {
+    if (delivery.sent || this.#kept?.get(delivery.packetId) !== delivery) return;
+    this.#forget(delivery);
+    this.pump();
+  }
+
+  /** What an earlier run of the server had stored. */
+  restore(delivery: Delivery): void {
+    this.#kept ??= new Map();
+    this.#kept.set(delivery.packetId, delivery);
+    this.#inFlight.startAfter(delivery.packetId);
+    this.#account(delivery.message, 1);
+  }
+
+  restoreReleased(packetId: number): void {
+    this.#inFlight.set(packetId, 'pubcomp');
   }
 
   /** An answer of the client to a QoS 1 or 2 message. One that nothing waits for is ignored, as it may be late. */
   acknowledge(packet: AckPacket): void {
     const { packetId, type } = packet;
     if (type === 'pubrec' && packet.reasonCode < 0x80) this.#received(packetId);
-    else if (type !== 'pubrel' && this.#inFlight.close(packetId, type)) this.pump();
+    else if (type !== 'pubrel' && this.#inFlight.close(packetId, type)) {
+      const delivery = this.#kept?.get(packetId);
+      if (delivery !== undefined) this.#forget(delivery);
+      if (this.isPersistent) this.#core.store.write({ kind: 'settled', session: this.sessionNumber, packetId });
+      this.pump();
+    }
   }
 
-  /** Sends what was held, as far as it goes. Called when the window or the socket has room again. */
+  /** Sends what waits, as far as it goes. Called when the window, the socket or the store has room again. */
   pump(): void {
-    const held = this.#held;
-    if (held !== undefined) {
-      while (held.length > 0 && this.#inFlight.hasRoom && !this.#outgoing.congested) {
-        const delivery = held.shift();
-        if (delivery !== undefined) this.#sendHeld(delivery);
-      }
+    const link = this.#link;
+    if (link === undefined) return;
+    const queue = this.#queue;
+    while (queue !== undefined && this.#canSend(link)) {
+      const { first } = queue;
+      // A QoS 2 message goes out once it is stored: after a crash it must be known by its packet id.
+      if (first === undefined || (first.qos === 2 && first.ticket > 0 && !this.#core.store.isSettled(first.ticket))) break;
+      queue.shift();
+      // What was given up or could not be stored is kept no more.
+      if (!this.isPersistent || this.#kept?.get(first.packetId) === first) this.#sendHeld(link, first);
     }
     if (this.#askedReady && this.ready) {
       this.#askedReady = false;
-      this.#options.host.onReady();
+      link.host.onReady();
     }
   }
 
-  /** Gives up what is held. */
+  /**
+   * Takes out messages of shared groups, where another member can have them instead: all but those at QoS 2 that the client of a
+   * persistent session may have [MQTT-4.8.2-5].
+   */
+  takeShared(mayTake: (source: DeliverySource) => boolean): readonly Delivery[] {
+    const taken = this.#all.filter(
+      ({ share, qos, sent }) => share !== undefined && !(this.isPersistent && qos === 2 && sent) && mayTake(share),
+    );
+    for (const delivery of taken) this.#giveUp(delivery);
+    return taken;
+  }
+
+  /** The session has ended: its messages go. Those of shared groups are taken out before. */
   close(): void {
-    const held = this.#held;
-    if (held === undefined) return;
-    const { counters } = this.#options.shared;
-    counters.queuedBytes -= held.bytes;
-    const left = held.clear();
-    counters.queued -= left;
-    counters.dropped['session-ended'] += left;
+    const left = this.#all;
+    for (const { message } of left) this.#account(message, -1);
+    this.#core.counters.dropped['session-ended'] += left.length;
+    this.#kept = undefined;
+    this.detach();
   }
 
-  #received(packetId: number): void {
-    if (this.#inFlight.received(packetId) || this.#options.version === 4) this.#outgoing.ack('pubrel', packetId);
-    else {
-      const pubrel: AckPacket = { type: 'pubrel', packetId, reasonCode: ReasonCode.packetIdentifierNotFound };
-      this.#outgoing.packet(encodePacket(pubrel, 5));
+  /** All that waits or is kept. */
+  get #all(): readonly Delivery[] {
+    return [...this.kept, ...(this.isPersistent ? [] : (this.#queue?.items ?? []))];
+  }
+
+  get #isEmpty(): boolean {
+    return this.#queue === undefined || this.#queue.length === 0;
+  }
+
+  #canSend({ sender }: OutboundLink): boolean {
+    return this.#inFlight.hasRoom && !sender.outgoing.congested;
+  }
+
+  #fits(sizeBytes: number, limits: BrokerLimits): boolean {
+    const sent = this.#link === undefined ? 0 : this.#inFlight.size;
+    return (this.#kept?.size ?? 0) - sent < limits.maxQueuedMessages && this.#bytes + sizeBytes <= limits.maxQueuedBytes;
+  }
+
+  #sendNow(link: OutboundLink, message: Message, retain: boolean, identifiers: readonly number[] | undefined): void {
+    const { limits, memory } = this.#core;
+    const { backlogBytes } = link.sender.outgoing;
+    if (backlogBytes > limits.maxBacklogBytes || (memory.shedsQos0 && link.sender.outgoing.congested)) {
+      this.#drop('slow-subscriber');
+      return;
     }
+    const encoded = link.sender.encode(message, 0, retain, identifiers);
+    if (encoded !== undefined) link.sender.put(encoded, 0, 0, false);
+    else this.dropped++;
   }
 
-  #hold(delivery: Delivery): void {
+  /** Into the queue of a session that ends with its connection. */
+  #hold(link: OutboundLink, delivery: Delivery): void {
     if (this.#overflown) return;
-    const { counters } = this.#options.shared;
-    this.#held ??= new OutboundQueue(this.#options.shared.limits);
-    if (this.#held.push(delivery)) {
-      counters.queued++;
-      counters.queuedBytes += delivery.message.sizeBytes;
-    } else {
+    const { limits } = this.#core;
+    this.#queue ??= new OutboundQueue();
+    if (this.#queue.length >= limits.maxQueuedMessages || this.#bytes + delivery.message.sizeBytes > limits.maxQueuedBytes) {
       this.#overflown = true;
-      counters.dropped['slow-subscriber']++;
-      this.#options.host.onOverflow();
+      this.#drop('slow-subscriber');
+      link.host.onOverflow();
+      return;
+    }
+    this.#queue.push(delivery);
+    this.#account(delivery.message, 1);
+    if (this.#queue.length === 1) this.pump();
+  }
+
+  #keep(message: Message, qos: 1 | 2, retain: boolean, identifiers: readonly number[] | undefined, share?: DeliverySource): void {
+    if (!this.hasRoom(message.sizeBytes)) {
+      this.#drop('queue-full');
+      return;
+    }
+    const kept = (this.#kept ??= new Map<number, Delivery>());
+    const packetId = this.#inFlight.nextId((id) => kept.has(id));
+    const delivery: Delivery = { message, qos, retain, identifiers, share, packetId, ticket: NOT_WRITTEN, sent: false };
+    kept.set(packetId, delivery);
+    this.#account(message, 1);
+    this.#core.stored.keep(this, delivery);
+  }
+
+  #sendHeld(link: OutboundLink, delivery: Delivery): void {
+    const { message, qos, retain, identifiers, sent } = delivery;
+    const encoded = link.sender.encode(message, qos, retain, identifiers, sent);
+    if (encoded === undefined) {
+      this.dropped++;
+      this.#giveUp(delivery);
+      return;
+    }
+    if (!this.isPersistent) {
+      delivery.packetId = this.#inFlight.open(qos);
+      if (delivery.share === undefined) this.#account(message, -1);
+      else (this.#kept ??= new Map()).set(delivery.packetId, delivery);
+    } else this.#inFlight.set(delivery.packetId, qos === 1 ? 'puback' : 'pubrec');
+    delivery.sent = true;
+    link.sender.put(encoded, qos, delivery.packetId, sent);
+  }
+
+  /** PUBREC: the client has it. */
+  #received(packetId: number): void {
+    const awaited = this.#inFlight.get(packetId);
+    const outgoing = this.#link?.sender.outgoing;
+    if (awaited === 'pubrec') {
+      const delivery = this.#kept?.get(packetId);
+      if (delivery !== undefined) this.#forget(delivery);
+      if (this.isPersistent) this.#release(packetId);
+      else {
+        this.#inFlight.set(packetId, 'pubcomp');
+        outgoing?.ack('pubrel', packetId);
+      }
+    } else if (awaited === 'pubcomp' || this.#link?.sender.version === 4) outgoing?.ack('pubrel', packetId);
+    else if (awaited !== 'release') outgoing?.packet(encodePacket({ type: 'pubrel', packetId, reasonCode: NOT_FOUND }, 5));
+  }
+
+  /** PUBREL goes out once it is stored that the client has the message: it must never be sent the message again. */
+  #release(packetId: number): void {
+    const { store } = this.#core;
+    this.#inFlight.set(packetId, 'release');
+    store.after(store.write({ kind: 'released', session: this.sessionNumber, packetId }), {
+      settle: (_packetId, _qos, code) => {
+        if (this.#inFlight.get(packetId) !== 'release') return;
+        this.#inFlight.set(packetId, 'pubcomp');
+        if (code >= 0x80) this.#link?.host.onStoreFailed();
+        else this.#link?.sender.outgoing.ack('pubrel', packetId);
+      },
+    });
+  }
+
+  /** It is not for this client any more. */
+  #giveUp(delivery: Delivery): void {
+    if (this.isPersistent) {
+      this.#core.store.write({ kind: 'settled', session: this.sessionNumber, packetId: delivery.packetId });
+      this.#inFlight.close(delivery.packetId, 'puback');
+    }
+    if (this.#kept?.get(delivery.packetId) === delivery) this.#forget(delivery);
+    else this.#account(delivery.message, -1);
+  }
+
+  #forget(delivery: Delivery): void {
+    this.#kept?.delete(delivery.packetId);
+    this.#account(delivery.message, -1);
+  }
+
+  /** Makes room in a full queue, at most once a second. */
+  #dropExpired(): void {
+    const nowMs = this.#core.clock.monotonicMs();
+    if (nowMs < this.#nextExpiryCheckMs) return;
+    this.#nextExpiryCheckMs = nowMs + 1_000;
+    for (const delivery of [...this.kept]) {
+      if (delivery.sent || delivery.message.expiresAtMs > nowMs) continue;
+      this.#drop('expired');
+      this.#giveUp(delivery);
     }
   }
 
-  #sendHeld(delivery: Delivery): void {
-    const { message, qos, retain, identifiers } = delivery;
-    const { version } = this.#options;
-    const { counters, clock } = this.#options.shared;
-    counters.queued--;
-    counters.queuedBytes -= message.sizeBytes;
-    if (message.expiresAtMs === Infinity) {
-      this.#write(message.encoding(version, qos, retain, identifiers), qos);
-      return;
-    }
-    // What is sent on says how long the message may still live [MQTT-3.3.2-6]; an expired one is not sent [MQTT-3.3.2-5].
-    const left = message.remainingSec(clock.monotonicMs());
-    if (left === 0) counters.dropped.expired++;
-    else this.#write(message.encode(version, qos, retain, identifiers, left), qos);
+  #drop(reason: DropReason): void {
+    this.dropped++;
+    this.#core.counters.dropped[reason]++;
   }
 
-  #write(encoded: EncodedPublish, qos: QoS): void {
-    const { maxPacketBytes } = this.#options;
-    const { counters } = this.#options.shared;
-    // A message that is too large for this client counts as delivered [MQTT-3.1.2-25].
-    if (encoded.bytes.length > maxPacketBytes) {
-      counters.dropped['too-large-for-client']++;
-      return;
+  #account(message: Message, change: 1 | -1): void {
+    const { counters } = this.#core;
+    this.#bytes += change * message.sizeBytes;
+    counters.queued += change;
+    // The bytes of a message are there once, however many keep it.
+    if (change === 1) counters.queuedBytes += DELIVERY_BYTES + (message.keepers++ === 0 ? message.sizeBytes : 0);
+    else {
+      counters.queuedBytes -= DELIVERY_BYTES + (--message.keepers === 0 ? message.sizeBytes : 0);
+      // The store forgets what nobody keeps.
+      if (message.keepers === 0) message.storeNumber = 0;
     }
-    if (qos === 0) {
-      counters.sent0++;
-      this.#outgoing.publish(encoded, 0);
-      return;
-    }
-    if (qos === 1) counters.sent1++;
-    else counters.sent2++;
-    this.#outgoing.publish(encoded, this.#inFlight.open(qos));
   }
 }
+
+/** Later than every ticket: what is not written yet is not stored. */
+const NOT_WRITTEN = Infinity;
+const NOT_FOUND = ReasonCode.packetIdentifierNotFound;
+/** What keeping a message costs a session besides the message, about. */
+const DELIVERY_BYTES = 160;

@@ -1,9 +1,15 @@
 import type { AckPacket } from '@selsyn/wire/mqtt/packets.ts';
-import { writeAck, writePublish, type EncodedPublish } from '@selsyn/wire/mqtt/publish-writer.ts';
+import { ACK_BYTES, writeAck, writePublish, type EncodedPublish } from '@selsyn/wire/mqtt/publish-writer.ts';
 import { type BufferPool, LARGE_BUFFER_BYTES, SMALL_BUFFER_BYTES } from './buffer-pool.ts';
 import type { BrokerCounters } from './counters.ts';
 import type { Flushable, Flusher } from './flusher.ts';
+import type { TracedClient, Tracing } from './trace.ts';
 import type { Transport } from './transport.ts';
+
+/** The connection whose packets these are, and the traces that may want to see them. */
+export interface Traced extends TracedClient {
+  readonly tracing: Tracing | undefined;
+}
 
 /**
  * The bytes that go to one connection: gathered during a turn of the event loop and written once, in order.
@@ -16,6 +22,7 @@ export class Outgoing implements Flushable {
   readonly #pool: BufferPool;
   readonly #flusher: Flusher;
   readonly #counters: BrokerCounters;
+  readonly #traced: Traced | undefined;
   #buffer: Buffer | undefined;
   #length = 0;
   #waiting = false;
@@ -23,11 +30,13 @@ export class Outgoing implements Flushable {
   constructor(
     transport: Transport,
     shared: { readonly pool: BufferPool; readonly flusher: Flusher; readonly counters: BrokerCounters },
+    traced?: Traced,
   ) {
     this.#transport = transport;
     this.#pool = shared.pool;
     this.#flusher = shared.flusher;
     this.#counters = shared.counters;
+    this.#traced = traced;
   }
 
   /** Bytes that the operating system has not taken yet. */
@@ -41,25 +50,29 @@ export class Outgoing implements Flushable {
 
   /** A successful acknowledgement. */
   ack(type: AckPacket['type'], packetId: number): void {
-    this.#length = writeAck(this.#room(4), this.#length, type, packetId);
+    this.#length = writeAck(this.#room(ACK_BYTES), this.#length, type, packetId);
+    this.#sent(ACK_BYTES);
   }
 
-  publish(encoded: EncodedPublish, packetId: number): void {
+  publish(encoded: EncodedPublish, packetId: number, dup = false): void {
     const size = encoded.bytes.length;
     if (size <= LARGE_BUFFER_BYTES) {
-      this.#length = writePublish(this.#room(size), this.#length, encoded, packetId);
+      this.#length = writePublish(this.#room(size), this.#length, encoded, packetId, dup);
+      this.#sent(size);
       return;
     }
     this.#writeGathered();
-    if (packetId === 0) this.#write(encoded.bytes);
-    else {
-      const bytes = Buffer.allocUnsafeSlow(size);
-      writePublish(bytes, 0, encoded, packetId);
-      this.#write(bytes);
+    let { bytes } = encoded;
+    if (packetId !== 0) {
+      bytes = Buffer.allocUnsafeSlow(size);
+      writePublish(bytes, 0, encoded, packetId, dup);
     }
+    this.#sent(size, bytes);
+    this.#write(bytes);
   }
 
   packet(bytes: Uint8Array): void {
+    this.#sent(bytes.length, bytes);
     if (bytes.length > LARGE_BUFFER_BYTES) {
       this.#writeGathered();
       this.#write(bytes);
@@ -79,6 +92,15 @@ export class Outgoing implements Flushable {
     if (this.#buffer !== undefined) this.#pool.give(this.#buffer);
     this.#buffer = undefined;
     this.#length = 0;
+  }
+
+  /** Counts a packet, and shows it where it is traced: `bytes`, or the last ones that were gathered. */
+  #sent(size: number, bytes?: Uint8Array): void {
+    this.#counters.packetsSent++;
+    const traced = this.#traced;
+    if (traced?.tracing === undefined) return;
+    const shown = bytes ?? this.#buffer?.subarray(this.#length - size, this.#length);
+    if (shown !== undefined) traced.tracing.wrote(traced, shown);
   }
 
   /** A buffer with room for `bytes` more at `#length`. */

@@ -1,8 +1,9 @@
 import type { QoS } from '@selsyn/wire/mqtt/packets.ts';
-import type { Clock } from '../kernel/clock.ts';
+import type { BrokerCore } from './broker-core.ts';
 import type { Message } from './message.ts';
 import type { RetainedCursor, RetainedStore } from './retained-store.ts';
 import type { Session } from './session.ts';
+import { lesser } from './subscriber.ts';
 
 /** The filters of one session whose retained messages are still being sent; at most one job for each of its subscriptions. */
 export interface RetainedJobs {
@@ -25,14 +26,14 @@ interface RetainedJob {
  */
 export class RetainedDelivery {
   readonly #store: RetainedStore;
-  readonly #clock: Clock;
+  readonly #core: BrokerCore;
   #queue: Session[] = [];
   #scheduled = false;
   readonly #run = (): void => this.#slice();
 
-  constructor(store: RetainedStore, clock: Clock) {
+  constructor(store: RetainedStore, core: BrokerCore) {
     this.#store = store;
-    this.#clock = clock;
+    this.#core = core;
   }
 
   /** Sends all retained messages that match a subscription the session has; again from the start if it is at it already. */
@@ -97,10 +98,11 @@ export class RetainedDelivery {
   #send(session: Session, job: RetainedJob, message: Message): void {
     // No local holds for retained messages too [MQTT-3.8.3-3].
     if (job.noLocal && message.origin === session.key) return;
-    const leftSec = message.remainingSec(this.#clock.monotonicMs());
-    // Its life is over [MQTT-3.3.2-5]: this is when it is noticed.
-    if (leftSec === 0) this.#store.remove(message.topic.name);
-    else session.outbound.sendRetained(message, job.qos < message.qos ? job.qos : message.qos, job.identifiers, leftSec);
+    if (!session.mayReceive(message.topic.name)) return;
+    // Its life is over [MQTT-3.3.2-5]: it leaves with the next sweep.
+    if (message.expiresAtMs <= this.#core.clock.monotonicMs()) return;
+    session.outbound.send(message, lesser(job.qos, message.qos), true, job.identifiers);
+    this.#core.stored.write(message, undefined);
   }
 }
 

@@ -72,6 +72,11 @@ export class RetainedStore {
     }
   }
 
+  /** Reads everything, bit by bit, also what no wildcard matches. */
+  wholeCursor(): RetainedCursor {
+    return new RetainedCursor(this.#root, '#', true);
+  }
+
   /** Reads all that match a filter, bit by bit: see {@link RetainedCursor}. */
   cursor(filter: string): RetainedCursor {
     return new RetainedCursor(this.#root, filter);
@@ -90,11 +95,14 @@ interface RetainedNode {
  */
 export class RetainedCursor {
   readonly #root: RetainedNode;
+  readonly #withDollar: boolean;
   readonly #levels: readonly string[];
   readonly #stack: { readonly nodes: Iterator<RetainedNode>; readonly depth: number }[];
 
-  constructor(root: RetainedNode, filter: string) {
+  /** @param withDollar `#` reads topics that begin with `$` too. */
+  constructor(root: RetainedNode, filter: string, withDollar = false) {
     this.#root = root;
+    this.#withDollar = withDollar;
     this.#levels = filter.split('/');
     this.#stack = [{ nodes: [root].values(), depth: 0 }];
   }
@@ -143,7 +151,7 @@ export class RetainedCursor {
   #pushAll(node: RetainedNode, depth: number): void {
     if (node.children === undefined) return;
     // A wildcard in the first level matches no topic that begins with `$` [MQTT-4.7.2-1].
-    const nodes = node === this.#root ? withoutDollar(node.children) : node.children.values();
+    const nodes = node === this.#root && !this.#withDollar ? withoutDollar(node.children) : node.children.values();
     this.#stack.push({ nodes, depth });
   }
 }

@@ -4,7 +4,7 @@ import { openTestBroker, subscribeOf } from './broker.fixture.ts';
 
 describe('SUBSCRIBE', () => {
   it('is answered with a code for each filter, in its version', async () => {
-    const { connect } = openTestBroker({ limits: { maxTopicLevels: 4, maxSubscriptionsPerClient: 2 } });
+    const { connect } = openTestBroker({ limits: { maxTopicLevels: 4, maxSubscriptionsPerClient: 3 } });
     const subscriptions = ['a', 'secret/x', '$share/g/a', 'a/b/c/d/e', 'b', 'c', 'a'].map((filter) => ({
       filter,
       qos: 1 as const,
@@ -14,10 +14,10 @@ describe('SUBSCRIBE', () => {
     }));
     const modern = await connect(5, { clientId: 'modern' });
     modern.send({ type: 'subscribe', packetId: 3, subscriptions });
-    expect(await modern.take()).toEqual([{ type: 'suback', packetId: 3, reasonCodes: [1, 0x87, 0x9e, 0x8f, 1, 0x97, 1] }]);
+    expect(await modern.take()).toEqual([{ type: 'suback', packetId: 3, reasonCodes: [1, 0x87, 1, 0x8f, 1, 0x97, 1] }]);
     const old = await connect(4, { clientId: 'old' });
     old.send({ type: 'subscribe', packetId: 3, subscriptions });
-    expect(await old.take()).toEqual([{ type: 'suback', packetId: 3, reasonCodes: [1, 0x80, 0x80, 0x80, 1, 0x80, 1] }]);
+    expect(await old.take()).toEqual([{ type: 'suback', packetId: 3, reasonCodes: [1, 0x80, 1, 0x80, 1, 0x80, 1] }]);
   });
 
   it('sends one copy at the highest QoS, with all identifiers, for overlapping filters', async () => {

@@ -1,8 +1,14 @@
-/** What a connection needs of a byte stream: TCP today, and whatever else carries MQTT. */
+import type { ClientCertificate } from './authorizer.ts';
+
+/** By which way a client came in. */
+export type Door = 'tcp' | 'tls' | 'ws' | 'wss' | 'unix';
+
+/** What a connection needs of a byte stream, whatever it runs on. */
 export interface Transport {
+  readonly door: Door;
+  /** Of the client itself, where a proxy has told it. */
   readonly remoteAddress: string;
-  /** DER of the peer's certificate, where TLS gave one. */
-  readonly certificate: Uint8Array | undefined;
+  readonly certificate: ClientCertificate | undefined;
   /**
    * Hands bytes over, in call order. Returns true when the transport no longer refers to `bytes`, so that the caller may
    * write over them; false when it keeps them until they are sent.

@@ -1,3 +1,4 @@
+import { encodePacket } from '@selsyn/wire/mqtt/encoder.ts';
 import type { Will } from '@selsyn/wire/mqtt/packets.ts';
 import { isSelsynError } from '../kernel/errors.ts';
 import type { Principal } from './authorizer.ts';
@@ -5,6 +6,7 @@ import type { BrokerCore } from './broker-core.ts';
 import { copyBytes } from './copy-bytes.ts';
 import type { Claim } from './intake.ts';
 import { Message } from './message.ts';
+import { messageOf } from './message-packet.ts';
 
 /** A will that keeps nothing of the chunk it came in. */
 export function keepWill(will: Will): Will {
@@ -16,10 +18,30 @@ export function keepWill(will: Will): Will {
   };
 }
 
-/**
- * Publishes the will of a session that has ended: to the intake, as a retained message, to subscribers, like any message of its
- * client. Its delay is not waited for, as the session ends with its connection [MQTT-3.1.3-9].
- */
+/** The PUBLISH that a will is stored as; its delay is apart. */
+export function willPacket({ topic, payload, qos, retain, properties }: Will): Uint8Array {
+  const { willDelayIntervalSec: _delay, ...rest } = properties;
+  return encodePacket({ type: 'publish', topic, payload, qos, retain, packetId: qos === 0 ? 0 : 1, properties: rest }, 5);
+}
+
+/** The will that was stored so. */
+export function storedWill(core: BrokerCore, packet: Uint8Array, delaySec: number): Will {
+  const { topic, payload, qos, retain, properties, expiresAtMs } = messageOf(packet, core.topics, 0);
+  const messageExpirySec = expiresAtMs === Infinity ? undefined : expiresAtMs / 1_000;
+  return {
+    topic: topic.name,
+    payload,
+    qos,
+    retain,
+    properties: {
+      ...properties,
+      ...(messageExpirySec !== undefined && { messageExpirySec }),
+      ...(delaySec > 0 && { willDelayIntervalSec: delaySec }),
+    },
+  };
+}
+
+/** Publishes the will of a session: to the intake, as a retained message, to subscribers, like any message of its client. */
 export function publishWill(
   core: BrokerCore,
   session: { readonly key: string; readonly principal: Principal },
@@ -31,8 +53,8 @@ export function publishWill(
   const message = new Message(topic, will.payload, will, properties, core.clock.monotonicMs(), session.key);
   const claim = core.intake?.claim(session.principal, will.topic);
   if (claim !== undefined) offer(core, claim, will.payload);
-  if (will.retain && !core.retain(message)) core.counters.dropped['retained-full']++;
-  core.deliver(message);
+  if (will.retain && !core.retained.publish(message)) core.counters.dropped['retained-full']++;
+  core.deliver(message, core.subscriptions.match(topic));
 }
 
 /** Nobody waits for an answer: a refusal is counted. */

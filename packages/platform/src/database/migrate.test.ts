@@ -33,3 +33,25 @@ test('a database of a newer program is left alone', async () => {
   await migrate(open.database, newer);
   await expect(migrate(open.database)).rejects.toMatchObject({ code: 'data.corrupt' });
 });
+
+test('tokens that were given before SCRAM was stay as they are', async () => {
+  await using open = openSqliteDatabase(':memory:');
+  const { '0004-scram': _, ...before } = MIGRATIONS;
+  await migrate(open.database, before);
+  await sql`insert into device (id, created_at_ms) values ('boiler', 1)`.execute(open.database);
+  await sql`insert into device_token (device_id, token_hash, created_at_ms) values ('boiler', 'h', 2)`.execute(open.database);
+  expect(await migrate(open.database)).toEqual(['0004-scram']);
+  expect(await open.database.selectFrom('device_token').selectAll().execute()).toEqual([
+    {
+      device_id: 'boiler',
+      token_hash: 'h',
+      created_at_ms: 2,
+      scram_salt: null,
+      scram_iterations: null,
+      scram_stored_key: null,
+      scram_server_key: null,
+    },
+  ]);
+  const [secret] = await open.database.selectFrom('server_secret').selectAll().execute();
+  expect(secret).toEqual({ name: 'scram-challenge', value: expect.stringMatching(/^[A-Za-z0-9_-]{43}$/) });
+});

@@ -3,6 +3,7 @@ import { isSelsynError, SelsynError } from '../kernel/errors.ts';
 import { devices } from './migrations/0001-devices.ts';
 import { deviceTokens } from './migrations/0002-device-tokens.ts';
 import { apiKeys } from './migrations/0003-api-keys.ts';
+import { scram } from './migrations/0004-scram.ts';
 import type { Database } from './schema.ts';
 
 /** In the order of their names. What was released is never changed or taken away: a new one is added. */
@@ -10,6 +11,7 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0001-devices': devices,
   '0002-device-tokens': deviceTokens,
   '0003-api-keys': apiKeys,
+  '0004-scram': scram,
 };
 
 /**

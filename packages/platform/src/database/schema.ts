@@ -10,6 +10,7 @@ export interface Schema {
   readonly device_tag: DeviceTagTable;
   readonly device_token: DeviceTokenTable;
   readonly api_key: ApiKeyTable;
+  readonly server_secret: ServerSecretTable;
 }
 
 export interface DeviceTable {
@@ -28,6 +29,11 @@ export interface DeviceTokenTable {
   /** SHA-256 of the token: the token itself is never stored. */
   readonly token_hash: string;
   readonly created_at_ms: number;
+  /** For SCRAM-SHA-256 (RFC 5802), bytes as base64url: all four, or null for a token given before they were kept. */
+  readonly scram_salt: string | null;
+  readonly scram_iterations: number | null;
+  readonly scram_stored_key: string | null;
+  readonly scram_server_key: string | null;
 }
 
 export interface ApiKeyTable {
@@ -38,6 +44,14 @@ export interface ApiKeyTable {
   /** SHA-256 of the key: the key itself is never stored. */
   readonly key_hash: string;
   readonly created_at_ms: number;
+}
+
+/** Random values that all threads and nodes must have in common. */
+export interface ServerSecretTable {
+  /** `scram-challenge`: makes up the challenges for devices that are not known. */
+  readonly name: string;
+  /** 32 bytes as base64url. */
+  readonly value: string;
 }
 
 /** What the stores get. One connection: a transaction of one caller makes the others wait, so it must be short. */

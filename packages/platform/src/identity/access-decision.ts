@@ -7,6 +7,14 @@ export interface AccessRequest {
   readonly clientId: string;
   readonly username: string | undefined;
   readonly password: Uint8Array | undefined;
+  readonly certificate: ShownCertificate | undefined;
+}
+
+/** The certificate that a client showed in its TLS handshake. */
+export interface ShownCertificate {
+  readonly der: Uint8Array;
+  /** True when it was issued, directly or not, by an authority that the listener trusts, and is in its time. */
+  readonly verified: boolean;
 }
 
 export interface AccessGranted {
@@ -14,6 +22,8 @@ export interface AccessGranted {
   readonly sessionNamespace: string;
   mayPublish(topic: string): boolean;
   maySubscribe(filter: string): boolean;
+  /** Whether a message on this topic may be delivered to it, whatever filter it came by. */
+  mayReceive(topic: string): boolean;
 }
 
 export interface AccessRefused {
@@ -21,3 +31,16 @@ export interface AccessRefused {
   /** For the operator, not for the client. */
   readonly reason: string;
 }
+
+/** One enhanced authentication (MQTT 5.0, section 4.12) or re-authentication under way. */
+export interface AccessExchange {
+  /** Takes the authentication data of CONNECT or AUTH. Each call waits for the one before. */
+  step(data: Uint8Array | undefined): Promise<AccessStep>;
+}
+
+export type AccessStep =
+  /** To be sent to the client, which answers it with the next step. */
+  | { readonly challenge: Uint8Array }
+  /** Let in; `data` is the server's own proof. */
+  | { readonly granted: AccessGranted; readonly data: Uint8Array | undefined }
+  | AccessRefused;

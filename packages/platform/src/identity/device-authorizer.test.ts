@@ -8,9 +8,10 @@ import { migrate } from '../database/migrate.ts';
 import { parseDeviceId } from '../kernel/device-id.ts';
 import { FakeClock } from '../kernel/fake-clock.ts';
 import { DeviceStore } from '../registry/device-store.ts';
-import type { AccessGranted, AccessRefused } from './access-decision.ts';
+import type { AccessGranted, AccessRefused, AccessStep } from './access-decision.ts';
 import { DeviceAuthorizer } from './device-authorizer.ts';
 import { DeviceTokens } from './device-tokens.ts';
+import { ScramClient } from './scram-client.fixture.ts';
 
 const boiler = parseDeviceId('boiler');
 let folder = '';
@@ -27,7 +28,7 @@ beforeEach(async () => {
   let calls = 0;
   const random = (count: number) => createHash('shake256', { outputLength: count }).update(String(calls++)).digest();
   tokens = new DeviceTokens({ database: writer.database, clock: new FakeClock(), random });
-  authorizer = new DeviceAuthorizer({ database: reader.database });
+  authorizer = new DeviceAuthorizer({ database: reader.database, random });
 });
 
 afterEach(async () => {
@@ -38,10 +39,24 @@ afterEach(async () => {
 
 async function connect(username: string | undefined, password: string | undefined): Promise<AccessGranted | AccessRefused> {
   return await authorizer.authenticate({
-    clientId: 'client',
     username,
     password: password === undefined ? undefined : Buffer.from(password),
   });
+}
+
+/** A whole SCRAM exchange: its end, and whether the client believes the server. */
+async function prove(
+  username: string,
+  password: string,
+  by = authorizer,
+): Promise<{ end: AccessStep; salt: string; mutual: boolean }> {
+  const exchange = by.beginExchange('SCRAM-SHA-256');
+  const client = new ScramClient(username, password);
+  const first = await exchange?.step(client.first());
+  if (exchange === undefined || first === undefined || !('challenge' in first)) throw new Error('no challenge');
+  const end = await exchange.step(client.final(first.challenge));
+  const salt = /,s=([^,]*),i=4096$/.exec(Buffer.from(first.challenge).toString())?.[1] ?? '';
+  return { end, salt, mutual: 'granted' in end && client.accepts(end.data) };
 }
 
 test('a device that shows its token is let in as itself', async () => {
@@ -96,6 +111,50 @@ test('a device that exists is not enrolled again, and its token stays', async ()
   expect(await connect('boiler', token)).toHaveProperty('id');
 });
 
+test('a device that proves by SCRAM that it has its token is let in as itself, and knows the server', async () => {
+  const { token } = await tokens.enrol({ id: boiler });
+  expect(await prove('boiler', token)).toMatchObject({
+    end: { granted: { id: 'boiler', sessionNamespace: 'boiler' } },
+    mutual: true,
+  });
+  expect((await prove('boiler', `${token}x`)).end).toMatchObject({ refused: 'bad-credentials' });
+  const fresh = await tokens.rotate(boiler);
+  expect((await prove('boiler', token)).end).toHaveProperty('refused');
+  expect((await prove('boiler', fresh)).end).toHaveProperty('granted');
+  await tokens.revoke(boiler);
+  expect((await prove('boiler', fresh)).end).toHaveProperty('refused');
+});
+
+test('a challenge does not tell which devices there are: not by its form, nor by changing from one thread to the next', async () => {
+  const { token } = await tokens.enrol({ id: boiler });
+  const other = new DeviceAuthorizer({ database: writer.database, random: (count) => Buffer.alloc(count, 9) });
+  const salts = new Set<string>();
+  for (const name of ['boiler', 'unknown', 'unknown2', 'boiler/+']) {
+    const [here, there] = [await prove(name, token), await prove(name, token, other)];
+    expect(Buffer.from(here.salt, 'base64')).toHaveLength(16);
+    expect(there.salt).toBe(here.salt);
+    expect('granted' in here.end).toBe(name === 'boiler');
+    salts.add(here.salt);
+  }
+  expect(salts.size).toBe(4);
+  expect((await prove('unknown', token)).end).toEqual((await prove('boiler', 'another')).end);
+});
+
+test('a token that was given before SCRAM was serves as a password only, until there is a new one', async () => {
+  const { token } = await tokens.enrol({ id: boiler });
+  const none = { scram_salt: null, scram_iterations: null, scram_stored_key: null, scram_server_key: null };
+  await writer.database.updateTable('device_token').set(none).execute();
+  expect(await connect('boiler', token)).toHaveProperty('id');
+  expect((await prove('boiler', token)).end).toMatchObject({ refused: 'bad-credentials' });
+  expect((await prove('boiler', await tokens.rotate(boiler))).end).toHaveProperty('granted');
+});
+
+test('there is no other method than SCRAM-SHA-256', () => {
+  for (const method of ['', 'SCRAM-SHA-1', 'SCRAM-SHA-256-PLUS', 'scram-sha-256', 'PLAIN']) {
+    expect(authorizer.beginExchange(method)).toBeUndefined();
+  }
+});
+
 test('no token stands in any file, only its hash', async () => {
   const { token } = await tokens.enrol({ id: boiler });
   const rotated = await tokens.rotate(boiler);
@@ -113,4 +172,6 @@ test('a registry that cannot be read keeps everybody out', async () => {
   const { token } = await tokens.enrol({ id: boiler });
   await reader[Symbol.asyncDispose]();
   expect(await connect('boiler', token)).toMatchObject({ refused: 'server-busy' });
+  const step = await authorizer.beginExchange('SCRAM-SHA-256')?.step(new ScramClient('boiler', token).first());
+  expect(step).toMatchObject({ refused: 'server-busy' });
 });

@@ -1,16 +1,20 @@
 import { sql } from 'kysely';
 import type { Database } from '../database/schema.ts';
 import { isDeviceId } from '../kernel/device-id.ts';
-import type { AccessGranted, AccessRefused, AccessRequest } from './access-decision.ts';
+import type { AccessExchange, AccessGranted, AccessRefused, AccessRequest } from './access-decision.ts';
 import { DevicePrincipal } from './device-principal.ts';
-import { hashSecret, NO_HASH, sameHash } from './secret.ts';
+import { ScramAccounts } from './scram-accounts.ts';
+import { SCRAM_SHA_256, ScramExchange } from './scram-exchange.ts';
+import { hashSecret, NO_HASH, sameHash, type RandomBytes } from './secret.ts';
 
 /** A token has 43 bytes; a longer password is not hashed to its end. */
 const MAX_PASSWORD_BYTES = 1024;
 const NOTHING = new Uint8Array();
+/** A multiple of 3, so that its base64 text has no padding. */
+const SERVER_NONCE_BYTES = 18;
 
 /**
- * Lets in devices that show their token: username = device id, password = token.
+ * Lets in devices that show their token (username = device id, password = token), or prove by SCRAM-SHA-256 that they have it.
  *
  * Each CONNECT is one look-up by primary key in the database as last committed, so a revoked or rotated token is refused
  * from the next CONNECT on and there is no cache that could be stale. Every refusal is the same and has done the same
@@ -18,14 +22,18 @@ const NOTHING = new Uint8Array();
  */
 export class DeviceAuthorizer {
   readonly #database: Database;
+  readonly #scram: ScramAccounts;
+  readonly #random: RandomBytes;
 
   /** @param dependencies.database may be a read-only connection of this thread. */
-  constructor(dependencies: { readonly database: Database }) {
+  constructor(dependencies: { readonly database: Database; readonly random: RandomBytes }) {
     this.#database = dependencies.database;
+    this.#random = dependencies.random;
+    this.#scram = new ScramAccounts(dependencies);
   }
 
   /** A database that cannot be read is a refusal that the client may retry, never an open door. */
-  async authenticate(request: AccessRequest): Promise<AccessGranted | AccessRefused> {
+  async authenticate(request: Pick<AccessRequest, 'username' | 'password'>): Promise<AccessGranted | AccessRefused> {
     const username = request.username ?? '';
     const password = request.password ?? NOTHING;
     const shownHash = hashSecret(password.length > MAX_PASSWORD_BYTES ? NOTHING : password);
@@ -37,6 +45,18 @@ export class DeviceAuthorizer {
     }
     if (sameHash(shownHash, keptHash) && keptHash !== NO_HASH && isDeviceId(username)) return new DevicePrincipal(username);
     return { refused: 'bad-credentials', reason: 'the device is not known or its token is another' };
+  }
+
+  /**
+   * Begins an exchange, which knows the device by the name inside it: a username and a password beside it count for nothing.
+   * Undefined for every method but SCRAM-SHA-256.
+   */
+  beginExchange(method: string): AccessExchange | undefined {
+    if (method !== SCRAM_SHA_256) return undefined;
+    return new ScramExchange({
+      accountOf: async (username) => await this.#scram.accountOf(username),
+      serverNonce: Buffer.from(this.#random(SERVER_NONCE_BYTES)).toString('base64'),
+    });
   }
 
   /** One row of one text in any case: that of a device that is not known comes no sooner. */

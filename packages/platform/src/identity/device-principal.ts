@@ -1,3 +1,4 @@
+import { parseSharedFilter } from '@selsyn/wire/topics/topic-filter.ts';
 import type { DeviceId } from '../kernel/device-id.ts';
 import type { AccessGranted } from './access-decision.ts';
 
@@ -5,10 +6,12 @@ import type { AccessGranted } from './access-decision.ts';
  * A device that showed its token: it has its own topics and no others.
  *
  *   publish    telemetry/{id}   devices/{id}/...
- *   subscribe  telemetry/{id}   devices/{id}/...   wildcards only within its own
+ *   subscribe  telemetry/{id}   devices/{id}/...   wildcards only within its own; `$share/{group}/` before each
+ *   receive    telemetry/{id}   devices/{id}/...
  *
- * No id holds `+`, `#`, `/` or `$`, so what follows the prefix cannot reach another device. A shared subscription
- * (`$share/...`) names another topic tree and is refused.
+ * No id holds `+`, `#`, `/` or `$`, so what follows the prefix cannot reach another device. A shared group is named by its group
+ * and its filter together [MQTT-4.8.2-4], and the filter holds the id: no two devices are ever members of one group, and only
+ * the clients of one device share its messages.
  */
 export class DevicePrincipal implements AccessGranted {
   readonly id: DeviceId;
@@ -27,14 +30,21 @@ export class DevicePrincipal implements AccessGranted {
   }
 
   mayPublish(topic: string): boolean {
-    return topic === this.#telemetryTopic || this.#isBelowOwn(topic);
+    return this.#isOwn(topic);
   }
 
   maySubscribe(filter: string): boolean {
-    return filter === this.#telemetryTopic || this.#isBelowOwn(filter);
+    return this.#isOwn(parseSharedFilter(filter)?.filter ?? filter);
   }
 
-  #isBelowOwn(topicOrFilter: string): boolean {
-    return topicOrFilter.length > this.#ownTopics.length && topicOrFilter.startsWith(this.#ownTopics);
+  mayReceive(topic: string): boolean {
+    return this.#isOwn(topic);
+  }
+
+  #isOwn(topicOrFilter: string): boolean {
+    return (
+      topicOrFilter === this.#telemetryTopic ||
+      (topicOrFilter.length > this.#ownTopics.length && topicOrFilter.startsWith(this.#ownTopics))
+    );
   }
 }

@@ -21,6 +21,7 @@ export const ERRORS = {
   'device.exists': { status: 409, title: 'A device with this id exists already' },
   'device.invalid-id': { status: 400, title: 'Not a device id' },
   'api-key.not-found': { status: 404, title: 'No such API key' },
+  'client.not-found': { status: 404, title: 'No such MQTT client' },
   'telemetry.malformed': { status: 400, title: 'The payload is not telemetry' },
   'telemetry.too-many-metrics': { status: 422, title: 'The device has reached its limit of metrics' },
   'telemetry.bad-time': { status: 422, title: 'The timestamp is out of range' },

@@ -66,6 +66,11 @@ export class PacketDecoder {
     return this.#held.length + this.#limit - this.#at;
   }
 
+  /** The size of the packet that {@link next} gave out last, its fixed header included. */
+  get packetBytes(): number {
+    return this.#packetBytes;
+  }
+
   /**
    * Takes the next chunk without copying it: it must not change until {@link next} has returned undefined, which the previous chunk
    * must have reached before.

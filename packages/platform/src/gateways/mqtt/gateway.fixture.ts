@@ -8,17 +8,25 @@ import { FakeIntake, PERMISSIVE } from '../../broker/broker.fixture.ts';
 import { Broker, type BrokerOptions } from '../../broker/broker.ts';
 import { type Clock, systemClock } from '../../kernel/clock.ts';
 import { silentLogLines } from '../../kernel/log-lines.ts';
-import { MqttGateway } from './mqtt-gateway.ts';
+import { FREE } from './doors.fixture.ts';
+import { type DoorPorts, type DoorSettings, MqttGateway } from './mqtt-gateway.ts';
 
 export interface TestGateway extends AsyncDisposable {
   readonly broker: Broker;
   readonly intake: FakeIntake;
   readonly gateway: MqttGateway;
+  readonly ports: DoorPorts;
+  /** Of TCP. */
   readonly port: number;
+  /** As a thread stops: the doors first, then the broker. */
+  close(): Promise<void>;
 }
 
-/** A gateway on a free port of the loopback interface. */
-export async function openTestGateway(options: Partial<BrokerOptions> & { readonly clock?: Clock } = {}): Promise<TestGateway> {
+/** A broker behind doors on free ports of the loopback interface; TCP alone, if not said otherwise. */
+export async function openTestGateway({
+  doors,
+  ...options
+}: Partial<BrokerOptions> & { readonly clock?: Clock; readonly doors?: DoorSettings } = {}): Promise<TestGateway> {
   const intake = new FakeIntake();
   const broker = new Broker({
     authorizer: PERMISSIVE,
@@ -29,15 +37,21 @@ export async function openTestGateway(options: Partial<BrokerOptions> & { readon
     ...options,
   });
   const gateway = new MqttGateway({
-    broker,
-    host: '127.0.0.1',
-    port: 0,
+    accept: (transport) => broker.accept(transport),
+    doors: doors ?? { tcp: FREE },
     reusePort: false,
     maxSockets: 1_000,
+    maxPacketBytes: 1_048_576,
+    clock: options.clock ?? systemClock,
     logLines: silentLogLines,
   });
-  const port = await gateway.start();
-  return { broker, intake, gateway, port, [Symbol.asyncDispose]: () => gateway.close() };
+  broker.start();
+  const ports = await gateway.start();
+  const close = async (): Promise<void> => {
+    await gateway.close();
+    await broker.close();
+  };
+  return { broker, intake, gateway, ports, port: ports.tcp ?? 0, close, [Symbol.asyncDispose]: close };
 }
 
 /** A client on a real socket that says what came, in a line each. */

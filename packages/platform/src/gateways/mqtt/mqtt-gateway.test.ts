@@ -4,6 +4,7 @@ import { encodePacket } from '@selsyn/wire/mqtt/encoder.ts';
 import { afterEach, describe, expect, it } from 'vitest';
 import { connectOf, publishOf, subscribeOf } from '../../broker/broker.fixture.ts';
 import { FakeClock } from '../../kernel/fake-clock.ts';
+import { FREE } from './doors.fixture.ts';
 import { openTestGateway, SocketClient, type TestGateway } from './gateway.fixture.ts';
 
 describe('MQTT over TCP', () => {
@@ -114,7 +115,7 @@ describe('MQTT over TCP', () => {
     modern.send(connectOf(5, { clientId: 'modern' }));
     old.send(connectOf(4, { clientId: 'old' }));
     await Promise.all([modern.take(1), old.take(1)]);
-    const closed = gateway.gateway.close();
+    const closed = gateway.close();
     expect([await modern.toEnd(), await old.toEnd()]).toEqual([['disconnect 139', 'end'], ['end']]);
     for (const { socket } of clients) socket.end();
     await closed;
@@ -126,17 +127,9 @@ describe('MQTT over TCP', () => {
     const other = createServer().listen(0, '127.0.0.1');
     await once(other, 'listening');
     const { port } = other.address() as AddressInfo;
-    const { MqttGateway } = await import('./mqtt-gateway.ts');
-    const { silentLogLines } = await import('../../kernel/log-lines.ts');
-    const second = new MqttGateway({
-      broker: gateway.broker,
-      host: '127.0.0.1',
-      port,
-      reusePort: false,
-      maxSockets: 1,
-      logLines: silentLogLines,
+    await expect(openTestGateway({ doors: { ws: FREE, tcp: { host: '127.0.0.1', port } } })).rejects.toMatchObject({
+      code: 'listen.failed',
     });
-    await expect(second.start()).rejects.toMatchObject({ code: 'listen.failed' });
     other.close();
   });
 });

@@ -1,17 +1,29 @@
 import type { Socket } from 'node:net';
-import type { Transport, TransportListener } from '../../broker/transport.ts';
+import type { ClientCertificate } from '../../broker/authorizer.ts';
+import type { Door, TransportListener } from '../../broker/transport.ts';
+import { clientCertificateOf } from './client-certificate.ts';
+import type { PeekableTransport } from './peekable-transport.ts';
 
-/** MQTT over a TCP socket. The socket was made with `allowHalfOpen`, so that its two directions end one by one. */
-export class SocketTransport implements Transport {
+/** MQTT over a TCP, TLS or Unix socket. It was made with `allowHalfOpen`, so that its two directions end one by one. */
+export class SocketTransport implements PeekableTransport {
+  readonly door: Door;
   readonly #socket: Socket;
-  readonly certificate = undefined;
+  readonly #clientAddress: string | undefined;
 
-  constructor(socket: Socket) {
+  /** `clientAddress`: what a proxy has told. */
+  constructor(socket: Socket, door: Door, clientAddress?: string) {
     this.#socket = socket;
+    this.door = door;
+    this.#clientAddress = clientAddress;
   }
 
   get remoteAddress(): string {
-    return this.#socket.remoteAddress ?? '';
+    return this.#clientAddress ?? this.#socket.remoteAddress ?? '';
+  }
+
+  /** Read from the TLS session each time: it is asked for once, and the session has it anyway. */
+  get certificate(): ClientCertificate | undefined {
+    return clientCertificateOf(this.#socket);
   }
 
   get backlogBytes(): number {
@@ -25,9 +37,11 @@ export class SocketTransport implements Transport {
   write(bytes: Uint8Array): boolean {
     const socket = this.#socket;
     if (!socket.writable) return true;
+    const idle = socket.writableLength === 0;
     socket.write(bytes);
-    // The kernel took it all at once, as it does nearly always: then nothing refers to the bytes any more.
-    return socket.writableLength === 0;
+    // TLS has encrypted or copied what reached its handle when `write` returns (node's TLSWrap::DoWrite), and all reaches it at
+    // once where nothing waited before. TCP: the kernel took it all at once, as it does nearly always.
+    return this.door === 'tls' ? idle : socket.writableLength === 0;
   }
 
   pause(): void {
@@ -48,13 +62,22 @@ export class SocketTransport implements Transport {
 
   attach(listener: TransportListener): void {
     const socket: ListenedSocket = this.#socket;
+    const isFirst = socket[LISTENER] === undefined;
     socket[LISTENER] = listener;
+    if (!isFirst) return;
     socket.on('data', onData);
     socket.on('drain', onDrain);
     socket.on('end', onEnd);
     // `close` always follows an error, and says all that matters: the connection is lost.
     socket.on('error', ignore);
     socket.on('close', onClose);
+    // It was paused if a header had to be taken off first.
+    socket.resume();
+  }
+
+  replay(bytes: Uint8Array): void {
+    const socket: ListenedSocket = this.#socket;
+    socket[LISTENER]?.onData(bytes);
   }
 }
 

@@ -1,13 +1,16 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
-import type { Bus, BusListener, PacketUse, PeerId } from '../../bus.ts';
-import { HEADER_BYTES, PacketBatch, readBatch } from './packet-batch.ts';
+import type { Bus, BusListener, BusPacket, PeerId, Receipt } from '../../bus.ts';
+import type { Slot } from '../../slot.ts';
+import { NoteKind } from './packet-batch.ts';
+import { PeerLink, type PeerListener, UNSPECIFIED_ERROR } from './peer-link.ts';
 
 /** What one gateway thread is given to open its end of the bus. Goes through `workerData`, with `ports` in the transfer list. */
 export interface LocalBusSeat {
+  readonly self: number;
   readonly ports: readonly { readonly peer: number; readonly port: MessagePort }[];
   /** The end that main holds: it only ever tells. */
   readonly control: MessagePort;
-  /** One Int32 that all threads count session stamps with. */
+  /** One Int64 that all threads count session stamps with. */
   readonly stamps: SharedArrayBuffer;
 }
 
@@ -28,7 +31,7 @@ export function newLocalBus(threads: number): { readonly seats: readonly LocalBu
   }
   const controls = ports.map(() => new MessageChannel());
   return {
-    seats: ports.map((own, thread) => ({ ports: own, control: (controls[thread] as MessageChannel).port1, stamps })),
+    seats: ports.map((own, self) => ({ self, ports: own, control: (controls[self] as MessageChannel).port1, stamps })),
     control: new LocalBusControl(controls.map(({ port2 }) => port2)),
   };
 }
@@ -44,23 +47,13 @@ export class LocalBusControl implements Disposable {
 
   /** Closes what this principal has open, in all threads: its credential or the device itself is gone. */
   disconnectPrincipal(principalId: string): void {
-    for (const port of this.#ports) port.postMessage({ kind: 'disconnect', principalId } satisfies Note);
+    for (const port of this.#ports) port.postMessage(principalId);
   }
 
   [Symbol.dispose](): void {
     for (const port of this.#ports) port.close();
   }
 }
-
-/** What goes over a port. `taken` gives credit back: bytes of packets that the peer has worked through. */
-type Note =
-  | { readonly kind: 'packets'; readonly batch: Uint8Array }
-  | { readonly kind: 'taken'; readonly bytes: number }
-  | { readonly kind: 'sync'; readonly id: number }
-  | { readonly kind: 'synced'; readonly id: number }
-  | { readonly kind: 'interest'; readonly filter: string; readonly wanted: boolean }
-  | { readonly kind: 'session'; readonly key: string; readonly stamp: number }
-  | { readonly kind: 'disconnect'; readonly principalId: string };
 
 export interface LocalBusLimits {
   /** Bytes that a peer has not worked through, at which publishers should pause, ... */
@@ -70,28 +63,34 @@ export interface LocalBusLimits {
 }
 
 /**
- * The bus between the threads of one process, over MessagePorts. The packets of one turn of the event loop go together.
- * Every peer is there from the start: what is sent before it attaches waits in its port.
+ * The bus between the threads of one process, over MessagePorts. All that is sent in one turn of the event loop goes together, at
+ * its end, in order. Every peer is there from the start: what is sent before it attaches waits in its port.
  */
-export class LocalBus implements Bus {
-  readonly #peers: readonly Peer[];
+export class LocalBus implements Bus, PeerListener {
+  readonly self: PeerId;
+  readonly #threads: number;
+  readonly #peers: readonly PeerLink[];
+  /** By id; at its own place there is nobody. */
+  readonly #peerOf: readonly (PeerLink | undefined)[];
   readonly #control: MessagePort;
   readonly #stamps: BigInt64Array;
   readonly #limits: LocalBusLimits;
   #listener: BusListener | undefined;
   readonly #syncs = new Map<number, Sync>();
+  /** They go behind everything that is gathered until the end of this turn. */
+  #nextSyncs: Sync[] = [];
   #lastSync = 0;
+  /** Receipts of packets to peers that had gone before. */
+  #orphans: Receipt[] = [];
   #scheduled = false;
   #saturated = false;
+  readonly #post = (): void => this.#postAll();
 
   constructor(seat: LocalBusSeat, limits: LocalBusLimits = { highBytes: 33_554_432, maxBytes: 67_108_864 }) {
-    this.#peers = seat.ports.map(({ peer, port }) => ({
-      id: peer as PeerId,
-      port,
-      batch: new PacketBatch(),
-      waitingBytes: 0,
-      gone: false,
-    }));
+    this.self = seat.self as PeerId;
+    this.#threads = seat.ports.length + 1;
+    this.#peers = seat.ports.map(({ peer, port }) => new PeerLink(peer as PeerId, port, this));
+    this.#peerOf = Array.from({ length: this.#threads }, (_, id) => this.#peers.find((peer) => peer.id === id));
     this.#control = seat.control;
     this.#stamps = new BigInt64Array(seat.stamps);
     this.#limits = limits;
@@ -103,162 +102,156 @@ export class LocalBus implements Bus {
 
   attach(listener: BusListener): void {
     this.#listener = listener;
-    this.#control.on('message', (note: Note) => {
-      if (note.kind === 'disconnect') listener.onDisconnectPrincipal(note.principalId);
-    });
-    for (const peer of this.#peers) {
-      peer.port.on('message', (note: Note) => this.#hear(peer, listener, note));
-      peer.port.on('close', () => this.#lose(peer, listener));
-    }
+    this.#control.on('message', (principalId: string) => listener.onDisconnectPrincipal(principalId));
+    for (const peer of this.#peers) peer.open();
   }
 
-  announce(filter: string, wanted: boolean): void {
-    this.#tellAll({ kind: 'interest', filter, wanted });
+  homeOf(slot: Slot): PeerId {
+    return (slot % this.#threads) as PeerId;
   }
 
-  async settled(): Promise<void> {
-    const asked = this.#peers.filter(({ gone }) => !gone);
-    if (asked.length === 0) return;
-    const id = ++this.#lastSync;
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(() => this.#endSync(id), SYNC_DEADLINE_MS);
+  announce(filter: string, weight: number): void {
+    this.#tellAll(NoteKind.interest, filter, weight);
+  }
+
+  /** `deadlineMs`: how long a peer is waited for. */
+  async settled(deadlineMs = SYNC_DEADLINE_MS): Promise<void> {
+    const missing = this.#peers.filter(({ gone }) => !gone);
+    if (missing.length === 0) return;
+    let sync = this.#nextSyncs.find((next) => next.deadlineMs === deadlineMs);
+    if (sync === undefined) {
+      const id = ++this.#lastSync;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const timer = setTimeout(() => this.#endSync(id), deadlineMs);
       timer.unref();
-      this.#syncs.set(id, { missing: new Set(asked), timer, resolve });
-      this.#tellAll({ kind: 'sync', id });
-    });
+      sync = { id, deadlineMs, missing: new Set(missing), timer, promise, resolve };
+      this.#nextSyncs.push(sync);
+      this.#syncs.set(id, sync);
+      this.onGathered();
+    }
+    await sync.promise;
   }
 
-  send(peer: PeerId, use: PacketUse, bytes: Uint8Array): boolean {
-    const found = this.#peers.find(({ id }) => id === peer);
-    return found === undefined || this.#add(found, use, bytes);
+  send(peer: PeerId, packet: BusPacket, receipt?: Receipt): boolean {
+    const link = this.#peerOf[peer];
+    if (link === undefined) throw new RangeError(`thread ${this.self} has no peer ${peer}`);
+    if (link.gone) {
+      if (receipt !== undefined) {
+        this.#orphans.push(receipt);
+        this.onGathered();
+      }
+      return true;
+    }
+    if (link.waitingBytes + packet.bytes.length > this.#limits.maxBytes) return false;
+    link.packet(packet, receipt);
+    if (link.waitingBytes >= this.#limits.highBytes) this.#saturated = true;
+    return true;
   }
 
-  sendAll(use: PacketUse, bytes: Uint8Array): boolean {
+  sendAll(packet: BusPacket): boolean {
     let complete = true;
-    for (const peer of this.#peers) complete = this.#add(peer, use, bytes) && complete;
+    for (const { id } of this.#peers) complete = this.send(id, packet) && complete;
     return complete;
   }
 
   openSession(key: string): number {
     const stamp = Number(Atomics.add(this.#stamps, 0, 1n)) + 1;
-    this.#tellAll({ kind: 'session', key, stamp });
+    this.#tellAll(NoteKind.session, key, stamp);
     return stamp;
   }
 
   disconnectPrincipal(principalId: string): void {
-    this.#tellAll({ kind: 'disconnect', principalId });
+    this.#tellAll(NoteKind.disconnect, principalId, 0);
   }
 
+  /** Sends what was gathered; receipts that are still owed are answered with Unspecified error. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#post();
-    for (const { port } of this.#peers) port.close();
+    this.#postAll();
     this.#control.close();
+    const owed = this.#peers.flatMap((peer) => peer.close());
+    for (const receipt of owed) receipt.answered(UNSPECIFIED_ERROR);
+    for (const id of this.#syncs.keys()) this.#endSync(id);
   }
 
-  #hear(peer: Peer, listener: BusListener, note: Note): void {
-    switch (note.kind) {
-      case 'packets':
-        readBatch(note.batch, (use, packet) => listener.onPacket(use, packet));
-        peer.port.postMessage({ kind: 'taken', bytes: note.batch.length } satisfies Note);
-        break;
-      case 'taken':
-        peer.waitingBytes -= note.bytes;
-        this.#checkDrained();
-        break;
-      case 'sync':
+  onPacket(_link: PeerLink, packet: BusPacket, answer: ((code: number) => void) | undefined): void {
+    this.#listener?.onPacket(packet, answer);
+  }
+
+  onNote(link: PeerLink, kind: NoteKind, text: string, number: number): void {
+    switch (kind) {
+      case NoteKind.interest:
+        this.#listener?.onInterest(link.id, text, number);
+        return;
+      case NoteKind.session:
+        this.#listener?.onSessionOpened(text, number);
+        return;
+      case NoteKind.disconnect:
+        this.#listener?.onDisconnectPrincipal(text);
+        return;
+      case NoteKind.sync:
         // Behind whatever was gathered for this peer.
-        this.#postTo(peer);
-        peer.port.postMessage({ kind: 'synced', id: note.id } satisfies Note);
-        break;
-      case 'synced':
-        this.#synced(note.id, peer);
-        break;
-      case 'interest':
-        listener.onInterest(peer.id, note.filter, note.wanted);
-        break;
-      case 'session':
-        listener.onSessionOpened(note.key, note.stamp);
-        break;
-      case 'disconnect':
-        listener.onDisconnectPrincipal(note.principalId);
-        break;
+        link.note(NoteKind.synced, '', number);
+        return;
+      case NoteKind.synced:
+        this.#synced(number, link);
+        return;
     }
   }
 
-  #synced(id: number, peer: Peer): void {
+  onGathered(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(this.#post);
+  }
+
+  onTaken(): void {
+    if (!this.#saturated || this.#peers.some(({ waitingBytes }) => waitingBytes > this.#limits.highBytes / 2)) return;
+    this.#saturated = false;
+    this.#listener?.onDrained();
+  }
+
+  onGone(link: PeerLink): void {
+    for (const id of this.#syncs.keys()) this.#synced(id, link);
+    this.#listener?.onPeerGone(link.id);
+    this.onTaken();
+  }
+
+  #synced(id: number, link: PeerLink): void {
     const sync = this.#syncs.get(id);
-    if (sync?.missing.delete(peer) === true && sync.missing.size === 0) this.#endSync(id);
+    if (sync?.missing.delete(link) === true && sync.missing.size === 0) this.#endSync(id);
   }
 
   #endSync(id: number): void {
     const sync = this.#syncs.get(id);
     if (sync === undefined) return;
     this.#syncs.delete(id);
+    this.#nextSyncs = this.#nextSyncs.filter((next) => next !== sync);
     clearTimeout(sync.timer);
     sync.resolve();
   }
 
-  #lose(peer: Peer, listener: BusListener): void {
-    peer.gone = true;
-    for (const id of this.#syncs.keys()) this.#synced(id, peer);
-    peer.waitingBytes = 0;
-    peer.batch.take();
-    listener.onPeerGone(peer.id);
-    this.#checkDrained();
-  }
-
-  #add(peer: Peer, use: PacketUse, bytes: Uint8Array): boolean {
-    if (peer.gone) return true;
-    if (peer.waitingBytes + bytes.length > this.#limits.maxBytes) return false;
-    peer.batch.add(use, bytes);
-    peer.waitingBytes += bytes.length + HEADER_BYTES;
-    if (peer.waitingBytes >= this.#limits.highBytes) this.#saturated = true;
-    if (!this.#scheduled) {
-      this.#scheduled = true;
-      setImmediate(() => this.#post());
-    }
-    return true;
-  }
-
-  #post(): void {
+  #postAll(): void {
+    for (const { id, missing } of this.#nextSyncs) for (const peer of missing) peer.note(NoteKind.sync, '', id);
+    this.#nextSyncs.length = 0;
     this.#scheduled = false;
-    for (const peer of this.#peers) this.#postTo(peer);
+    for (const peer of this.#peers) peer.post();
+    const orphans = this.#orphans;
+    this.#orphans = [];
+    for (const receipt of orphans) receipt.answered(UNSPECIFIED_ERROR);
   }
 
-  #postTo(peer: Peer): void {
-    if (peer.batch.isEmpty) return;
-    const batch = peer.batch.take();
-    peer.port.postMessage({ kind: 'packets', batch } satisfies Note, [batch.buffer]);
-  }
-
-  #tellAll(note: Note): void {
-    for (const peer of this.#peers) {
-      if (peer.gone) continue;
-      this.#postTo(peer);
-      peer.port.postMessage(note);
-    }
-  }
-
-  #checkDrained(): void {
-    if (!this.#saturated || this.#peers.some(({ waitingBytes }) => waitingBytes > this.#limits.highBytes / 2)) return;
-    this.#saturated = false;
-    this.#listener?.onDrained();
+  #tellAll(kind: NoteKind, text: string, number: number): void {
+    for (const peer of this.#peers) peer.note(kind, text, number);
   }
 }
 
 const SYNC_DEADLINE_MS = 1_000;
 
 interface Sync {
-  readonly missing: Set<Peer>;
+  readonly id: number;
+  readonly deadlineMs: number;
+  readonly missing: Set<PeerLink>;
   readonly timer: NodeJS.Timeout;
+  readonly promise: Promise<void>;
   readonly resolve: () => void;
-}
-
-interface Peer {
-  readonly id: PeerId;
-  readonly port: MessagePort;
-  readonly batch: PacketBatch;
-  /** Bytes of packets sent to it, and gathered for it, that it has not worked through. */
-  waitingBytes: number;
-  gone: boolean;
 }

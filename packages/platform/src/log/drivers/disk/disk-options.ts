@@ -8,7 +8,7 @@ export interface DiskLogOptions {
   readonly shared: SharedArrayBuffer;
   /**
    * `owner`: opens first, recovers every partition and may do everything. `writer` and `reader`: other threads, once the
-   * owner has opened; a writer may open appenders, a reader only reads and releases.
+   * owner has opened; a writer may open appenders, a reader only reads and releases. A partition is released in one thread.
    */
   readonly role: 'owner' | 'writer' | 'reader';
   readonly clock: Clock;

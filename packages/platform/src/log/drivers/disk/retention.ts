@@ -6,7 +6,8 @@ import { listSegments, partitionFolder, readSegmentHeader, segmentPath } from '.
 const EVERY_MS = 60_000;
 
 /**
- * Unlinks segments that are released and too old, or too many. Runs where offsets are released: in one thread.
+ * Unlinks segments that are released and too old, or too many. Runs where offsets are released: in one thread for each
+ * partition.
  *
  * A partition whose segments take more than the volume has left is too many too: what is stored already must not be what
  * fills the disk.

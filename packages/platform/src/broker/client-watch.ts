@@ -1,0 +1,87 @@
+import type { BrokerCore } from './broker-core.ts';
+import { ClientHistory } from './client-history.ts';
+import type { CloseReason } from './close-reasons.ts';
+import { publishOwn } from './own-message.ts';
+import { Presence, type PresenceEvent, type PresentClient } from './presence.ts';
+import type { Session } from './session.ts';
+import type { Tracing } from './trace.ts';
+
+/** A connection, as far as others are told of it. */
+export interface WatchedConnection {
+  readonly remoteAddress: string;
+  /** Of {@link ClientWatch.stamp}, taken when it was let in. */
+  readonly stamp: number;
+}
+
+/** Everything that is told about the clients of one thread: to administrators, to subscribers of events, to traces. */
+export class ClientWatch {
+  readonly history = new ClientHistory();
+  /** Undefined while nobody traces, so that each hook costs a comparison. */
+  tracing: Tracing | undefined;
+  readonly #core: BrokerCore;
+  readonly #presence: Presence;
+  #lastStamp = 0;
+
+  constructor(core: BrokerCore) {
+    this.#core = core;
+    this.#presence = new Presence({
+      isWanted: (topic) => core.subscriptions.isWanted(topic),
+      publish: (event) => this.#publish(event),
+    });
+  }
+
+  /** Numbers a connection: larger than any before in this thread, and, unless the clock was set back, in earlier runs. */
+  stamp(): number {
+    this.#lastStamp = Math.max(this.#core.clock.now() * STAMPS_PER_MS, this.#lastStamp + 1);
+    return this.#lastStamp;
+  }
+
+  opened(session: Session, connection: WatchedConnection): void {
+    this.#presence.connected(this.#presentOf(session, connection), this.#core.clock.now());
+  }
+
+  /** @param code what the client was told, where it can be told. */
+  closed(session: Session, connection: WatchedConnection, reason: CloseReason, code: number | undefined): void {
+    const atMs = this.#core.clock.now();
+    this.history.closed(session, { reason, code, atMs });
+    this.tracing?.closed(session, reason);
+    // One that was never open did not come either.
+    if (connection.stamp === 0) return;
+    this.#presence.disconnected(this.#presentOf(session, connection), reason, atMs);
+  }
+
+  /** @param reason for the operator */
+  refused(clientId: string, reason: string, code: number): void {
+    this.history.refused(clientId, reason, code, this.#core.clock.now());
+  }
+
+  denied(session: Session, action: 'publish' | 'subscribe', subject: string, code: number): void {
+    this.history.denied(session, action, subject, code, this.#core.clock.now());
+  }
+
+  subscribed(session: Session, connection: WatchedConnection, filters: readonly string[]): void {
+    this.#presence.subscribed(this.#presentOf(session, connection), filters, this.#core.clock.now());
+  }
+
+  unsubscribed(session: Session, connection: WatchedConnection, filters: readonly string[]): void {
+    this.#presence.unsubscribed(this.#presentOf(session, connection), filters, this.#core.clock.now());
+  }
+
+  #presentOf({ clientId, principal }: Session, { remoteAddress, stamp }: WatchedConnection): PresentClient {
+    return { clientId, principalId: principal.id, ipAddress: remoteAddress, thread: this.#core.bus?.self ?? 0, stamp };
+  }
+
+  #publish({ topic, payload }: PresenceEvent): void {
+    publishOwn(this.#core, { topic, payload, qos: 1, retain: false }).catch((error: unknown) => {
+      this.#core.logLines.error({ err: error, topic }, 'an event could not be published');
+    });
+  }
+}
+
+/** When a connection with this stamp was let in, wall time, ms. */
+export function stampedAtMs(stamp: number): number {
+  return Math.floor(stamp / STAMPS_PER_MS);
+}
+
+/** Room for as many connections in a millisecond without running ahead of the clock. */
+const STAMPS_PER_MS = 1_000;

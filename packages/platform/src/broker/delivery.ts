@@ -1,0 +1,26 @@
+import type { Message } from './message.ts';
+import type { Session } from './session.ts';
+
+/** A shared group, as far as a delivery knows where it came from. */
+export interface DeliverySource {
+  /** `$share/{group}/{filter}` */
+  readonly name: string;
+  /** Gives the message to another member, if there is one. */
+  redeliver(message: Message, from: Session): void;
+}
+
+/** A QoS 1 or 2 message that one session has still to be sent, or whose client has still to acknowledge it. */
+export interface Delivery {
+  readonly message: Message;
+  readonly qos: 1 | 2;
+  readonly retain: boolean;
+  readonly identifiers: readonly number[] | undefined;
+  /** Of a shared group; undefined for an ordinary subscription. */
+  readonly share: DeliverySource | undefined;
+  /** Fixed from the start where the session is persistent; else 0 until it is sent. */
+  packetId: number;
+  /** Of the change that stored it; 0 where it is not stored. */
+  ticket: number;
+  /** It may have reached the client: sent again, it is marked as a duplicate [MQTT-3.3.1-1]. */
+  sent: boolean;
+}

@@ -1,0 +1,194 @@
+import { encodePacket } from '@selsyn/wire/mqtt/encoder.ts';
+import type { AuthPacket, ConnectPacket, Packet } from '@selsyn/wire/mqtt/packets.ts';
+import { ReasonCode } from '@selsyn/wire/mqtt/reason-codes.ts';
+import { Admission, type Verdict } from './admission.ts';
+import type { Authorizer, Principal } from './authorizer.ts';
+import { authPacket } from './auth-packet.ts';
+import type { BrokerCore } from './broker-core.ts';
+import { connackProperties, refusalOfConnect, refusalOfWill, sessionExpiryOf } from './handshake.ts';
+import type { Outgoing } from './outgoing.ts';
+import type { SessionConnection } from './session.ts';
+import type { OpenedSession, Sessions } from './sessions.ts';
+import type { Transport } from './transport.ts';
+import { keepWill } from './will-message.ts';
+
+/** What a connection has once its session is open. */
+export interface Opened extends OpenedSession {
+  readonly packet: ConnectPacket;
+  readonly clientId: string;
+  readonly connack: Uint8Array;
+  /** Where the client was authenticated by a method: it may be again. */
+  readonly admission: Admission;
+}
+
+/** The connection that is being opened. */
+export interface OpeningHost extends SessionConnection {
+  /** No packet is to be taken until `goOn`. */
+  halt(): void;
+  goOn(): void;
+  /** Answers with a CONNACK of this code, where the version has one for it, and closes. The reason is for the operator. */
+  refuse(code: number | undefined, reason?: string): void;
+  /** The session has this connection; what opening it changed is being stored. */
+  onSession(opened: OpenedSession): void;
+  onOpened(opened: Opened): void;
+}
+
+/** What is needed of the broker. */
+export interface Admitting {
+  readonly authorizer: Authorizer;
+  readonly sessions: Sessions;
+  newClientId(): string;
+}
+
+/**
+ * The first packets of a connection: CONNECT, AUTH packets where the client wants enhanced authentication, and then the session.
+ */
+export class Opening {
+  readonly #core: BrokerCore;
+  readonly #admitting: Admitting;
+  readonly #host: OpeningHost;
+  readonly #transport: Transport;
+  readonly #outgoing: Outgoing;
+  #packet: ConnectPacket | undefined;
+  #clientId = '';
+  #admission: Admission | undefined;
+  #awaitsAuth = false;
+  #over = false;
+
+  constructor(options: {
+    readonly core: BrokerCore;
+    readonly admitting: Admitting;
+    readonly host: OpeningHost;
+    readonly transport: Transport;
+    readonly outgoing: Outgoing;
+  }) {
+    this.#core = options.core;
+    this.#admitting = options.admitting;
+    this.#host = options.host;
+    this.#transport = options.transport;
+    this.#outgoing = options.outgoing;
+  }
+
+  get clientId(): string {
+    return this.#clientId;
+  }
+
+  /** The largest packet that the client takes. */
+  get maxPacketBytes(): number {
+    return this.#packet?.properties.maxPacketBytes ?? Infinity;
+  }
+
+  /** True until CONNECT has come. */
+  get awaitsConnect(): boolean {
+    return this.#packet === undefined;
+  }
+
+  /** Nobody waits for what it comes to any more. */
+  abandon(): void {
+    this.#over = true;
+  }
+
+  take(packet: Packet): void {
+    // A client's first packet is CONNECT [MQTT-3.1.0-1]; there is no answer to anything else.
+    if (packet.type === 'connect' && this.#packet === undefined) this.#connect(packet);
+    else if (packet.type === 'auth' && this.#awaitsAuth) this.#authenticate(packet);
+    else if (packet.type === 'disconnect' && this.#awaitsAuth) this.#host.refuse(undefined);
+    else this.#host.refuse(this.#packet === undefined ? undefined : ReasonCode.protocolError);
+  }
+
+  #connect(packet: ConnectPacket): void {
+    const { limits, counters, clock } = this.#core;
+    this.#packet = packet;
+    this.#clientId = packet.clientId;
+    let refusal = refusalOfConnect(packet, counters.sessions, limits);
+    if (refusal === undefined && !this.#core.admits(clock.monotonicMs())) refusal = ReasonCode.serverBusy;
+    if (refusal !== undefined) {
+      this.#host.refuse(refusal);
+      return;
+    }
+    if (packet.clientId === '') this.#clientId = this.#admitting.newClientId();
+    const { username, password } = packet;
+    const { remoteAddress, certificate } = this.#transport;
+    const request = { clientId: this.#clientId, username, password, remoteAddress, certificate };
+    this.#admission = new Admission(this.#admitting.authorizer, request, packet);
+    this.#await(this.#admission.begin(packet.properties.authenticationData));
+  }
+
+  #authenticate(packet: AuthPacket): void {
+    const admission = this.#admission;
+    if (packet.reasonCode === ReasonCode.continueAuthentication && admission !== undefined) this.#await(admission.next(packet));
+    else this.#host.refuse(ReasonCode.protocolError);
+  }
+
+  /** Takes no packet until the authorizer has said something. */
+  #await(asked: Promise<Verdict>): void {
+    this.#awaitsAuth = false;
+    this.#host.halt();
+    asked
+      .then((verdict) => this.#decide(verdict))
+      .catch((error: unknown) => {
+        this.#core.logLines.error({ err: error, client: this.#clientId }, 'a client could not be let in');
+        if (this.#over) this.#host.close('internal');
+        else this.#host.refuse(ReasonCode.serverUnavailable);
+      });
+  }
+
+  #decide(verdict: Verdict): void {
+    const packet = this.#packet;
+    const admission = this.#admission;
+    if (this.#over || packet === undefined || admission === undefined) return;
+    switch (verdict.kind) {
+      case 'refused':
+        this.#core.logLines.debug({ client: this.#clientId, code: verdict.code, reason: verdict.reason }, 'a client was refused');
+        this.#host.refuse(verdict.code, verdict.reason);
+        return;
+      case 'challenge':
+        this.#outgoing.packet(authPacket(ReasonCode.continueAuthentication, admission, verdict.data)); // [MQTT-4.12.0-2]
+        this.#awaitsAuth = true;
+        this.#host.goOn();
+        return;
+      case 'granted': {
+        const refusal = refusalOfWill(packet, verdict.principal, this.#core.limits);
+        if (refusal !== undefined) this.#host.refuse(refusal);
+        else this.#open(packet, admission, verdict.principal, verdict.data);
+      }
+    }
+  }
+
+  #open(packet: ConnectPacket, admission: Admission, principal: Principal, data: Uint8Array | undefined): void {
+    const { limits, store } = this.#core;
+    const clientId = this.#clientId;
+    const properties = {
+      ...connackProperties(packet, clientId, limits),
+      ...(admission.method !== undefined && { authenticationMethod: admission.method }),
+      ...(data !== undefined && { authenticationData: data }),
+    };
+    const connackOf = (sessionPresent: boolean): Uint8Array =>
+      encodePacket({ type: 'connack', sessionPresent, reasonCode: 0, properties }, packet.version);
+    if (connackOf(false).length > this.maxPacketBytes) {
+      this.#host.refuse(ReasonCode.packetTooLarge);
+      return;
+    }
+    const opened = this.#admitting.sessions.open({
+      clientId,
+      principal,
+      version: packet.version,
+      cleanStart: packet.cleanStart,
+      expirySec: sessionExpiryOf(packet, limits),
+      will: packet.will === undefined ? undefined : keepWill(packet.will),
+      connection: this.#host,
+    });
+    this.#host.onSession(opened);
+    const go = (code: number): void => {
+      if (this.#over) return;
+      if (code >= 0x80) this.#host.refuse(ReasonCode.serverUnavailable);
+      else {
+        this.#over = true;
+        this.#host.onOpened({ ...opened, packet, clientId, admission, connack: connackOf(opened.present) });
+      }
+    };
+    // Before CONNACK is out it is stored that there is a session, or no more the one of before.
+    if (opened.ticket === 0) go(0);
+    else store.after(opened.ticket, { settle: (_packetId, _qos, code) => go(code) });
+  }
+}

@@ -1,0 +1,116 @@
+import { slotOf } from '../bus/slot.ts';
+import type { StoreChange } from '../session-store/session-store.ts';
+import type { BrokerCore } from './broker-core.ts';
+import type { Completion } from './completion.ts';
+import { Deadlines } from './deadlines.ts';
+import type { Message } from './message.ts';
+import { messageOf, packetOf } from './message-packet.ts';
+import { RetainedDelivery } from './retained-delivery.ts';
+import { RetainedStore } from './retained-store.ts';
+
+/**
+ * The retained messages of all threads, a copy in each. The home thread of a topic decides the order in which its messages replace
+ * each other, stores them, and tells the others.
+ */
+export class Retained {
+  readonly store: RetainedStore;
+  readonly delivery: RetainedDelivery;
+  readonly #core: BrokerCore;
+  readonly #expiring = new Deadlines<Message>();
+
+  constructor(core: BrokerCore) {
+    this.#core = core;
+    this.store = new RetainedStore(core.limits);
+    this.delivery = new RetainedDelivery(this.store, core);
+  }
+
+  /**
+   * Keeps a retained message in place of what its topic has, or, if it is empty, removes that [MQTT-3.3.1-5, MQTT-3.3.1-6].
+   * @returns false where the bounds forbid it.
+   */
+  publish(message: Message, completion?: Completion): boolean {
+    const { bus } = this.#core;
+    const slot = slotOf(message.topic.name);
+    if (bus === undefined || bus.isHome(slot)) return this.take(message, completion);
+    if (message.payload.length > 0 && !this.hasRoom(message)) return false;
+    bus.retainAtHome(message, slot, completion);
+    return true;
+  }
+
+  /** This thread is the home of its topic. False where the bounds forbid it. */
+  take(message: Message, completion: Completion | undefined): boolean {
+    if (!this.apply(message)) return false;
+    const { store, bus } = this.#core;
+    bus?.tellRetained(message);
+    // What the server says of itself is true while it runs.
+    if (!store.exists || message.topic.name.startsWith('$SYS/')) return true;
+    const ticket = store.write(this.#changeOf(message));
+    if (completion === undefined) return true;
+    completion.expect();
+    store.after(ticket, completion);
+    return true;
+  }
+
+  /** Changes the copy of this thread. False where the bounds forbid it. */
+  apply(message: Message): boolean {
+    const { name } = message.topic;
+    const old = this.store.get(name);
+    if (message.payload.length === 0) this.store.remove(name);
+    else if (!this.store.put(message)) return false;
+    if (old !== undefined && old.expiresAtMs !== Infinity) this.#expiring.remove(old);
+    if (message.payload.length > 0 && message.expiresAtMs !== Infinity) this.#expiring.add(message, message.expiresAtMs);
+    return true;
+  }
+
+  hasRoom(message: { readonly topic: { readonly name: string }; readonly sizeBytes: number }): boolean {
+    return this.store.hasRoom(message.topic.name, message.sizeBytes);
+  }
+
+  /** What an earlier run of the server had stored. @param expiresAtMs wall time */
+  restore(packet: Uint8Array, expiresAtMs: number): void {
+    const { clock, topics, bus } = this.#core;
+    const nowMs = clock.monotonicMs();
+    const left = expiresAtMs === Infinity ? Infinity : expiresAtMs - clock.now();
+    if (left <= 0) return;
+    const message = messageOf(packet, topics, nowMs, { expiresAtMs: nowMs + left });
+    this.apply(message);
+    bus?.tellRetained(message);
+  }
+
+  /** Messages whose life is over leave [MQTT-3.3.2-5], some at a time. @returns true where more have to */
+  sweep(nowMs: number): boolean {
+    return this.#expiring.due(nowMs, (message) => {
+      if (this.store.get(message.topic.name) !== message) return;
+      this.store.remove(message.topic.name);
+      if (this.#isHome(message.topic.name)) this.#core.store.write({ kind: 'retained-removed', topic: message.topic.name });
+    });
+  }
+
+  /** The messages whose home is here, as they are stored, in slices. */
+  *snapshot(): Generator<readonly StoreChange[]> {
+    const cursor = this.store.wholeCursor();
+    while (!cursor.done) {
+      const slice: StoreChange[] = [];
+      cursor.read(SNAPSHOT_NODES, (message) => {
+        if (this.#isHome(message.topic.name) && !message.topic.name.startsWith('$SYS/')) slice.push(this.#changeOf(message));
+        return true;
+      });
+      yield slice;
+    }
+  }
+
+  #changeOf(message: Message): StoreChange {
+    const topic = message.topic.name;
+    if (message.payload.length === 0) return { kind: 'retained-removed', topic };
+    const { clock } = this.#core;
+    const expiresAtMs = message.expiresAtMs === Infinity ? Infinity : clock.now() + message.expiresAtMs - clock.monotonicMs();
+    return { kind: 'retained', topic, packet: packetOf(message), expiresAtMs };
+  }
+
+  #isHome(topic: string): boolean {
+    const { bus } = this.#core;
+    return bus === undefined || bus.isHome(slotOf(topic));
+  }
+}
+
+const SNAPSHOT_NODES = 1_000;
