@@ -1,19 +1,11 @@
-import { runLoadProgram, type LoadLatency } from './harness/load-program.ts';
 import { describeMachine } from './harness/machine.ts';
+import { runFanout, type FanoutResult } from './harness/mqtt-fanout.ts';
 import { IS_SHORT, seconds } from './harness/phase.ts';
 import { median, ms, times, whole, type ClaimResult, type Row } from './harness/report.ts';
 import { mosquittoVersion, startMosquitto, startSelsyn } from './harness/servers.ts';
 
 const ROUNDS = IS_SHORT ? 1 : 3;
 const SUBSCRIBERS = 1000;
-
-interface FanoutResult {
-  readonly perSecond: number;
-  readonly latencyUs: LoadLatency;
-  readonly lost: number;
-  readonly closed: number;
-  readonly loadCpuSeconds: number;
-}
 
 interface Shape {
   readonly what: string;
@@ -76,15 +68,13 @@ async function measureMosquitto(shape: Shape): Promise<FanoutResult> {
 }
 
 async function measure(port: number, { pairs, qos }: Shape): Promise<FanoutResult> {
-  const result = await runLoadProgram<FanoutResult>('mqtt-fanout', {
+  return await runFanout({
     port,
-    pairs,
+    shape: pairs === 1 ? 'pairs' : 'fan-out',
     qos,
-    subscribers: SUBSCRIBERS,
+    count: SUBSCRIBERS,
     window: 20,
     seconds: seconds(4),
     warmup: seconds(1),
   });
-  if (result.closed > 0) throw new Error(`the broker closed ${result.closed} connections`);
-  return result;
 }

@@ -19,6 +19,8 @@ const PEERS = {
   ],
   bench: [
     ['cc', 'gcc libc6-dev'],
+    ['/usr/include/openssl/ssl.h', 'libssl-dev'],
+    ['openssl', 'openssl'],
     ['mosquitto', 'mosquitto'],
     ['victoria-metrics', 'victoria-metrics'],
     ['/usr/lib/postgresql/15/bin/postgres', 'postgresql-15'],

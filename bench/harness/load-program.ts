@@ -1,5 +1,5 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
-import { existsSync, mkdirSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { onAbruptEnd } from './exit-cleanup.ts';
 
@@ -9,15 +9,20 @@ export interface LoadLatency {
   readonly p999: number;
 }
 
+/** What a program is linked with. */
+const LIBRARIES: Readonly<Record<string, readonly string[]>> = { 'mqtt-connect': ['-lssl', '-lcrypto'] };
+
+const SOURCES = join(import.meta.dirname, '..', 'load');
+
 /** Compiles bench/load/{name}.c if need be and returns the program's path. */
 export function loadProgram(name: string): string {
-  const source = join(import.meta.dirname, '..', 'load', `${name}.c`);
-  const header = join(import.meta.dirname, '..', 'load', 'latency-histogram.h');
+  const source = join(SOURCES, `${name}.c`);
+  const headers = readdirSync(SOURCES).filter((file) => file.endsWith('.h'));
   const program = join(import.meta.dirname, '..', 'build', name);
-  const newest = Math.max(statSync(source).mtimeMs, statSync(header).mtimeMs);
+  const newest = Math.max(...[source, ...headers.map((file) => join(SOURCES, file))].map((file) => statSync(file).mtimeMs));
   if (!existsSync(program) || statSync(program).mtimeMs < newest) {
     mkdirSync(join(program, '..'), { recursive: true });
-    execFileSync('cc', ['-O2', '-Wall', '-Wextra', '-o', program, source], { stdio: 'inherit' });
+    execFileSync('cc', ['-O2', '-Wall', '-Wextra', '-o', program, source, ...(LIBRARIES[name] ?? [])], { stdio: 'inherit' });
   }
   return program;
 }
@@ -39,6 +44,8 @@ export async function runLoadProgram<T>(name: string, options: object, input = '
   const child = startLoad(name, options);
   let text = '';
   child.stdout?.on('data', (piece: Buffer) => (text += piece.toString()));
+  // One that ends without reading says why itself, and prints nothing.
+  child.stdin?.on('error', () => undefined);
   child.stdin?.end(input);
   await new Promise((resolve, reject) => {
     child.once('error', reject);

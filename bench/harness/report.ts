@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Machine } from './machine.ts';
+import { isRecorded } from './phase.ts';
 
 export interface Row {
   readonly what: string;
@@ -20,7 +21,7 @@ export interface ClaimResult {
   readonly measured: unknown;
 }
 
-/** Prints the rows as a table and writes the whole to bench/results/{claim}.json. */
+/** Prints the rows as a table and writes the whole to bench/results/{claim}.json (see writeResult). */
 export function report(result: ClaimResult): void {
   const cells = result.rows.map((row) => [
     row.what,
@@ -46,7 +47,9 @@ export function printTable(table: readonly (readonly string[])[]): void {
     );
 }
 
+/** Not of a run that is short or of a part: what is recorded was measured in full. */
 export function writeResult(name: string, result: unknown): void {
+  if (!isRecorded()) return;
   const folder = join(import.meta.dirname, '..', 'results');
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, `${name}.json`), `${JSON.stringify(result, undefined, 2)}\n`);

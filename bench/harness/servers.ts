@@ -2,6 +2,7 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ServerStats } from '@selsyn/platform/api/server-stats.ts';
+import type { Certificates } from './certificates.ts';
 import { ChildServer, freePort, temporaryFolder } from './child-server.ts';
 import { versionOf } from './machine.ts';
 
@@ -15,6 +16,8 @@ export const AUTHORIZATION = `Bearer ${KEY}`;
 export interface SelsynServer {
   readonly process: ChildServer;
   readonly mqttPort: number;
+  /** Of MQTT over TLS. */
+  readonly tlsPort: number;
   readonly httpPort: number;
   /** From the start of the process until `/readyz` said 200, seconds. */
   readonly readySeconds: number;
@@ -25,12 +28,15 @@ export interface SelsynServer {
 export async function startSelsyn(
   options: { readonly settings?: readonly string[]; readonly folder?: string } = {},
 ): Promise<SelsynServer> {
-  const [mqttPort, httpPort] = [await freePort(), await freePort()];
+  const [mqttPort, tlsPort, httpPort] = [await freePort(), await freePort(), await freePort()];
   const folder = options.folder ?? temporaryFolder();
   const settings = [
     'access.mode=open',
     `access.adminKey=${KEY}`,
     `mqtt.port=${mqttPort}`,
+    `tls.port=${tlsPort}`,
+    'ws.port=0',
+    'ws.tlsPort=0',
     `http.port=${httpPort}`,
     ...(options.settings ?? []),
   ];
@@ -56,7 +62,7 @@ export async function startSelsyn(
     if (!response.ok) throw new Error(`${path} answered ${response.status}: ${await response.text()}`);
     return (await response.json()) as T;
   };
-  return { process: server, mqttPort, httpPort, readySeconds: (performance.now() - startedMs) / 1000, get };
+  return { process: server, mqttPort, tlsPort, httpPort, readySeconds: (performance.now() - startedMs) / 1000, get };
 }
 
 async function untilReady(url: string): Promise<void> {
@@ -83,33 +89,58 @@ export async function untilConsumed(server: SelsynServer): Promise<number> {
 export interface Mosquitto {
   readonly process: ChildServer;
   readonly mqttPort: number;
+  /** Of MQTT over TLS, with `certificates`. */
+  readonly tlsPort: number;
 }
 
-/**
- * mosquitto with anonymous access and no persistence: its acknowledgements come from memory. `noDelay` (TCP_NODELAY, off by
- * default there) is better for its latency and worse for its throughput: each bench takes what suits mosquitto.
- */
-export async function startMosquitto({ noDelay = false }: { readonly noDelay?: boolean } = {}): Promise<Mosquitto> {
-  const folder = temporaryFolder();
-  const mqttPort = await freePort();
+export interface MosquittoOptions {
+  /**
+   * TCP_NODELAY, off by default there: better for its latency and its handshakes, mostly worse for its throughput. Each bench
+   * takes what suits mosquitto.
+   */
+  readonly noDelay?: boolean;
+  /** Adds a listener with TLS. */
+  readonly certificates?: Certificates;
+  /** Whether that listener wants a certificate of the client. */
+  readonly mutual?: boolean;
+  /** Keeps its database there: read at the start, written when it ends. Default: no persistence. */
+  readonly folder?: string;
+}
+
+/** mosquitto with anonymous access and no limits to what waits for a client: it acknowledges, and keeps all, in memory. */
+export async function startMosquitto(options: MosquittoOptions = {}): Promise<Mosquitto> {
+  const { noDelay = false, certificates, mutual = false } = options;
+  const folder = options.folder ?? temporaryFolder();
+  const [mqttPort, tlsPort] = [await freePort(), await freePort()];
   const config = [
-    `listener ${mqttPort} 127.0.0.1`,
+    'user root',
+    'per_listener_settings false',
     'allow_anonymous true',
-    'persistence false',
+    ...(options.folder === undefined
+      ? ['persistence false']
+      : ['persistence true', `persistence_location ${folder}/`, 'autosave_interval 0']),
     'log_dest none',
     'max_inflight_messages 0',
     'max_queued_messages 0',
     `set_tcp_nodelay ${noDelay}`,
+    `listener ${mqttPort} 127.0.0.1`,
+    ...(certificates === undefined ? [] : [`listener ${tlsPort} 127.0.0.1`, ...tlsOf(certificates, mutual)]),
   ];
   writeFileSync(join(folder, 'mosquitto.conf'), `${config.join('\n')}\n`);
-  const server = new ChildServer(MOSQUITTO, ['-c', join(folder, 'mosquitto.conf')], { folder });
+  const keepFolder = options.folder !== undefined;
+  const server = new ChildServer(MOSQUITTO, ['-c', join(folder, 'mosquitto.conf')], { folder, keepFolder });
   try {
     await server.listening(mqttPort);
   } catch (error) {
     await server[Symbol.asyncDispose]();
     throw error;
   }
-  return { process: server, mqttPort };
+  return { process: server, mqttPort, tlsPort };
+}
+
+function tlsOf({ server, serverKey, authority }: Certificates, mutual: boolean): string[] {
+  const files = [`certfile ${server}`, `keyfile ${serverKey}`];
+  return mutual ? [...files, `cafile ${authority}`, 'require_certificate true'] : files;
 }
 
 /** The version of mosquitto, or `undefined` with a printed reason. */

@@ -2,8 +2,10 @@
  * A load generator for MQTT brokers that is never the bottleneck: one thread, epoll, packets encoded in place.
  *
  * Each connection is one device that publishes `prefix{n}` at the given QoS, one packet a write(), with at most `window`
- * messages unacknowledged (QoS 1, 2) or paced by --rate (all QoS). Payload: JSON of 3 metrics with 2 decimals and a
- * timestamp of its own, 75 bytes or so, so that each message is a distinct point.
+ * messages unacknowledged (QoS 1, 2) or paced by --rate (all QoS). With QoS 0 each 32nd message is followed by a PINGREQ, and
+ * counts as taken, with those before it, when the PINGRESP comes: at most 64 wait for that. Payload: JSON of 3 metrics with 2 decimals and a
+ * timestamp of its own, 75 bytes or so, so that each message is a distinct point. With `--topics T` connection i publishes to
+ * the topics i, i + connections, ... below T in turn, six digits each.
  *
  * Prints one JSON object: messages acknowledged, seconds, rate, latency percentiles (us, PUBLISH written -> acknowledged).
  */
@@ -18,13 +20,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 #include "latency-histogram.h"
 
-enum { READ_BYTES = 65536, MAX_WINDOW = 1024 };
+/* OPENING: connections that wait for their CONNACK; more than a listen backlog would cost a SYN's retry each. */
+enum { READ_BYTES = 65536, MAX_WINDOW = 1024, PING_EVERY = 32, OPENING = 64 };
 
 struct connection {
     int fd;
@@ -34,8 +36,10 @@ struct connection {
     uint16_t next_id;
     uint32_t walk;            /* state of the random walk */
     uint8_t packet[512];
-    int packet_bytes, id_at, digits_at[3], time_at;
-    int pending;              /* bytes of `packet` not written yet, after a short write */
+    int packet_bytes, id_at, digits_at[3], time_at, topic_end;
+    int pending, writing;     /* bytes of the packet not written yet, after a short write, and in all */
+    int since_ping, pings;    /* QoS 0: messages after the last PINGREQ, PINGREQs without an answer */
+    int asked_last;           /* the last PINGREQ is written: it stands for fewer messages */
     uint8_t partial[8];       /* head of a packet that was cut by a read */
     int partial_bytes;
     uint64_t last_ms;         /* time of the last message, with --live-time */
@@ -46,6 +50,7 @@ static const char *host = "127.0.0.1", *prefix = "telemetry/bench-", *client_pre
 static int no_delay = 1; /* TCP_NODELAY */
 static int port = 1883, connections = 1000, window = 20, qos = 1, first_id = 0, ramp_only = 0, live_time = 0;
 static double seconds = 10, warmup = 2, rate = 0;
+static int topics = 0, accepted = 0;
 static uint64_t message_limit, time_base_ms, sent_total, acked_total, acked_counted, errors, closed;
 static struct connection *all;
 static int epoll_fd;
@@ -57,7 +62,7 @@ static void put_digits(uint8_t *at, int digits, uint64_t value) {
 
 static void build_packet(struct connection *c, int n) {
     char topic[128], payload[256];
-    int topic_bytes = snprintf(topic, sizeof topic, "%s%d", prefix, n);
+    int topic_bytes = snprintf(topic, sizeof topic, topics ? "%s%06d" : "%s%d", prefix, n);
     int payload_bytes = snprintf(payload, sizeof payload, "{\"ts\":0000000000000,\"temperature\":20.00,\"humidity\":40.00,\"pressure\":1013.00}");
     int remaining = 2 + topic_bytes + (qos ? 2 : 0) + payload_bytes, at = 0;
     c->packet[at++] = (uint8_t)(0x30 | qos << 1);
@@ -70,7 +75,7 @@ static void build_packet(struct connection *c, int n) {
     c->packet[at++] = (uint8_t)topic_bytes;
     memcpy(c->packet + at, topic, (size_t)topic_bytes);
     at += topic_bytes;
-    c->id_at = at;
+    c->topic_end = c->id_at = at;
     if (qos) at += 2;
     memcpy(c->packet + at, payload, (size_t)payload_bytes);
     c->time_at = at + 6;
@@ -78,6 +83,7 @@ static void build_packet(struct connection *c, int n) {
     c->digits_at[1] = at + (int)(strstr(payload, "40.00") - payload);
     c->digits_at[2] = at + (int)(strstr(payload, "1013.00") - payload);
     c->packet_bytes = at + payload_bytes;
+    memcpy(c->packet + c->packet_bytes, (uint8_t[2]){ 0xc0, 0 }, 2);
     c->walk = (uint32_t)n * 2654435761u + 12345u;
 }
 
@@ -112,7 +118,9 @@ static void watch(struct connection *c, uint32_t events) {
 static int publish(struct connection *c) {
     int index = (int)(c - all);
     if (c->pending == 0) {
-        next_payload(c, sent_count[index]++);
+        uint64_t nth = sent_count[index]++;
+        next_payload(c, nth);
+        if (topics) put_digits(c->packet + c->topic_end - 6, 6, ((uint64_t)index + nth * (uint64_t)connections) % (uint64_t)topics);
         if (qos) {
             c->next_id = c->next_id == 65535 ? 1 : (uint16_t)(c->next_id + 1);
             c->packet[c->id_at] = (uint8_t)(c->next_id >> 8);
@@ -121,11 +129,14 @@ static int publish(struct connection *c) {
             c->in_flight++;
         }
         sent_total++;
-        if (!qos) acked_total++;
-        if (!qos && counting) acked_counted++;
-        c->pending = c->packet_bytes;
+        c->pending = c->writing = c->packet_bytes;
+        if (!qos && ++c->since_ping == PING_EVERY) {
+            c->writing = c->pending += 2;
+            c->since_ping = 0;
+            c->pings++;
+        }
     }
-    ssize_t n = send(c->fd, c->packet + c->packet_bytes - c->pending, (size_t)c->pending, MSG_NOSIGNAL | MSG_DONTWAIT);
+    ssize_t n = send(c->fd, c->packet + c->writing - c->pending, (size_t)c->pending, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (n > 0) c->pending -= (int)n;
     if (c->pending == 0) return 1;
     if (n < 0 && errno != EAGAIN) { errors++; c->connected = 0; return 0; }
@@ -134,13 +145,32 @@ static int publish(struct connection *c) {
     return 0;
 }
 
-static int is_enough(void) {
-    return message_limit > 0 && sent_total >= message_limit;
+/* With --topics each connection has the same share, so that each topic gets the same. */
+static int is_enough(const struct connection *c) {
+    if (message_limit == 0) return 0;
+    return topics ? sent_count[c - all] >= message_limit / (uint64_t)connections : sent_total >= message_limit;
 }
 
 static void fill(struct connection *c) {
     if (!running || rate > 0) return;
-    while (qos && c->connected && !c->stalled && c->in_flight < window && !is_enough() && publish(c)) {}
+    while (qos && c->connected && !c->stalled && c->in_flight < window && !is_enough(c) && publish(c)) {}
+}
+
+/* QoS 0: the broker has taken so many more. */
+static void taken(int messages) {
+    acked_total += (uint64_t)messages;
+    if (counting) acked_counted += (uint64_t)messages;
+}
+
+/* At the end each connection asks about the rest, once its last message is written. */
+static void ping_last(void) {
+    for (int i = 0; i < connections; i++) {
+        struct connection *c = &all[i];
+        if (c->asked_last || !c->connected || c->since_ping == 0 || c->pending > 0) continue;
+        if (send(c->fd, (uint8_t[2]){ 0xc0, 0 }, 2, MSG_NOSIGNAL) != 2) { errors++; continue; }
+        c->asked_last = 1;
+        c->pings++;
+    }
 }
 
 static void acknowledged(struct connection *c, uint16_t id) {
@@ -156,7 +186,7 @@ static void handle(struct connection *c, const uint8_t *p, int bytes) {
     uint16_t id = (uint16_t)(p[2] << 8 | p[3]);
     switch (p[0] >> 4) {
     case 2:
-        if (p[3] != 0) { fprintf(stderr, "CONNACK %d\n", p[3]); errors++; } else c->connected = 1;
+        if (p[3] != 0) { fprintf(stderr, "CONNACK %d\n", p[3]); errors++; } else { c->connected = 1; accepted++; }
         break;
     case 4: case 7:
         acknowledged(c, id);
@@ -166,6 +196,9 @@ static void handle(struct connection *c, const uint8_t *p, int bytes) {
         if (send(c->fd, release, 4, MSG_NOSIGNAL) != 4) errors++;
         break;
     }
+    case 13:
+        taken(--c->pings == 0 && c->asked_last ? c->since_ping : PING_EVERY);
+        break;
     default: break;
     }
 }
@@ -228,7 +261,7 @@ static void run_unpaced(uint64_t until) {
         int wrote = 0;
         for (int i = 0; !qos && i < connections; i++) {
             struct connection *c = &all[i];
-            for (int k = 0; k < 16 && c->connected && !c->stalled && !is_enough() && publish(c); k++) wrote++;
+            for (int k = 0; k < 16 && c->connected && !c->stalled && c->pings < 2 && !is_enough(c) && publish(c); k++) wrote++;
         }
         poll_once(wrote ? 0 : 10);
     }
@@ -266,6 +299,7 @@ int main(int argc, char **argv) {
         else if (!strcmp(key, "--time-base-ms")) time_base_ms = strtoull(value, NULL, 10);
         else if (!strcmp(key, "--messages")) message_limit = strtoull(value, NULL, 10);
         else if (!strcmp(key, "--live-time")) live_time = atoi(value);
+        else if (!strcmp(key, "--topics")) topics = atoi(value);
         else if (!strcmp(key, "--idle")) ramp_only = atoi(value);
         else { fprintf(stderr, "unknown option %s\n", key); return 2; }
     }
@@ -279,17 +313,11 @@ int main(int argc, char **argv) {
     uint64_t started = now_us();
     for (int i = 0; i < connections; i++) {
         open_connection(&all[i], first_id + i);
-        if (i % 64 == 63) poll_once(0);
+        while (i - accepted >= OPENING && now_us() < started + 60000000u) poll_once(10);
     }
-    for (int ready = 0; ready < connections && now_us() < started + 60000000u; ) {
-        poll_once(10);
-        ready = 0;
-        for (int i = 0; i < connections; i++) ready += all[i].connected;
-    }
+    while (accepted < connections && now_us() < started + 60000000u) poll_once(10);
     double connect_seconds = (double)(now_us() - started) / 1e6;
     if (ramp_only) {
-        int accepted = 0;
-        for (int i = 0; i < connections; i++) accepted += all[i].connected;
         printf("{\"connected\":%d,\"seconds\":%.3f}\n", accepted, connect_seconds);
         fflush(stdout);
         sleep((unsigned)ramp_only);
@@ -301,20 +329,22 @@ int main(int argc, char **argv) {
     uint64_t count_from = began + (uint64_t)(warmup * 1e6), end = count_from + (uint64_t)(seconds * 1e6);
     if (rate > 0) run_paced(count_from, began, &paced);
     else run_unpaced(count_from);
+    double cpu_before = cpu_seconds();
     counting = 1;
     if (rate > 0) run_paced(end, began, &paced);
     else run_unpaced(end);
     counting = 0;
     double measured = (double)(now_us() - count_from) / 1e6;
+    double busy = (cpu_seconds() - cpu_before) / measured;
     window = 0;
     rate = 1;
-    for (uint64_t drain = now_us() + 3000000u; now_us() < drain && qos && acked_total < sent_total; ) poll_once(10);
-    struct rusage used;
-    getrusage(RUSAGE_SELF, &used);
-    double cpu = (double)used.ru_utime.tv_sec + (double)used.ru_stime.tv_sec + (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
+    for (uint64_t drain = now_us() + 10000000u; now_us() < drain && acked_total < sent_total; ) {
+        if (!qos) ping_last();
+        poll_once(10);
+    }
     printf("{\"sent\":%llu,\"acked\":%llu,\"counted\":%llu,\"seconds\":%.3f,\"perSecond\":%.0f,\"latencyUs\":{\"p50\":%.0f,\"p99\":%.0f,\"p999\":%.0f},"
-           "\"connectSeconds\":%.3f,\"errors\":%llu,\"closed\":%llu,\"loadCpuSeconds\":%.2f}\n",
+           "\"connectSeconds\":%.3f,\"errors\":%llu,\"closed\":%llu,\"loadCpuSeconds\":%.2f,\"loadBusy\":%.2f}\n",
            (unsigned long long)sent_total, (unsigned long long)acked_total, (unsigned long long)acked_counted, measured, (double)acked_counted / measured,
-           percentile(0.5), percentile(0.99), percentile(0.999), connect_seconds, (unsigned long long)errors, (unsigned long long)closed, cpu);
+           percentile(0.5), percentile(0.99), percentile(0.999), connect_seconds, (unsigned long long)errors, (unsigned long long)closed, cpu_seconds(), busy);
     return errors > 0;
 }
