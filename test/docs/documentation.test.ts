@@ -24,7 +24,7 @@ describe('the documentation', () => {
       'docs',
       'tools',
     ];
-    const named = [...read('ARCHITECTURE.md').matchAll(/^\| `([a-z/]+)` \|/gm)].map(([, folder]) => folder);
+    const named = [...read('ARCHITECTURE.md').matchAll(/^\| `([a-z/-]+)` \|/gm)].map(([, folder]) => folder);
     expect(new Set(named)).toEqual(new Set(there));
   });
 

@@ -13,6 +13,22 @@ export interface StartOptions {
   readonly settings?: readonly string[];
 }
 
+/** What a running server says of itself in `run.json`. */
+interface RunFile {
+  readonly http: string;
+  readonly mqtt: string;
+  readonly mqtts?: string;
+  readonly ws?: string;
+  readonly wss?: string;
+  readonly unix?: string;
+  readonly caFile?: string;
+}
+
+/** The settings of ports, and the URL that tells what came of each. */
+const PORTS = { 'mqtt.port': 'mqtt', 'http.port': 'http', 'tls.port': 'mqtts', 'ws.port': 'ws', 'ws.tlsPort': 'wss' } as const;
+/** Free ports for all doors, as settings. */
+export const FREE_PORTS: readonly string[] = Object.keys(PORTS).map((key) => `${key}=0`);
+
 /** Selsyn in a process of its own, as `selsyn up` runs it, on free ports. */
 export class Selsyn implements AsyncDisposable {
   readonly data: string;
@@ -20,7 +36,7 @@ export class Selsyn implements AsyncDisposable {
   readonly #settings: readonly string[];
   #child: ChildProcess | undefined;
   #said = '';
-  #run: { readonly http: string; readonly mqtt: string } = { http: '', mqtt: '' };
+  #run: RunFile = { http: '', mqtt: '' };
 
   private constructor(options: StartOptions) {
     this.#ownsData = options.data === undefined;
@@ -42,6 +58,23 @@ export class Selsyn implements AsyncDisposable {
     return this.#run.mqtt;
   }
 
+  /** Of MQTT over TLS; clients trust `caFile`. */
+  get mqttsUrl(): string {
+    return this.#run.mqtts ?? '';
+  }
+
+  get wsUrl(): string {
+    return this.#run.ws ?? '';
+  }
+
+  get wssUrl(): string {
+    return this.#run.wss ?? '';
+  }
+
+  get caFile(): string {
+    return this.#run.caFile ?? '';
+  }
+
   get mqttPort(): number {
     return Number(new URL(this.#run.mqtt).port);
   }
@@ -57,10 +90,10 @@ export class Selsyn implements AsyncDisposable {
 
   /** Starts again on the same folder (and, if it ran before, on the same ports) and waits until it is ready, or only started. */
   async restart(ready = true): Promise<void> {
-    const ports =
-      this.#run.http === ''
-        ? ['mqtt.port=0', 'http.port=0']
-        : [`mqtt.port=${this.mqttPort}`, `http.port=${new URL(this.url).port}`];
+    const ports = Object.entries(PORTS).map(([key, door]) => {
+      const url = this.#run[door] ?? '';
+      return `${key}=${url === '' ? 0 : new URL(url).port}`;
+    });
     const settings = [`access.adminKey=${ADMIN_KEY}`, ...ports, ...this.#settings];
     rmSync(join(this.data, 'run.json'), { force: true });
     const child = spawn(
@@ -140,9 +173,9 @@ export class Selsyn implements AsyncDisposable {
     if (this.#ownsData) rmSync(this.data, { recursive: true, force: true });
   }
 
-  #readRunFile(): { readonly http: string; readonly mqtt: string } | undefined {
+  #readRunFile(): RunFile | undefined {
     try {
-      return JSON.parse(readFileSync(join(this.data, 'run.json'), 'utf8')) as { http: string; mqtt: string };
+      return JSON.parse(readFileSync(join(this.data, 'run.json'), 'utf8')) as RunFile;
     } catch {
       return undefined;
     }

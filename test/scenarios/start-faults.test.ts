@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { CLI, Selsyn } from '../harness/selsyn.ts';
+import { CLI, FREE_PORTS, Selsyn } from '../harness/selsyn.ts';
 
 describe('a start that cannot succeed', () => {
   let folder = '';
@@ -26,27 +26,30 @@ describe('a start that cannot succeed', () => {
     expect(failingStart('--data', folder, '--config', join(folder, 'config.json'))).toMatch(/telemetri/);
   });
 
-  it.each(['mqtt', 'http'])('names the %s port that is in use', async (listener) => {
+  it.each(['mqtt.port', 'http.port', 'tls.port', 'ws.port', 'ws.tlsPort'])('names the %s that is in use', async (key) => {
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const address = server.address();
     const port = typeof address === 'object' && address !== null ? address.port : 0;
-    const other = listener === 'mqtt' ? 'http' : 'mqtt';
     for (const threads of [1, 2]) {
-      const line = failingStart(
-        '--data',
-        folder,
-        '--set',
-        `${listener}.port=${port}`,
-        '--set',
-        `${other}.port=0`,
-        '--set',
-        `gateway.threads=${threads}`,
-      );
-      expect(line).toContain(String(port));
+      const settings = [...FREE_PORTS, `${key}=${port}`, `gateway.threads=${threads}`];
+      const line = failingStart('--data', folder, ...settings.flatMap((setting) => ['--set', setting]));
+      expect(line).toContain(`${key}: port ${port}`);
+      expect(line).toContain(`--set ${key}=N`);
       expect(line).toContain('in use');
     }
     server.close();
+  });
+
+  it('names a certificate that cannot be used, and a Unix socket that is taken', async () => {
+    const start = (setting: string): string =>
+      failingStart('--data', folder, ...[...FREE_PORTS, setting].flatMap((pair) => ['--set', pair]));
+    expect(start('tls.certFile=/nowhere/server.crt')).toContain('tls.certFile and tls.keyFile belong together');
+    expect(start('tls.clientCaFile=/nowhere/ca.crt')).toContain('tls.clientCaFile /nowhere/ca.crt cannot be read');
+    expect(start('tls.serverNames=a b')).toContain('"a b" is neither a host name nor an address');
+    const path = join(folder, 'mqtt.sock');
+    writeFileSync(path, '');
+    expect(start(`mqtt.unixSocket=${path}`)).toContain(`mqtt.unixSocket: ${path} exists and is no socket`);
   });
 
   it('says that the data folder cannot be written', () => {

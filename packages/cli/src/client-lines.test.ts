@@ -46,7 +46,7 @@ test('a client that is connected: its connection, its session, and what went wro
     'connection   WebSocket over TLS, from 192.0.2.7, MQTT 5.0, keep-alive 60 s',
     'session      kept for 1 h 0 min after its connection',
     'queue        1 message (75 bytes) waiting, 3 in flight of at most 20',
-    'messages     1,500 received, 2 sent in this connection; 0 dropped in this session',
+    'messages     1,500 received and 2 sent in this connection, 0 dropped since the session began',
     'will         on devices/d1/gone',
     'subscribed   QoS 1  devices/d1/#',
     '             QoS 0  telemetry/d1',
@@ -63,6 +63,8 @@ test('one that is offline, and one that is only remembered', () => {
   const offline = clientLines({ ...rest, ...bare, state: 'offline', sessionExpirySec: 0xffff_ffff }, NOW);
   expect(offline).toContain('state        offline for 2 min 5 s, since 2026-01-31T11:57:55.000Z; its session waits for it\n');
   expect(offline).toContain('session      kept for ever\n');
+  expect(offline).toContain('queue        1 message (75 bytes) waiting\n');
+  expect(offline).toContain('messages     0 dropped since the session began\n');
   expect(offline).toContain('subscribed   to nothing');
   expect(offline).not.toMatch(/connection  |will|last closes|denied/);
   const gone = clientLines({ ...rest, ...bare, state: 'gone', principalId: '', persistent: false }, NOW);

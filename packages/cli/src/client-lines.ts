@@ -75,13 +75,17 @@ function sessionFacts(client: ClientDetailJson): string[] {
     sessionExpirySec === NEVER_EXPIRES_SEC
       ? 'kept for ever'
       : `kept for ${formatDuration(sessionExpirySec * 1000)} after its connection`;
-  const messages = `${counted(client.queuedMessages, 'message')} (${counted(client.queuedBytes, 'byte')}) waiting`;
+  const waiting = `${counted(client.queuedMessages, 'message')} (${counted(client.queuedBytes, 'byte')}) waiting`;
+  const dropped = `${count(client.messagesDropped)} dropped since the session began`;
+  const isConnected = client.state === 'connected';
   return [
     fact('session', persistent ? kept : 'ends with its connection'),
-    fact('queue', `${messages}, ${client.inFlight} in flight of at most ${client.receiveMaximum}`),
+    fact('queue', isConnected ? `${waiting}, ${client.inFlight} in flight of at most ${client.receiveMaximum}` : waiting),
     fact(
       'messages',
-      `${count(client.messagesReceived)} received, ${count(client.messagesSent)} sent in this connection; ${count(client.messagesDropped)} dropped in this session`,
+      isConnected
+        ? `${count(client.messagesReceived)} received and ${count(client.messagesSent)} sent in this connection, ${dropped}`
+        : dropped,
     ),
     ...(willTopic === undefined ? [] : [fact('will', `on ${printable(willTopic)}`)]),
     ...(filters.length === 0 ? [fact('subscribed', 'to nothing')] : []),

@@ -36,7 +36,10 @@ export async function writeDeviceCertificate(options: {
     }
     writeFileSync(join(options.out, 'ca.crt'), authority.certificatePem, { flush: true });
   } catch (error) {
-    const why = systemCode(error) === 'EEXIST' ? 'exists already: choose another folder' : `cannot be written (${systemCode(error) ?? String(error)})`;
+    const why =
+      systemCode(error) === 'EEXIST'
+        ? 'exists already: choose another folder'
+        : `cannot be written (${systemCode(error) ?? String(error)})`;
     throw new SelsynError('request.invalid', `the key or certificate of ${id} in ${options.out} ${why}`, { cause: error });
   }
   return { ...paths, authority: join(options.out, 'ca.crt') };

@@ -65,7 +65,7 @@ function totalsOf(sample: Sample): SysTotals {
     clientsConnected: count('sessions', { state: 'connected' }),
     clientsOffline: count('sessions', { state: 'offline' }),
     clientsExpired: count('sessions_expired_total'),
-    sockets: count('sockets_total'),
+    sockets: count('admitted_connections_total') + count('refused_connections_total'),
     connects: count('sessions_accepted_total') + count('connects_refused_total'),
     packetsReceived: count('packets_received_total'),
     packetsSent: count('packets_sent_total'),

@@ -64,7 +64,9 @@ function keyOf(path: string, text: string): ReturnType<typeof createPrivateKey> 
     return createPrivateKey(text);
   } catch (error) {
     const locked = systemCode(error) === 'ERR_MISSING_PASSPHRASE' || text.includes('ENCRYPTED');
-    const why = locked ? 'is locked by a passphrase: store it without one, readable for this user alone' : 'holds no private key in PEM form';
+    const why = locked
+      ? 'is locked by a passphrase: store it without one, readable for this user alone'
+      : 'holds no private key in PEM form';
     throw invalid(`tls.keyFile ${path} ${why}`, error);
   }
 }

@@ -77,7 +77,11 @@ describe('what TLS needs', () => {
     await write('other');
     const bad = join(folder, 'bad.pem');
     writeFileSync(bad, '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n');
-    execFileSync('openssl', ['ec', '-aes128', '-passout', 'pass:x', '-in', join(folder, 'own', 'server.key'), '-out', join(folder, 'locked.key')], { stdio: 'pipe' });
+    execFileSync(
+      'openssl',
+      ['ec', '-aes128', '-passout', 'pass:x', '-in', join(folder, 'own', 'server.key'), '-out', join(folder, 'locked.key')],
+      { stdio: 'pipe' },
+    );
     for (const [settings, message] of [
       [[cert], /belong together/],
       [[key], /belong together/],

@@ -107,7 +107,10 @@ async function load(
   const ticketKeys = random(TICKET_KEY_BYTES);
   if (own !== undefined) {
     if (own.endsMs - clock.now() < NEAR_END_MS)
-      logLines.warn({ file: settings.certFile, ends: new Date(own.endsMs).toISOString() }, 'the TLS certificate is at its end or near it');
+      logLines.warn(
+        { file: settings.certFile, ends: new Date(own.endsMs).toISOString() },
+        'the TLS certificate is at its end or near it',
+      );
     return { certificate: own.certificate, privateKey: own.privateKey, clientAuthorities, ticketKeys };
   }
   const made = await authority.serverCertificate([...machineServerNames(machine), ...namesOf(settings.serverNames)]);

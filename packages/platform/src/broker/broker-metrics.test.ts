@@ -21,7 +21,6 @@ describe('the metrics of a broker', () => {
       'selsyn_mqtt_sessions{state="connected",thread="gateway-0"} 1',
       'selsyn_mqtt_sessions{state="offline",thread="gateway-0"} 0',
       'selsyn_mqtt_packets_received_total{thread="gateway-0"} 4',
-      'selsyn_mqtt_sockets_total{thread="gateway-0"} 1',
       'selsyn_mqtt_payload_bytes_received_total{thread="gateway-0"} 2',
       'selsyn_mqtt_payload_bytes_sent_total{thread="gateway-0"} 1',
       'selsyn_mqtt_subscriptions{thread="gateway-0"} 1',

@@ -34,7 +34,6 @@ export function registerBrokerMetrics(registry: Registry, broker: Broker): void 
   total(registry, 'selsyn_mqtt_sessions_expired_total', 'Sessions whose time was over.', () => counters.expiredSessions);
   reasonCodes(registry, 'sent', counters);
   reasonCodes(registry, 'received', counters);
-  total(registry, 'selsyn_mqtt_sockets_total', 'Connections that were accepted by a listener.', () => counters.sockets);
   total(registry, 'selsyn_mqtt_sessions_accepted_total', 'CONNECTs that were accepted.', () => counters.accepted);
   total(registry, 'selsyn_mqtt_connects_refused_total', 'CONNECTs that were refused.', () => counters.refused);
   total(

@@ -107,7 +107,6 @@ export class Broker implements ConnectionHost, SessionCloser, AsyncDisposable {
     const connection = new Connection(this.#core, this, transport);
     this.#connections.add(connection);
     this.#core.counters.connections++;
-    this.#core.counters.sockets++;
     transport.attach(connection);
   }
 

@@ -20,8 +20,6 @@ export type DropReason = (typeof DROP_REASONS)[number];
 
 /** What the broker counts: plain fields, read when the metrics are asked for. Message counts are PUBLISH packets by QoS. */
 export class BrokerCounters {
-  /** Transports that were accepted. */
-  sockets = 0;
   connections = 0;
   /** With a client. */
   sessions = 0;

@@ -108,8 +108,18 @@ export class Opening {
     }
     if (packet.clientId === '') this.#clientId = this.#admitting.newClientId();
     const { username, password } = packet;
-    const { remoteAddress, certificate } = this.#transport;
-    const request = { clientId: this.#clientId, username, password, remoteAddress, certificate };
+    const transport = this.#transport;
+    const { certificate } = transport;
+    const request = {
+      clientId: this.#clientId,
+      username,
+      password,
+      certificate,
+      // A system call, for those who ask.
+      get remoteAddress(): string {
+        return transport.remoteAddress;
+      },
+    };
     this.#admission = new Admission(this.#admitting.authorizer, request, packet);
     this.#await(this.#admission.begin(packet.properties.authenticationData));
   }

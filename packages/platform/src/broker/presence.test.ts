@@ -72,7 +72,7 @@ describe('presence events', () => {
     const { presence, got } = watch(() => true);
     const reasons = Object.keys(CLOSE_REASONS) as CloseReason[];
     for (const reason of reasons) presence.disconnected(CLIENT, reason, 1);
-    const begun = reasons.filter((_, n) => (got[n]?.[1] as { clientInitiatedDisconnect: boolean }).clientInitiatedDisconnect);
+    const begun = reasons.filter((_, n) => (got[n]?.[1] as Record<string, unknown> | undefined)?.['clientInitiatedDisconnect']);
     expect(begun).toEqual(['client-disconnect', 'client-disconnect-with-will']);
     expect(new Set(Object.values(DISCONNECT_REASONS))).not.toContain(undefined);
   });

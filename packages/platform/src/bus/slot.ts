@@ -5,7 +5,10 @@ export type Slot = number & { readonly brand: 'Slot' };
 
 export const SLOTS = 1_024;
 
-/** crc32 (as of zlib) of the UTF-8 bytes, modulo 1,024: HAProxy reckons it the same way, to find the node of a client. */
+/**
+ * crc32 (as of zlib) of the UTF-8 bytes, modulo 1,024. HAProxy reckons it by `crc32,mod(1024)`, to find the node of a client; its
+ * `crc32(1)` is another function.
+ */
 export function slotOf(name: string): Slot {
   return (crc32(name) % SLOTS) as Slot;
 }

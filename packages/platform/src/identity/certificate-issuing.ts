@@ -7,7 +7,6 @@ import {
   ExtendedKeyUsage,
   ExtendedKeyUsageExtension,
   type Extension,
-  type JsonGeneralNames,
   KeyUsageFlags,
   KeyUsagesExtension,
   SubjectAlternativeNameExtension,
@@ -75,7 +74,7 @@ export async function makeLeafCertificate(options: LeafCertificateOptions): Prom
     await SubjectKeyIdentifierExtension.create(publicKey, false, webcrypto),
     await AuthorityKeyIdentifierExtension.create(issuer, false, webcrypto),
   ];
-  if (names.length > 0) extensions.push(new SubjectAlternativeNameExtension(names as JsonGeneralNames));
+  if (names.length > 0) extensions.push(new SubjectAlternativeNameExtension([...names]));
   const certificate = await X509CertificateGenerator.create(
     {
       subject: nameOf(options.commonName),

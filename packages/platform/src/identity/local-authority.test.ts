@@ -49,10 +49,14 @@ describe('the local authority', () => {
     const at = String(Math.floor(clock.now() / 1_000));
     const verify = (file: string, ...args: string[]): string => {
       try {
-        return execFileSync('openssl', ['verify', '-x509_strict', '-attime', at, '-CAfile', authority.certificateFile, ...args, file], {
-          encoding: 'utf8',
-          stdio: 'pipe',
-        });
+        return execFileSync(
+          'openssl',
+          ['verify', '-x509_strict', '-attime', at, '-CAfile', authority.certificateFile, ...args, file],
+          {
+            encoding: 'utf8',
+            stdio: 'pipe',
+          },
+        );
       } catch (error) {
         return String(error instanceof Error && 'stderr' in error ? error.stderr : error);
       }
@@ -148,15 +152,9 @@ describe('the names of a server', () => {
   });
 
   it('are host names and addresses, and what Node says of a certificate reads back as them', () => {
-    expect(['*.a.example', 'a..b', 'a b', '-a', '', '1.2.3.4', 'fe80::1%eth0'].map((text) => readServerName(text)?.type)).toEqual([
-      'dns',
-      undefined,
-      undefined,
-      undefined,
-      undefined,
-      'ip',
-      undefined,
-    ]);
+    expect(['*.a.example', 'a..b', 'a b', '-a', '', '1.2.3.4', 'fe80::1%eth0'].map((text) => readServerName(text)?.type)).toEqual(
+      ['dns', undefined, undefined, undefined, undefined, 'ip', undefined],
+    );
     const read = readSubjectAltNames('DNS:localhost, IP Address:127.0.0.1, IP Address:0:0:0:0:0:0:0:1');
     expect(sameServerNames(read, NAMES)).toBe(true);
     expect(sameServerNames(read, NAMES.slice(1))).toBe(false);

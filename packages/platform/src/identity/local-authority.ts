@@ -3,7 +3,15 @@ import { join } from 'node:path';
 import type { Clock } from '../kernel/clock.ts';
 import { SelsynError } from '../kernel/errors.ts';
 import type { CertifiedKey } from './certificate-issuing.ts';
-import { makePkiFolder, newPrivateKeyPem, readCertificate, readKey, readOrMakeKey, shortKeyName, writeCertificate } from './pki-files.ts';
+import {
+  makePkiFolder,
+  newPrivateKeyPem,
+  readCertificate,
+  readKey,
+  readOrMakeKey,
+  shortKeyName,
+  writeCertificate,
+} from './pki-files.ts';
 import { readSubjectAltNames, sameServerNames, type ServerName } from './server-names.ts';
 
 export interface LocalAuthorityOptions {

@@ -86,7 +86,9 @@ function writeDurably(path: string, text: string, mode: number): string {
       closeSync(folder);
     }
   } catch (error) {
-    throw new SelsynError('data.unwritable', `${path} cannot be written (${systemCode(error) ?? String(error)})`, { cause: error });
+    throw new SelsynError('data.unwritable', `${path} cannot be written (${systemCode(error) ?? String(error)})`, {
+      cause: error,
+    });
   }
   return text;
 }

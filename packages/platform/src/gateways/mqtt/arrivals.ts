@@ -22,7 +22,7 @@ export class Arrivals implements Disposable {
   readonly #clock: Clock;
   readonly #deadlineMs: number;
   readonly #onLate: () => void;
-  readonly #waiting = new Map<string, Arrival>();
+  readonly #waiting = new Map<string, Arrival & { readonly onClose: () => void }>();
   #cancel: (() => void) | undefined;
 
   constructor(options: { readonly clock: Clock; readonly deadlineMs: number; readonly onLate: () => void }) {
@@ -42,11 +42,17 @@ export class Arrivals implements Disposable {
       socket.destroy();
       return undefined;
     }
-    const arrival = { socket, door, deadlineMs: this.#clock.monotonicMs() + this.#deadlineMs, clientAddress: undefined };
+    const arrival = {
+      socket,
+      door,
+      deadlineMs: this.#clock.monotonicMs() + this.#deadlineMs,
+      clientAddress: undefined,
+      onClose: (): void => {
+        if (this.#waiting.get(key) === arrival) this.#waiting.delete(key);
+      },
+    };
     this.#waiting.set(key, arrival);
-    socket.once('close', () => {
-      if (this.#waiting.get(key) === arrival) this.#waiting.delete(key);
-    });
+    socket.on('close', arrival.onClose);
     if (this.#cancel === undefined) this.#schedule(this.#deadlineMs);
     return arrival;
   }
@@ -63,6 +69,8 @@ export class Arrivals implements Disposable {
     if (key === undefined) return undefined;
     const arrival = this.#waiting.get(key);
     this.#waiting.delete(key);
+    // The connection is likely to live for long, and what is on its socket with it.
+    arrival?.socket.off('close', arrival.onClose);
     return arrival;
   }
 

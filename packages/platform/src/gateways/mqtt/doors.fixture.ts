@@ -81,7 +81,9 @@ export async function openDoors(
         if (one !== undefined) return one;
         await new Promise<void>((resolve, reject) => {
           onNews = resolve;
-          signal.addEventListener('abort', () => reject(new Error(`only ${admitted.length} connections came through`)), { once: true });
+          signal.addEventListener('abort', () => reject(new Error(`only ${admitted.length} connections came through`)), {
+            once: true,
+          });
         });
       }
     },

@@ -96,7 +96,8 @@ export class MqttGateway implements AsyncDisposable {
   async start(): Promise<DoorPorts> {
     const { doors } = this.#options;
     if (doors.tls !== undefined) this.#handshakes.tls = this.#newHandshake(MQTT_ALPN, (socket) => this.#admitSecure(socket));
-    if (doors.wss !== undefined) this.#handshakes.wss = this.#newHandshake(WEBSOCKET_ALPN, (socket) => this.#upgradeSecure(socket));
+    if (doors.wss !== undefined)
+      this.#handshakes.wss = this.#newHandshake(WEBSOCKET_ALPN, (socket) => this.#upgradeSecure(socket));
     const ports: DoorPorts = {};
     try {
       for (const door of ['tcp', 'tls', 'ws', 'wss'] as const) {
@@ -127,7 +128,6 @@ export class MqttGateway implements AsyncDisposable {
   async close(): Promise<void> {
     for (const server of this.#listeners.splice(0)) server.close();
     this.#arrivals[Symbol.dispose]();
-    await Promise.resolve();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

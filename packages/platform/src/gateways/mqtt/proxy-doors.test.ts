@@ -34,7 +34,10 @@ describe('doors behind a proxy', () => {
     await doors[Symbol.asyncDispose]();
   });
   const open = async (clock = systemClock) =>
-    (doors = await openDoors({ tcp: FREE, tls: FREE, ws: FREE, wss: FREE, tlsMaterial: pki.material, proxyProtocol: true }, { clock }));
+    (doors = await openDoors(
+      { tcp: FREE, tls: FREE, ws: FREE, wss: FREE, tlsMaterial: pki.material, proxyProtocol: true },
+      { clock },
+    ));
 
   it.each([
     ['version 1', Buffer.from(HEADER)],
@@ -94,7 +97,9 @@ describe('doors behind a proxy', () => {
       raw.socket.write(HEADER);
       raw.socket.removeAllListeners('data');
       const stream =
-        door === 'ws' ? raw.socket : connectTls({ socket: raw.socket, ca: pki.caPem, servername: 'localhost', ALPNProtocols: ['http/1.1'] });
+        door === 'ws'
+          ? raw.socket
+          : connectTls({ socket: raw.socket, ca: pki.caPem, servername: 'localhost', ALPNProtocols: ['http/1.1'] });
       const webSocket = new WebSocket('ws://localhost/mqtt', 'mqtt', { createConnection: () => stream });
       await once(webSocket, 'open');
       webSocket.send(Buffer.from(CONNECT, 'latin1'));

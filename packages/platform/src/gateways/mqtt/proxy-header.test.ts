@@ -30,9 +30,7 @@ const VALID: readonly (readonly [Buffer, string | undefined])[] = [
   [Buffer.from('PROXY TCP4 255.255.255.255 255.255.255.255 65535 65535\r\n'), '255.255.255.255'],
   [Buffer.from('PROXY TCP6 2001:DB8:0:0:0:0:0:7 ::1 54321 0\r\n'), '2001:db8::7'],
   [
-    Buffer.from(
-      'PROXY TCP6 ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff 65535 65535\r\n',
-    ),
+    Buffer.from('PROXY TCP6 ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff 65535 65535\r\n'),
     'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff',
   ],
   [Buffer.from('PROXY UNKNOWN\r\n'), undefined],
@@ -100,7 +98,9 @@ describe('a PROXY protocol header', () => {
 
   it('is taken in no other form', () => {
     for (const header of MALFORMED)
-      expect(readProxyHeader(typeof header === 'string' ? Buffer.from(header, 'latin1') : header), String(header)).toBe('malformed');
+      expect(readProxyHeader(typeof header === 'string' ? Buffer.from(header, 'latin1') : header), String(header)).toBe(
+        'malformed',
+      );
   });
 
   it('is known to be none at its first wrong byte', () => {
@@ -119,15 +119,21 @@ describe('a PROXY protocol header', () => {
         return copy;
       });
     fc.assert(
-      fc.property(fc.oneof(mutated, fc.uint8Array({ maxLength: 300 }).map((bytes) => Buffer.from(bytes))), (bytes) => {
-        let decided: ReturnType<typeof readProxyHeader> = 'incomplete';
-        for (let length = 0; length <= bytes.length; length++) {
-          const now = readProxyHeader(bytes.subarray(0, length));
-          if (decided !== 'incomplete') expect(now).toEqual(decided);
-          decided = now;
-        }
-        if (typeof decided === 'object') expect(decided.sizeBytes).toBeLessThanOrEqual(bytes.length);
-      }),
+      fc.property(
+        fc.oneof(
+          mutated,
+          fc.uint8Array({ maxLength: 300 }).map((bytes) => Buffer.from(bytes)),
+        ),
+        (bytes) => {
+          let decided: ReturnType<typeof readProxyHeader> = 'incomplete';
+          for (let length = 0; length <= bytes.length; length++) {
+            const now = readProxyHeader(bytes.subarray(0, length));
+            if (decided !== 'incomplete') expect(now).toEqual(decided);
+            decided = now;
+          }
+          if (typeof decided === 'object') expect(decided.sizeBytes).toBeLessThanOrEqual(bytes.length);
+        },
+      ),
       { numRuns: 2_000 },
     );
   });

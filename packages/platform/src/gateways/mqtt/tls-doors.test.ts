@@ -36,7 +36,13 @@ describe('the TLS door', () => {
   const open = async (clientCertificates: ClientCertificates = 'optional') =>
     (doors = await openDoors({ tls: FREE, tlsMaterial: pki.material, clientCertificates }));
   const dial = (options: ConnectionOptions = {}): TLSSocket => {
-    const socket = connect({ port: doors.ports.tls, host: '127.0.0.1', ca: pki.caPem, allowHalfOpen: true, ...options } as ConnectionOptions);
+    const socket = connect({
+      port: doors.ports.tls,
+      host: '127.0.0.1',
+      ca: pki.caPem,
+      allowHalfOpen: true,
+      ...options,
+    } as ConnectionOptions);
     socket.on('error', () => {});
     sockets.push(socket);
     return socket;
@@ -107,16 +113,22 @@ describe('the TLS door', () => {
     expect(doors.gateway.counters.refused['tls-handshake']).toBe(1);
   });
 
-  it.each(['TLSv1.2', 'TLSv1.3'] as const)('hands on what certificate was shown over %s and whether it verified', async (version) => {
-    await open('optional');
-    const only = { minVersion: version, maxVersion: version };
-    await secure(only);
-    await secure({ ...only, ...device });
-    await secure({ ...only, ...foreign });
-    const certificates = await Promise.all([0, 1, 2].map(async (n) => (await doors.nth(n)).transport.certificate));
-    expect(certificates.map((certificate) => certificate?.verified)).toEqual([undefined, true, false]);
-    expect(certificates.slice(1).map((certificate) => new X509Certificate(certificate?.der ?? '').subject)).toEqual(['CN=d1', 'CN=d2']);
-  });
+  it.each(['TLSv1.2', 'TLSv1.3'] as const)(
+    'hands on what certificate was shown over %s and whether it verified',
+    async (version) => {
+      await open('optional');
+      const only = { minVersion: version, maxVersion: version };
+      await secure(only);
+      await secure({ ...only, ...device });
+      await secure({ ...only, ...foreign });
+      const certificates = await Promise.all([0, 1, 2].map(async (n) => (await doors.nth(n)).transport.certificate));
+      expect(certificates.map((certificate) => certificate?.verified)).toEqual([undefined, true, false]);
+      expect(certificates.slice(1).map((certificate) => new X509Certificate(certificate?.der ?? '').subject)).toEqual([
+        'CN=d1',
+        'CN=d2',
+      ]);
+    },
+  );
 
   it('lets in only verified certificates where they are required', async () => {
     await open('required');
@@ -136,19 +148,22 @@ describe('the TLS door', () => {
     expect((await doors.nth(0)).transport.certificate).toBeUndefined();
   });
 
-  it.each(['TLSv1.2', 'TLSv1.3'] as const)('resumes a session of %s, whose certificate it still knows, in any thread', async (version) => {
-    await open();
-    const only = { minVersion: version, maxVersion: version };
-    const first = dial({ ...only, ...device });
-    const [session] = (await once(first, 'session')) as [Buffer];
-    const otherThread = await openDoors({ tls: FREE, tlsMaterial: pki.material, clientCertificates: 'optional' });
-    const again = await secure({ ...only, ...device, session, port: otherThread.ports.tls } as ConnectionOptions);
-    expect(again.isSessionReused()).toBe(true);
-    const { certificate } = (await otherThread.nth(0)).transport;
-    expect([certificate?.verified, new X509Certificate(certificate?.der ?? '').subject]).toEqual([true, 'CN=d1']);
-    expect(otherThread.gateway.counters.tlsResumed).toBe(1);
-    await otherThread[Symbol.asyncDispose]();
-  });
+  it.each(['TLSv1.2', 'TLSv1.3'] as const)(
+    'resumes a session of %s, whose certificate it still knows, in any thread',
+    async (version) => {
+      await open();
+      const only = { minVersion: version, maxVersion: version };
+      const first = dial({ ...only, ...device });
+      const [session] = (await once(first, 'session')) as [Buffer];
+      const otherThread = await openDoors({ tls: FREE, tlsMaterial: pki.material, clientCertificates: 'optional' });
+      const again = await secure({ ...only, ...device, session, port: otherThread.ports.tls });
+      expect(again.isSessionReused()).toBe(true);
+      const { certificate } = (await otherThread.nth(0)).transport;
+      expect([certificate?.verified, new X509Certificate(certificate?.der ?? '').subject]).toEqual([true, 'CN=d1']);
+      expect(otherThread.gateway.counters.tlsResumed).toBe(1);
+      await otherThread[Symbol.asyncDispose]();
+    },
+  );
 
   it('takes a new certificate and new authorities without dropping who is connected', async () => {
     await open('required');
@@ -170,23 +185,26 @@ describe('the TLS door', () => {
     await expect.poll(() => admitted.text).toBe('still here');
   });
 
-  it.each(['TLSv1.2', 'TLSv1.3'] as const)('gets its last words through %s to a client that is still sending', async (version) => {
-    await open();
-    const client = await secure({ minVersion: version, maxVersion: version });
-    const { transport } = await doors.nth(0);
-    let got = '';
-    let ended = false;
-    client.on('data', (chunk: Buffer) => (got += chunk.toString()));
-    client.on('end', () => (ended = true));
-    // Far more than all buffers between the two take while nobody reads.
-    transport.pause();
-    client.write(Buffer.alloc(16_000_000));
-    await expect.poll(() => client.writableLength).toBeGreaterThan(0);
-    transport.write(Buffer.from('goodbye'));
-    transport.end();
-    transport.resume();
-    await expect.poll(() => got + String(ended)).toBe('goodbyetrue');
-  });
+  it.each(['TLSv1.2', 'TLSv1.3'] as const)(
+    'gets its last words through %s to a client that is still sending',
+    async (version) => {
+      await open();
+      const client = await secure({ minVersion: version, maxVersion: version });
+      const { transport } = await doors.nth(0);
+      let got = '';
+      let ended = false;
+      client.on('data', (chunk: Buffer) => (got += chunk.toString()));
+      client.on('end', () => (ended = true));
+      // Far more than all buffers between the two take while nobody reads.
+      transport.pause();
+      client.write(Buffer.alloc(16_000_000));
+      await expect.poll(() => client.writableLength).toBeGreaterThan(0);
+      transport.write(Buffer.from('goodbye'));
+      transport.end();
+      transport.resume();
+      await expect.poll(() => got + String(ended)).toBe('goodbyetrue');
+    },
+  );
 
   it('does not refer to bytes that write() gave back, however full the connection is', async () => {
     await open();
@@ -230,8 +248,25 @@ describe('the TLS door', () => {
     await open('required');
     writeFileSync(join(folder, 'd1.crt'), device.cert);
     writeFileSync(join(folder, 'd1.key'), device.key);
-    const args = ['s_client', '-connect', `127.0.0.1:${doors.ports.tls}`, '-CAfile', pki.caFile, '-verify_return_error', '-verify_ip', '127.0.0.1'];
-    const client = spawn('openssl', [...args, '-alpn', 'x-amzn-mqtt-ca', '-cert', join(folder, 'd1.crt'), '-key', join(folder, 'd1.key')]);
+    const args = [
+      's_client',
+      '-connect',
+      `127.0.0.1:${doors.ports.tls}`,
+      '-CAfile',
+      pki.caFile,
+      '-verify_return_error',
+      '-verify_ip',
+      '127.0.0.1',
+    ];
+    const client = spawn('openssl', [
+      ...args,
+      '-alpn',
+      'x-amzn-mqtt-ca',
+      '-cert',
+      join(folder, 'd1.crt'),
+      '-key',
+      join(folder, 'd1.key'),
+    ]);
     let said = '';
     client.stdout.on('data', (chunk) => (said += String(chunk)));
     const admitted = await doors.nth(0);

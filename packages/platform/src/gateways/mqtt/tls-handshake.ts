@@ -49,4 +49,3 @@ function secureContextOptions(material: TlsMaterial): SecureContextOptions & { r
 }
 
 const SESSION_SEC = 7_200;
-

@@ -47,7 +47,10 @@ describe('the Unix socket', () => {
 
   it('does not take the place of one that somebody answers on, nor of a file, and leaves no other door open', async () => {
     const first = await openDoors({ unix: path() });
-    await expect(openDoors({ tcp: FREE, unix: path() })).rejects.toMatchObject({ code: 'listen.failed', message: expect.stringContaining('another process') as string });
+    await expect(openDoors({ tcp: FREE, unix: path() })).rejects.toMatchObject({
+      code: 'listen.failed',
+      message: expect.stringContaining('another process') as string,
+    });
     const client = new RawClient(connect(path()));
     await first.nth(1); // the first was the question whether anybody is there
     client.socket.destroy();

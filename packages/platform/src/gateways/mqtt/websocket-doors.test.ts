@@ -21,7 +21,10 @@ describe('the WebSocket door', () => {
   let doors: TestDoors;
   const clients: { terminate(): void }[] = [];
   const open = async (settings: { localPagesOnly?: boolean } = {}, options: Parameters<typeof openDoors>[1] = {}) =>
-    (doors = await openDoors({ ws: FREE, wss: FREE, tlsMaterial: pki.material, clientCertificates: 'optional', ...settings }, options));
+    (doors = await openDoors(
+      { ws: FREE, wss: FREE, tlsMaterial: pki.material, clientCertificates: 'optional', ...settings },
+      options,
+    ));
   const dial = (path = '/mqtt', protocols: string | string[] = 'mqtt', options: ClientOptions = {}): WebSocket => {
     const webSocket = new WebSocket(`ws://127.0.0.1:${doors.ports.ws}${path}`, protocols, options);
     webSocket.on('error', () => {});
@@ -61,11 +64,19 @@ describe('the WebSocket door', () => {
     expect(await statusOf('/')).toBe(404);
     expect(await statusOf('/mqtt/')).toBe(404);
     const url = `http://127.0.0.1:${doors.ports.ws}`;
-    expect([(await fetch(`${url}/mqtt`)).status, (await fetch(`${url}/x`, { method: 'POST', body: 'x' })).status]).toEqual([426, 404]);
+    expect([(await fetch(`${url}/mqtt`)).status, (await fetch(`${url}/x`, { method: 'POST', body: 'x' })).status]).toEqual([
+      426, 404,
+    ]);
     const nonsense = await RawClient.open(doors.ports.ws);
     nonsense.socket.end('\x10\x0c\0\x04MQTT\x04\x02\0\x3c\0\0');
     await expect.poll(() => nonsense.text).toMatch(/^HTTP\/1\.1 400 /);
-    expect([doors.gateway.counters.refused.websocket, doors.admitted.length]).toEqual([5, 0]);
+    const older = await RawClient.open(doors.ports.ws);
+    older.socket.write(
+      'GET /mqtt HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Protocol: mqtt\r\nSec-WebSocket-Version: 7\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n',
+    );
+    await expect.poll(() => older.text + String(older.ended)).toMatch(/^HTTP\/1\.1 400 .*Sec-WebSocket-Version: 13.*true$/s);
+    older.socket.end();
+    expect([doors.gateway.counters.refused.websocket, doors.admitted.length]).toEqual([6, 0]);
     await expect.poll(() => doors.gateway.counters.sockets).toBe(0);
   });
 
@@ -73,14 +84,19 @@ describe('the WebSocket door', () => {
     await open();
     let index = 0;
     await fc.assert(
-      fc.asyncProperty(fc.uint8Array({ minLength: 1, maxLength: 400 }), fc.array(fc.nat(400), { maxLength: 6 }), async (bytes, cuts) => {
-        const webSocket = await opened();
-        const admitted = await doors.nth(index++);
-        const at = [0, ...cuts.map((cut) => cut % bytes.length).toSorted((a, b) => a - b), bytes.length];
-        for (const [n, end] of at.slice(1).entries()) webSocket.send(bytes.subarray(at[n], end), { fin: n % 2 === 0 || end === bytes.length });
-        await expect.poll(() => admitted.text, { interval: 1 }).toBe(Buffer.from(bytes).toString('latin1'));
-        webSocket.terminate();
-      }),
+      fc.asyncProperty(
+        fc.uint8Array({ minLength: 1, maxLength: 400 }),
+        fc.array(fc.nat(400), { maxLength: 6 }),
+        async (bytes, cuts) => {
+          const webSocket = await opened();
+          const admitted = await doors.nth(index++);
+          const at = [0, ...cuts.map((cut) => cut % bytes.length).toSorted((a, b) => a - b), bytes.length];
+          for (const [n, end] of at.slice(1).entries())
+            webSocket.send(bytes.subarray(at[n], end), { fin: n % 2 === 0 || end === bytes.length });
+          await expect.poll(() => admitted.text, { interval: 1 }).toBe(Buffer.from(bytes).toString('latin1'));
+          webSocket.terminate();
+        },
+      ),
       { numRuns: 25 },
     );
   });
@@ -96,7 +112,12 @@ describe('the WebSocket door', () => {
     bytes.fill(0); // it was given back
     transport.write(Buffer.from('two'));
     await expect.poll(() => got).toEqual(['true one', 'true two']);
-    expect([transport.door, transport.remoteAddress, transport.certificate, transport.backlogBytes]).toEqual(['ws', '127.0.0.1', undefined, 0]);
+    expect([transport.door, transport.remoteAddress, transport.certificate, transport.backlogBytes]).toEqual([
+      'ws',
+      '127.0.0.1',
+      undefined,
+      0,
+    ]);
   });
 
   it('closes with 1003 on a text frame [MQTT-6.0.0-1], and takes nothing after it', async () => {
@@ -165,37 +186,40 @@ describe('the WebSocket door', () => {
     await expect.poll(() => [admitted.text, admitted.closed]).toEqual(['1', true]);
   });
 
-  it.each(['ws', 'wss'] as const)('over %s tells its backlog, drains, and gets its last words and 1000 to a client that still sends', async (door) => {
-    await open();
-    const webSocket = new WebSocket(`${door}://127.0.0.1:${doors.ports[door]}/mqtt`, 'mqtt', { ca: pki.caPem });
-    clients.push(webSocket);
-    await once(webSocket, 'open');
-    const admitted = await doors.nth(0);
-    const { transport } = admitted;
-    let received = 0;
-    let last = '';
-    webSocket.on('message', (data: Buffer) => {
-      received += data.length;
-      last = data.subarray(-7).toString();
-    });
-    webSocket.pause();
-    const rounds = 400;
-    for (let n = 0; n < rounds; n++) transport.write(Buffer.alloc(50_000));
-    expect(transport.congested).toBe(true);
-    expect(transport.backlogBytes).toBeGreaterThan(1_000_000);
-    webSocket.resume();
-    await expect.poll(() => received, { timeout: 5_000 }).toBe(rounds * 50_000);
-    await expect.poll(() => [admitted.drains > 0, transport.congested, transport.backlogBytes]).toEqual([true, false, 0]);
-    transport.pause();
-    for (let n = 0; n < 100; n++) webSocket.send(Buffer.alloc(50_000));
-    transport.write(Buffer.from('goodbye'));
-    transport.end();
-    transport.resume();
-    expect((await once(webSocket, 'close'))[0]).toBe(1000);
-    expect(last).toBe('goodbye');
-    await expect.poll(() => admitted.closed).toBe(true);
-    if (door === 'wss') expect([transport.door, transport.certificate]).toEqual(['wss', undefined]);
-  });
+  it.each(['ws', 'wss'] as const)(
+    'over %s tells its backlog, drains, and gets its last words and 1000 to a client that still sends',
+    async (door) => {
+      await open();
+      const webSocket = new WebSocket(`${door}://127.0.0.1:${doors.ports[door]}/mqtt`, 'mqtt', { ca: pki.caPem });
+      clients.push(webSocket);
+      await once(webSocket, 'open');
+      const admitted = await doors.nth(0);
+      const { transport } = admitted;
+      let received = 0;
+      let last = '';
+      webSocket.on('message', (data: Buffer) => {
+        received += data.length;
+        last = data.subarray(-7).toString();
+      });
+      webSocket.pause();
+      const rounds = 400;
+      for (let n = 0; n < rounds; n++) transport.write(Buffer.alloc(50_000));
+      expect(transport.congested).toBe(true);
+      expect(transport.backlogBytes).toBeGreaterThan(1_000_000);
+      webSocket.resume();
+      await expect.poll(() => received, { timeout: 5_000 }).toBe(rounds * 50_000);
+      await expect.poll(() => [admitted.drains > 0, transport.congested, transport.backlogBytes]).toEqual([true, false, 0]);
+      transport.pause();
+      for (let n = 0; n < 100; n++) webSocket.send(Buffer.alloc(50_000));
+      transport.write(Buffer.from('goodbye'));
+      transport.end();
+      transport.resume();
+      expect((await once(webSocket, 'close'))[0]).toBe(1000);
+      expect(last).toBe('goodbye');
+      await expect.poll(() => admitted.closed).toBe(true);
+      if (door === 'wss') expect([transport.door, transport.certificate]).toEqual(['wss', undefined]);
+    },
+  );
 
   const device = async (): Promise<{ readonly cert: string; readonly key: string }> => {
     const { certificatePem, privateKeyPem } = await pki.authority.issueDeviceCertificate('page');

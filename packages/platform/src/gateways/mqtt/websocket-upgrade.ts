@@ -50,13 +50,18 @@ export function newWebSocketUpgrade({ maxMessageBytes, localPagesOnly, onOpen, o
   });
   http.on('upgrade', (request, socket: Socket, head) => {
     const refusal = refusalOf(request, localPagesOnly);
-    if (refusal === undefined) webSockets.handleUpgrade(request, socket, head, (webSocket) => onOpen(webSocket, socket));
-    else {
+    if (refusal !== undefined) {
       onRefused();
       refuse(socket, refusal);
+      return;
     }
+    let opened = false;
+    webSockets.handleUpgrade(request, socket, head, (webSocket) => {
+      opened = true;
+      onOpen(webSocket, socket);
+    });
+    if (!opened) onRefused(); // and answered: the request was no WebSocket handshake, or of another version
   });
-  webSockets.on('wsClientError', onRefused);
   return http;
 }
 

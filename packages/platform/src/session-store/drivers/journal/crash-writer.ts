@@ -4,7 +4,6 @@
  *
  *   node crash-writer.ts DIR RUN
  */
-import { writeSync } from 'node:fs';
 import { systemClock } from '../../../kernel/clock.ts';
 import { silentLogLines } from '../../../kernel/log-lines.ts';
 import { OwnerModel } from '../../owner-model.ts';
@@ -30,7 +29,7 @@ const stepOf: number[] = [];
 const todo = steps(owner, Number(run));
 let step = 0;
 owner.onSettled = (upTo) => {
-  writeSync(1, `${stepOf[upTo] ?? stepOf[upTo - 1]}\n`);
+  process.stdout.write(`${stepOf[upTo] ?? stepOf[upTo - 1]}\n`);
   some();
 };
 

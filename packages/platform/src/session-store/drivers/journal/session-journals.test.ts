@@ -10,7 +10,7 @@ import { FakeClock } from '../../../kernel/fake-clock.ts';
 import { silentLogLines } from '../../../kernel/log-lines.ts';
 import type { DiskLog } from '../../../log/drivers/disk/disk-log.ts';
 import { OwnerModel, actionsOf } from '../../owner-model.ts';
-import type { StoreChange } from '../../session-store.ts';
+import type { Holder, SessionNumber, StoreChange } from '../../session-store.ts';
 import { homeIn, openSessionLog } from './journal-fixtures.ts';
 import { JournalSessionStore } from './journal-session-store.ts';
 import { prepareSessionJournals } from './session-journals.ts';
@@ -83,6 +83,34 @@ test('keeps everything over every change of the number of threads, and puts it w
     before = await withStores(threads, (stores, owners) => live(stores, owners, 100 * i));
     expect(readdirSync(dir)).toHaveLength(1);
   }
+});
+
+test('keeps one message of two sessions one where they stay together, whatever their orders', async () => {
+  await withStores(2, async ([store], [owner]) => {
+    const session = (number: number): StoreChange => {
+      const described = { clientId: `c${number * 2}`, namespace: '', principalId: '', version: 5, expirySec: 1 } as const;
+      const about = { ...described, number: number as SessionNumber, offlineSinceMs: undefined, will: undefined };
+      return { kind: 'session', session: about, fresh: true };
+    };
+    const holder = (number: number, packetId: number): Holder => {
+      const options = { qos: 1, retain: false, identifiers: undefined, share: undefined } as const;
+      return { session: number as SessionNumber, packetId, ...options };
+    };
+    const message = (number: number, ...holders: Holder[]): StoreChange => {
+      return { kind: 'message', message: { number, packet: new Uint8Array([number]), expiresAtMs: Infinity }, holders };
+    };
+    const first = message(11, holder(1, 1));
+    const changes = [session(1), session(2), first, message(12, holder(1, 2), holder(2, 1))];
+    for (const change of changes) store!.write(change);
+    await owner!.settled(store!.write({ kind: 'held', message: 11, holders: [holder(2, 2)] }));
+  });
+  await withStores(1, async (_stores, [owner]) => {
+    const given = [...owner!.snapshot()].flat().map((change) => {
+      if (change.kind === 'message') return `message ${change.message.packet[0]}`;
+      return change.kind;
+    });
+    expect(given).toEqual(['session', 'message 11', 'message 12', 'session', 'held', 'held']);
+  });
 });
 
 test('begins again when the folder for another number of threads was not finished', async () => {

@@ -1,0 +1,61 @@
+/** What the tests use of the AWS IoT Device SDK v1, which brings no types. */
+declare module 'aws-iot-device-sdk' {
+  import type { EventEmitter } from 'node:events';
+
+  interface DeviceOptions {
+    readonly host: string;
+    readonly port: number;
+    readonly protocol: 'mqtts' | 'wss' | 'wss-custom-auth';
+    readonly clientId: string;
+    readonly clean: boolean;
+    readonly baseReconnectTimeMs: number;
+    readonly minimumConnectionTimeMs: number;
+    readonly maximumReconnectTimeMs: number;
+    readonly drainTimeMs: number;
+    /** Appends the SDK's name to the username. Default true. */
+    readonly enableMetrics?: boolean;
+    readonly username?: string;
+    readonly password?: string;
+    readonly caPath?: string;
+    readonly certPath?: string;
+    readonly keyPath?: string;
+    readonly ALPNProtocols?: readonly string[];
+    readonly region?: string;
+    readonly accessKeyId?: string;
+    readonly secretKey?: string;
+    readonly customAuthHeaders?: Readonly<Record<string, string>>;
+    readonly websocketOptions?: { readonly ca?: Buffer; readonly cert?: Buffer; readonly key?: Buffer };
+    readonly will?: { readonly topic: string; readonly payload: string; readonly qos: 0 | 1; readonly retain: boolean };
+  }
+
+  interface PacketOptions {
+    readonly qos: 0 | 1 | 2;
+    readonly retain?: boolean;
+  }
+
+  class Device extends EventEmitter {
+    constructor(options: DeviceOptions);
+    subscribe(
+      filter: string,
+      options: PacketOptions,
+      callback: (error: Error | null, granted: readonly { readonly qos: number }[]) => void,
+    ): void;
+    publish(topic: string, message: string, options: PacketOptions, callback: (error?: Error) => void): void;
+    end(force: boolean, callback: () => void): void;
+  }
+
+  class ThingShadow extends EventEmitter {
+    constructor(options: DeviceOptions);
+    /** @param callback gets the filters that were subscribed, each with the QoS that was granted. */
+    register(
+      thingName: string,
+      options: { readonly ignoreDeltas?: boolean },
+      callback: (error: Error | null, granted: readonly { readonly topic: string; readonly qos: number }[]) => void,
+    ): void;
+    end(force: boolean, callback: () => void): void;
+  }
+
+  const awsIot: { readonly device: typeof Device; readonly thingShadow: typeof ThingShadow };
+  export default awsIot;
+  export type { Device, DeviceOptions, ThingShadow };
+}
