@@ -115,7 +115,7 @@ export class Inbound implements AckOwner {
       else this.#outgoing.packet(encodePacket({ type: 'pubcomp', packetId, reasonCode: ReasonCode.packetIdentifierNotFound }, 5));
       return;
     }
-    if (state !== 'answered') throw protocolError('[MQTT-4.3.3-6]', 'PUBREL before PUBREC');
+    if (state !== 'answered') throw protocolError('(4.3.3)', 'PUBREL before PUBREC');
     received.delete(packetId);
     if (!isPersistent) {
       this.#outgoing.ack('pubcomp', packetId);
@@ -236,7 +236,7 @@ export class Inbound implements AckOwner {
     if (session.version === 5 && this.#unanswered + session.receivedCount > limits.receiveMaximum) {
       throw new MqttError(
         ReasonCode.receiveMaximumExceeded,
-        '[MQTT-3.3.4-9]',
+        '[MQTT-3.3.4-7]',
         'more messages unacknowledged than the receive maximum',
       );
     }
@@ -348,7 +348,7 @@ export class Inbound implements AckOwner {
       return packet.topic;
     }
     const topic = this.#aliases[alias];
-    if (topic === undefined) throw protocolError('[MQTT-3.3.2-12]', 'the topic alias stands for no topic');
+    if (topic === undefined) throw protocolError('(3.3.2.3.4)', 'the topic alias stands for no topic');
     return topic;
   }
 

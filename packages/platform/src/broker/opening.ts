@@ -153,9 +153,7 @@ export class Opening {
         this.#host.refuse(verdict.code, verdict.reason);
         return;
       case 'challenge':
-        this.#outgoing.packet(authPacket(ReasonCode.continueAuthentication, admission, verdict.data)); // [MQTT-4.12.0-2]
-        this.#awaitsAuth = true;
-        this.#host.goOn();
+        this.#challenge(admission, verdict.data);
         return;
       case 'granted': {
         const refusal = refusalOfWill(packet, verdict.principal, this.#core.limits);
@@ -163,6 +161,17 @@ export class Opening {
         else this.#open(packet, admission, verdict.principal, verdict.data);
       }
     }
+  }
+
+  #challenge(admission: Admission, data: Uint8Array): void {
+    const bytes = authPacket(ReasonCode.continueAuthentication, admission, data); // [MQTT-4.12.0-2]
+    if (bytes.length > this.maxPacketBytes) {
+      this.#host.refuse(ReasonCode.packetTooLarge); // [MQTT-3.1.2-24]
+      return;
+    }
+    this.#outgoing.packet(bytes);
+    this.#awaitsAuth = true;
+    this.#host.goOn();
   }
 
   #open(packet: ConnectPacket, admission: Admission, principal: Principal, data: Uint8Array | undefined): void {

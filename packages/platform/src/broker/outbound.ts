@@ -217,12 +217,12 @@ export class Outbound {
   }
 
   /**
-   * Takes out messages of shared groups, where another member can have them instead: all but those at QoS 2 that the client of a
-   * persistent session may have [MQTT-4.8.2-5].
+   * Takes out messages of shared groups, where another member can have them instead: all but those at QoS 2 that its client may have
+   * [MQTT-4.8.2-5].
    */
   takeShared(mayTake: (source: DeliverySource) => boolean): readonly Delivery[] {
     const taken = this.#all.filter(
-      ({ share, qos, sent }) => share !== undefined && !(this.isPersistent && qos === 2 && sent) && mayTake(share),
+      ({ share, qos, sent }) => share !== undefined && !(qos === 2 && sent) && mayTake(share),
     );
     for (const delivery of taken) this.#giveUp(delivery);
     return taken;

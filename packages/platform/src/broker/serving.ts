@@ -137,17 +137,20 @@ export class Serving {
   }
 
   /** No client is sent a packet larger than it takes [MQTT-3.1.2-24]; of those of an open session only these can be. */
-  #answer(packet: SubackPacket): void {
-    const bytes = encodePacket(packet, this.session.version);
+  #send(bytes: Uint8Array): void {
     if (bytes.length > this.#maxPacketBytes) this.#connection.close('packet-too-large');
     else this.#outgoing.packet(bytes);
+  }
+
+  #answer(packet: SubackPacket): void {
+    this.#send(encodePacket(packet, this.session.version));
     for (const code of packet.reasonCodes) this.#core.counters.codes.sent(packet.type, code);
   }
 
   #disconnect({ reasonCode, sessionExpirySec }: DisconnectPacket): void {
     this.#core.counters.codes.received('disconnect', reasonCode);
     if (sessionExpirySec !== undefined) {
-      // A session whose expiry was 0 cannot be made to live longer now [MQTT-3.14.2-2].
+      // A session whose expiry was 0 cannot be made to live longer now (5.0, section 3.14.2.2.2).
       if (sessionExpirySec > 0 && this.#expiryIsZero) {
         this.#connection.close('protocol-error');
         return;
@@ -181,12 +184,12 @@ export class Serving {
   #reauthenticated(verdict: Verdict): void {
     if (this.session.connection !== this.#connection) return;
     if (verdict.kind === 'challenge') {
-      this.#outgoing.packet(authPacket(ReasonCode.continueAuthentication, this.#admission, verdict.data));
+      this.#send(authPacket(ReasonCode.continueAuthentication, this.#admission, verdict.data));
       return;
     }
     this.#reauthenticating = false;
     const isSame = verdict.kind === 'granted' && verdict.principal.id === this.session.principal.id;
-    if (isSame) this.#outgoing.packet(authPacket(ReasonCode.success, this.#admission, verdict.data));
+    if (isSame) this.#send(authPacket(ReasonCode.success, this.#admission, verdict.data));
     else this.#connection.close('reauthentication-failed'); // [MQTT-4.12.1-2]
   }
 }

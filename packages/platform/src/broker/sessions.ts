@@ -182,7 +182,7 @@ export class Sessions {
     if (session.open && session.isPersistent) this.#store(session, false);
   }
 
-  /** What its client has not acknowledged of shared groups goes to other members, where there are any [MQTT-4.8.2-4]. */
+  /** What its client has not acknowledged of shared groups goes to other members, where there are any. */
   #handOver(session: Session): void {
     const { groups } = this.#core;
     for (const { share, message } of session.outbound.takeShared(

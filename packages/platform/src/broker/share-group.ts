@@ -6,7 +6,7 @@ import { ShareThreads, shareWeight } from './share-threads.ts';
 export type { SharedStrategy } from './share-ring.ts';
 
 /**
- * Chooses, for each message to a shared group (`$share/{group}/{filter}`), the one member that gets it [MQTT-4.8.2-4].
+ * Chooses, for each message to a shared group (`$share/{group}/{filter}`), the one member that gets it (5.0, section 4.8.2).
  *
  * The thread that publishes picks a thread, by the weights that all announce; a thread that was picked, perhaps itself, picks one of
  * its members. Those whose clients are there come first; sessions that wait for their clients get messages only while no client is
