@@ -5,8 +5,8 @@ import type { Session } from './session.ts';
 export interface DeliverySource {
   /** `$share/{group}/{filter}` */
   readonly name: string;
-  /** Gives the message to another member, if there is one. */
-  redeliver(message: Message, from: Session): void;
+  /** Gives the message to another member. `done` hears once whether there is one that has it, as durably as that one keeps it. */
+  redeliver(message: Message, from: Session, done: (taken: boolean) => void): void;
 }
 
 /** A QoS 1 or 2 message that one session has still to be sent, or whose client has still to acknowledge it. */
@@ -23,4 +23,6 @@ export interface Delivery {
   ticket: number;
   /** It may have reached the client: sent again, it is marked as a duplicate [MQTT-3.3.1-1]. */
   sent: boolean;
+  /** Another member of the group is being found for it: it is kept until that one has it, but not sent. */
+  leaving?: boolean;
 }

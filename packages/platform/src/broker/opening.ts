@@ -2,7 +2,7 @@ import { encodePacket } from '@selsyn/wire/mqtt/encoder.ts';
 import type { AuthPacket, ConnectPacket, Packet } from '@selsyn/wire/mqtt/packets.ts';
 import { ReasonCode } from '@selsyn/wire/mqtt/reason-codes.ts';
 import { Admission, type Verdict } from './admission.ts';
-import type { Authorizer, Principal } from './authorizer.ts';
+import type { Authorizer, ClientCertificate, ConnectRequest, Principal } from './authorizer.ts';
 import { authPacket } from './auth-packet.ts';
 import type { BrokerCore } from './broker-core.ts';
 import { connackProperties, refusalOfConnect, refusalOfWill, sessionExpiryOf } from './handshake.ts';
@@ -18,7 +18,7 @@ export interface Opened extends OpenedSession {
   readonly clientId: string;
   readonly connack: Uint8Array;
   /** Where the client was authenticated by a method: it may be again. */
-  readonly admission: Admission;
+  readonly admission: Admission | undefined;
 }
 
 /** The connection that is being opened. */
@@ -107,19 +107,7 @@ export class Opening {
       return;
     }
     if (packet.clientId === '') this.#clientId = this.#admitting.newClientId();
-    const { username, password } = packet;
-    const transport = this.#transport;
-    const { certificate } = transport;
-    const request = {
-      clientId: this.#clientId,
-      username,
-      password,
-      certificate,
-      // A system call, for those who ask.
-      get remoteAddress(): string {
-        return transport.remoteAddress;
-      },
-    };
+    const request = new Request(this.#transport, this.#clientId, packet);
     this.#admission = new Admission(this.#admitting.authorizer, request, packet);
     this.#await(this.#admission.begin(packet.properties.authenticationData));
   }
@@ -203,11 +191,33 @@ export class Opening {
       if (code >= 0x80) this.#host.refuse(ReasonCode.serverUnavailable);
       else {
         this.#over = true;
-        this.#host.onOpened({ ...opened, packet, clientId, admission, connack: connackOf(opened.present) });
+        const again = admission.method === undefined ? undefined : admission;
+        this.#host.onOpened({ ...opened, packet, clientId, admission: again, connack: connackOf(opened.present) });
       }
     };
     // Before CONNACK is out it is stored that there is a session, or no more the one of before.
     if (opened.ticket === 0) go(0);
     else store.after(opened.ticket, { settle: (_packetId, _qos, code) => go(code) });
+  }
+}
+
+class Request implements ConnectRequest {
+  readonly clientId: string;
+  readonly username: string | undefined;
+  readonly password: Uint8Array | undefined;
+  readonly certificate: ClientCertificate | undefined;
+  readonly #transport: Transport;
+
+  constructor(transport: Transport, clientId: string, { username, password }: ConnectPacket) {
+    this.clientId = clientId;
+    this.username = username;
+    this.password = password;
+    this.certificate = transport.certificate;
+    this.#transport = transport;
+  }
+
+  /** A system call, for those who ask. */
+  get remoteAddress(): string {
+    return this.#transport.remoteAddress;
   }
 }

@@ -133,7 +133,7 @@ export class Outbound {
     this.#queue = undefined;
     if (this.#kept === undefined || this.#kept.size === 0) return;
     this.#queue = new OutboundQueue();
-    for (const delivery of this.#kept.values()) this.#queue.push(delivery);
+    for (const delivery of this.#kept.values()) if (delivery.leaving !== true) this.#queue.push(delivery);
     this.pump();
   }
 
@@ -222,10 +222,21 @@ export class Outbound {
    */
   takeShared(mayTake: (source: DeliverySource) => boolean): readonly Delivery[] {
     const taken = this.#all.filter(
-      ({ share, qos, sent }) => share !== undefined && !(qos === 2 && sent) && mayTake(share),
+      ({ share, qos, sent, leaving }) => share !== undefined && leaving !== true && !(qos === 2 && sent) && mayTake(share),
     );
-    for (const delivery of taken) this.#giveUp(delivery);
+    for (const delivery of taken) {
+      if (this.isPersistent) delivery.leaving = true;
+      else this.#giveUp(delivery);
+    }
     return taken;
+  }
+
+  /** What was taken out of a persistent session goes once another member has it; if none takes it, it is for this client still. */
+  handedOver(delivery: Delivery, taken: boolean): void {
+    if (this.#kept?.get(delivery.packetId) !== delivery) return;
+    delivery.leaving = false;
+    if (taken) this.#giveUp(delivery);
+    else this.offer(delivery);
   }
 
   /** The session has ended: its messages go. Those of shared groups are taken out before. */

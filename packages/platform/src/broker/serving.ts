@@ -26,7 +26,8 @@ export class Serving {
   readonly #connection: SessionConnection;
   readonly #outgoing: Outgoing;
   readonly #maxPacketBytes: number;
-  readonly #admission: Admission;
+  /** Undefined where the client was let in by CONNECT alone. */
+  readonly #admission: Admission | undefined;
   /** The CONNECT asked for a session that ends with the connection. */
   readonly #expiryIsZero: boolean;
   #reauthenticating = false;
@@ -168,28 +169,28 @@ export class Serving {
     const begins = reasonCode === ReasonCode.reauthenticate && !this.#reauthenticating;
     const goesOn = reasonCode === ReasonCode.continueAuthentication && this.#reauthenticating;
     // Without a method in CONNECT [MQTT-4.12.0-6], or with another [MQTT-4.12.1-1].
-    if (admission.method === undefined || authenticationMethod !== admission.method || !(begins || goesOn)) {
+    if (admission === undefined || authenticationMethod !== admission.method || !(begins || goesOn)) {
       this.#connection.close('protocol-error');
       return;
     }
     this.#reauthenticating = true;
     (begins ? admission.begin(authenticationData) : admission.next(packet))
-      .then((verdict) => this.#reauthenticated(verdict))
+      .then((verdict) => this.#reauthenticated(admission, verdict))
       .catch((error: unknown) => {
         this.#core.logLines.error({ err: error, client: this.session.clientId }, 'a client could not be authenticated anew');
         this.#connection.close('internal');
       });
   }
 
-  #reauthenticated(verdict: Verdict): void {
+  #reauthenticated(admission: Admission, verdict: Verdict): void {
     if (this.session.connection !== this.#connection) return;
     if (verdict.kind === 'challenge') {
-      this.#send(authPacket(ReasonCode.continueAuthentication, this.#admission, verdict.data));
+      this.#send(authPacket(ReasonCode.continueAuthentication, admission, verdict.data));
       return;
     }
     this.#reauthenticating = false;
     const isSame = verdict.kind === 'granted' && verdict.principal.id === this.session.principal.id;
-    if (isSame) this.#send(authPacket(ReasonCode.success, this.#admission, verdict.data));
+    if (isSame) this.#send(authPacket(ReasonCode.success, admission, verdict.data));
     else this.#connection.close('reauthentication-failed'); // [MQTT-4.12.1-2]
   }
 }

@@ -185,10 +185,9 @@ export class Sessions {
   /** What its client has not acknowledged of shared groups goes to other members, where there are any. */
   #handOver(session: Session): void {
     const { groups } = this.#core;
-    for (const { share, message } of session.outbound.takeShared(
-      ({ name }) => !session.open || groups.hasOtherMember(name, session),
-    )) {
-      share?.redeliver(message, session);
+    const { outbound } = session;
+    for (const delivery of outbound.takeShared(({ name }) => !session.open || groups.hasOtherMember(name, session))) {
+      delivery.share?.redeliver(delivery.message, session, (taken) => outbound.handedOver(delivery, taken));
     }
   }
 }

@@ -82,6 +82,11 @@ export class ShareGroup<M extends ShareMember> {
     return this.#pickHere(message, hash, except) ?? this.#threads.choose(hash, exceptThread, this.#self);
   }
 
+  /** Another thread that may have a member for a message, where these have none. */
+  threadBesides(tried: ReadonlySet<PeerId>): PeerId | undefined {
+    return this.#threads.chooseBesides(new Set([...tried, this.#self]));
+  }
+
   /** The member here that is to get a message for which another thread has picked this one. */
   pickHere(message: ShareMessage, except?: M): M | undefined {
     return this.#pickHere(message, this.#hashOf(message), except);

@@ -78,6 +78,12 @@ export class ShareThreads {
     return best;
   }
 
+  /** Any thread of those that could be chosen now, other than these. O(threads). */
+  chooseBesides(except: ReadonlySet<PeerId>): PeerId | undefined {
+    const awake = this.#weights.some(isAwake);
+    return this.#ids.find((id, i) => !except.has(id) && !(awake && this.#weights[i]! < 1));
+  }
+
   /**
    * Each gets its share of a turn, and who has most takes a whole one. In shares, not weights, so that what is due never comes to
    * many turns, however weights change.

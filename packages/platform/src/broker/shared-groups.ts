@@ -40,7 +40,14 @@ export class SharedGroups {
 
   /** What restored deliveries refer to; it gives messages to whatever members there are then. */
   source(name: string): DeliverySource {
-    return { name, redeliver: (message, from) => this.#groups.get(name)?.redeliver(message, from) };
+    return {
+      name,
+      redeliver: (message, from, done) => {
+        const group = this.#groups.get(name);
+        if (group === undefined) done(false);
+        else group.redeliver(message, from, done);
+      },
+    };
   }
 
   onInterest(peer: PeerId, name: string, weight: number): void {

@@ -1,7 +1,7 @@
 import { ReasonCode } from '@selsyn/wire/mqtt/reason-codes.ts';
 import type { PeerId } from '../bus/bus.ts';
 import type { BrokerCore } from './broker-core.ts';
-import type { Completion } from './completion.ts';
+import { Afterwards, type Completion } from './completion.ts';
 import type { DeliverySource } from './delivery.ts';
 import type { Message } from './message.ts';
 import type { Session } from './session.ts';
@@ -77,9 +77,14 @@ export class SharedSubscription implements Subscriber, DeliverySource {
     this.#give(message, completion, undefined);
   }
 
-  redeliver(message: Message, from: Session): void {
-    this.#give(message, undefined, from);
-    this.#core.stored.write(message, undefined);
+  redeliver(message: Message, from: Session, done: (taken: boolean) => void): void {
+    const completion = new Afterwards((code) => {
+      if (code >= 0x80 && !from.open) this.#core.counters.dropped['no-member']++;
+      done(code < 0x80);
+    });
+    this.#give(message, completion, from);
+    this.#core.stored.write(message, completion);
+    completion.started();
   }
 
   /** Another thread has picked this one. */
@@ -87,16 +92,61 @@ export class SharedSubscription implements Subscriber, DeliverySource {
     const member = this.#group.pickHere(message);
     if (member !== undefined) this.#giveTo(member, message);
     // The last one here has gone meanwhile.
-    else this.#give(message, completion, undefined);
+    else if (this.#members.size === 0) this.#give(message, completion, undefined);
+    // Who asked tries others: were it passed on from here, threads without room would pass it round for ever.
+    else completion?.atLeast(this.#whyNone(message));
   }
 
   #give(message: Message, completion: Completion | undefined, except: Session | undefined): void {
     const picked = this.#group.pick(message, except);
-    if (picked === undefined) {
-      this.#core.counters.dropped['no-member']++;
-      completion?.atLeast(ReasonCode.quotaExceeded);
-    } else if (typeof picked === 'number') this.#core.bus?.send(picked, 'share', message, this.name, completion);
-    else this.#giveTo(picked, message);
+    if (picked === undefined) this.#refuse({ completion, except, worst: this.#whyNone(message) });
+    else if (typeof picked === 'number') {
+      completion?.expect();
+      this.#offer(picked, { message, completion, except, tried: new Set(), worst: ReasonCode.noMatchingSubscribers });
+    } else this.#giveTo(picked, message);
+  }
+
+  /** Asks another thread to take it. One that has nobody for it says so, and the others are asked, each once. */
+  #offer(peer: PeerId, offer: Offer): void {
+    const { message, completion } = offer;
+    offer.tried.add(peer);
+    const answer = new Afterwards((code) => {
+      if (code !== ReasonCode.quotaExceeded && code !== ReasonCode.noMatchingSubscribers) completion?.answered(code);
+      else {
+        offer.worst = Math.max(offer.worst, code);
+        this.#offerOthers(offer);
+      }
+    });
+    this.#core.bus?.send(peer, 'share', message, this.name, answer);
+    answer.started();
+  }
+
+  #offerOthers(offer: Offer): void {
+    const { message, completion, except, tried } = offer;
+    const member = this.#group.pickHere(message, except);
+    const thread = member === undefined ? this.#group.threadBesides(tried) : undefined;
+    if (thread !== undefined) {
+      this.#offer(thread, offer);
+      return;
+    }
+    if (member === undefined) this.#refuse({ completion, except, worst: Math.max(offer.worst, this.#whyNone(message)) });
+    else {
+      this.#giveTo(member, message);
+      this.#core.stored.write(message, completion);
+    }
+    completion?.answered(0);
+  }
+
+  /** Nobody takes it. Where nobody may see it or is there any more, that is no fault of anybody. */
+  #refuse({ completion, except, worst }: Pick<Offer, 'completion' | 'except' | 'worst'>): void {
+    if (except === undefined) this.#core.counters.dropped['no-member']++;
+    if (except !== undefined || worst >= 0x80) completion?.atLeast(ReasonCode.quotaExceeded);
+  }
+
+  /** What is to be said of a message that no member here takes: they have no room, or may not see it. */
+  #whyNone(message: Message): number {
+    for (const member of this.#members.keys()) if (member.mayReceive(message.topic.name)) return ReasonCode.quotaExceeded;
+    return ReasonCode.noMatchingSubscribers;
   }
 
   #giveTo(member: Session, message: Message): void {
@@ -113,4 +163,15 @@ export class SharedSubscription implements Subscriber, DeliverySource {
     this.#announced = weight;
     this.#core.bus?.announceGroup(this.name, weight);
   }
+}
+
+/** A message on its way round the threads that have members. */
+interface Offer {
+  readonly message: Message;
+  readonly completion: Completion | undefined;
+  /** Whom it is taken from. */
+  readonly except: Session | undefined;
+  readonly tried: Set<PeerId>;
+  /** What those said that did not take it. */
+  worst: number;
 }
