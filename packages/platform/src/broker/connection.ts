@@ -1,16 +1,16 @@
 import { PacketDecoder } from '@selsyn/wire/mqtt/decoder.ts';
 import { encodePacket } from '@selsyn/wire/mqtt/encoder.ts';
 import { MqttError } from '@selsyn/wire/mqtt/mqtt-error.ts';
-import type { ProtocolVersion } from '@selsyn/wire/mqtt/packets.ts';
+import type { Packet, ProtocolVersion } from '@selsyn/wire/mqtt/packets.ts';
 import { ReasonCode } from '@selsyn/wire/mqtt/reason-codes.ts';
 import type { BrokerCore, PausedReader } from './broker-core.ts';
-import { CLOSE_REASONS, type CloseReason, reasonOfCode } from './close-reasons.ts';
-import { connackCode } from './connect-codes.ts';
+import { CLOSE_REASONS, type CloseReason, IMPOSED_REASONS, reasonOfCode } from './close-reasons.ts';
 import { keepAliveOf } from './handshake.ts';
 import { stampedAtMs } from './client-watch.ts';
 import type { ConnectionFacts } from './inspection.ts';
+import { goodbyeOf, type LastWords, refusalOf } from './last-words.ts';
 import { type Admitting, type Opened, Opening, type OpeningHost } from './opening.ts';
-import type { OutboundHost } from './outbound.ts';
+import type { OutboundHost } from './outbound-link.ts';
 import { Outgoing, type Traced } from './outgoing.ts';
 import { Pace } from './pace.ts';
 import { PublishSender } from './publish-sender.ts';
@@ -18,6 +18,7 @@ import { codeWords } from './reason-words.ts';
 import { Serving } from './serving.ts';
 import type { Session } from './session.ts';
 import type { OpenedSession } from './sessions.ts';
+import { StallWatch } from './stall-watch.ts';
 import { TopicAliases } from './topic-aliases.ts';
 import type { Tracing } from './trace.ts';
 import type { Transport, TransportListener } from './transport.ts';
@@ -49,6 +50,10 @@ export class Connection implements TransportListener, OpeningHost, OutboundHost,
   #state: 'connecting' | 'deciding' | 'opening' | 'open' | 'closing' | 'closed' = 'connecting';
   /** No packet is taken: it waits for the authorizer or the intake, or it is over. */
   #halted = false;
+  /** The client has ended its direction. */
+  #ended = false;
+  /** For good. */
+  #stopped = false;
   /** Until the connection is open. */
   #opening: Opening | undefined;
   /** From `opening` on. */
@@ -63,6 +68,7 @@ export class Connection implements TransportListener, OpeningHost, OutboundHost,
   #keepAliveMs = 0;
   /** The largest packet that the client takes. */
   #maxPacketBytes = Infinity;
+  readonly #stall = new StallWatch();
   /** When `connecting`, `deciding`, `opening` or `closing` has lasted long enough. */
   #deadlineMs: number;
 
@@ -80,6 +86,11 @@ export class Connection implements TransportListener, OpeningHost, OutboundHost,
   /** What its socket has not taken. */
   get backlogBytes(): number {
     return this.#outgoing.backlogBytes;
+  }
+
+  /** Of a packet whose rest has not come. */
+  get partialBytes(): number {
+    return this.#decoder.bufferedBytes;
   }
 
   get clientId(): string {
@@ -122,15 +133,20 @@ export class Connection implements TransportListener, OpeningHost, OutboundHost,
     if (this.#state === 'closing' || this.#state === 'closed') return;
     this.#decoder.feed(chunk);
     if (this.#core.saturated) this.#haltReading();
+    else if (this.#outgoing.backlogBytes > 2 * this.#core.limits.maxBacklogBytes) this.#awaitReader();
     else this.#takePackets();
   }
 
   onDrain(): void {
-    if (this.#state === 'open') this.#session?.outbound.pump();
+    if (this.#state !== 'open') return;
+    this.#session?.outbound.pump();
+    if (this.#stall.awaitsReader) this.#checkReader(this.#core.clock.monotonicMs());
   }
 
+  /** The client sends no more; what it has sent is heard first, also where that has to wait. */
   onEnd(): void {
-    this.close('connection-lost');
+    this.#ended = true;
+    if (!this.#halted) this.close('connection-lost');
   }
 
   onClose(): void {
@@ -152,9 +168,9 @@ export class Connection implements TransportListener, OpeningHost, OutboundHost,
     this.#core.closeSoon(this, 'log-failed');
   }
 
-  /** Nothing is saturated any more. */
+  /** What it waited for is over. */
   continueReading(): void {
-    if (this.#state !== 'connecting' && this.#state !== 'open') return;
+    if (this.#stopped || (this.#state !== 'connecting' && this.#state !== 'open')) return;
     this.#lastActiveMs = this.#core.clock.monotonicMs();
     this.goOn();
   }
@@ -168,7 +184,9 @@ export class Connection implements TransportListener, OpeningHost, OutboundHost,
   goOn(): void {
     this.#halted = false;
     this.#takePackets();
-    if (!this.#halted) this.#transport.resume();
+    if (this.#halted) return;
+    if (this.#ended) this.close('connection-lost');
+    else this.#transport.resume();
   }
 
   onSession({ session }: OpenedSession): void {
@@ -202,12 +220,22 @@ export class Connection implements TransportListener, OpeningHost, OutboundHost,
       host: this,
     });
     this.#core.watch.opened(session, this);
+    // What it had still to be sent of what was retained when it went.
+    this.#core.retained.delivery.resume(session);
     this.goOn();
+  }
+
+  rest(forMs: number): void {
+    if (this.#halted) return;
+    this.#halted = true;
+    this.#transport.pause();
+    this.#core.clock.after(forMs, () => this.continueReading());
   }
 
   /** Takes no more packets: the broker is about to close. What was taken can still be answered. */
   stopReading(): void {
     if (this.#state === 'closing' || this.#state === 'closed') return;
+    this.#stopped = true;
     this.#halted = true;
     this.#transport.pause();
   }
@@ -220,11 +248,14 @@ export class Connection implements TransportListener, OpeningHost, OutboundHost,
   close(reason: CloseReason, code: number | undefined = CLOSE_REASONS[reason], words?: string): void {
     if (this.#state === 'closing' || this.#state === 'closed') return;
     const session = this.#session;
-    if (this.#state === 'open' && session?.version === 5 && code !== undefined) this.#sayGoodbye(reason, code, words);
+    const { limits } = this.#core;
+    if (this.#state === 'open' && session?.version === 5 && code !== undefined)
+      this.#say('disconnect', goodbyeOf({ reason, code, words, limits, maxPacketBytes: this.#maxPacketBytes }));
     this.#end();
     if (session === undefined) return;
     this.#core.counters.closed[reason]++;
-    this.#core.logLines.debug({ client: session.clientId, principal: session.principal.id, reason }, 'a connection has ended');
+    const fields = { client: session.clientId, principal: session.principal.id, code, words };
+    this.#core.ends.write(IMPOSED_REASONS.has(reason) ? 'warn' : 'info', reason, fields);
     this.#core.watch.closed(session, this, reason, code);
     this.#host.sessions.leave(session, reason !== 'client-disconnect');
   }
@@ -235,9 +266,13 @@ export class Connection implements TransportListener, OpeningHost, OutboundHost,
     if (this.#state === 'opening' && session !== undefined) this.#host.sessions.leave(session, false);
     else if (this.#state !== 'connecting' && this.#state !== 'deciding') return;
     this.#core.counters.refused++;
+    const words = reason ?? codeWords(code ?? ReasonCode.protocolError);
+    this.#core.ends.write('warn', 'refused', { client: this.clientId, address: this.remoteAddress, code, words });
     if (code !== undefined) {
-      if (this.clientId !== '') this.#core.watch.refused(this.clientId, reason ?? codeWords(code), code);
-      this.#sendRefusal(code, this.#decoder.version);
+      if (this.clientId !== '') this.#core.watch.refused(this.clientId, words, code);
+      const { limits } = this.#core;
+      const maxPacketBytes = this.#opening?.maxPacketBytes ?? Infinity;
+      this.#say('connack', refusalOf({ code, version: this.#decoder.version, limits, maxPacketBytes }));
     }
     this.#end();
   }
@@ -250,6 +285,7 @@ export class Connection implements TransportListener, OpeningHost, OutboundHost,
       case 'opening':
         if (nowMs < this.#deadlineMs) return;
         this.#core.counters.connectTimeouts++;
+        this.#core.ends.write('info', 'connect-timeout', { client: this.clientId, address: this.remoteAddress });
         if (this.#state === 'connecting') this.#transport.destroy();
         else this.refuse(ReasonCode.serverUnavailable);
         return;
@@ -257,7 +293,10 @@ export class Connection implements TransportListener, OpeningHost, OutboundHost,
         if (this.#active || this.#halted) {
           this.#active = false;
           this.#lastActiveMs = nowMs;
+          this.#stall.partialSinceMs = nowMs;
         } else if (this.#keepAliveMs > 0 && nowMs - this.#lastActiveMs >= this.#keepAliveMs) this.close('keep-alive'); // [MQTT-3.1.2-22]
+        else if (this.#stall.tooSlow(this.partialBytes, nowMs, this.#core)) this.close('packet-too-slow');
+        if (this.#stall.awaitsReader) this.#checkReader(nowMs);
         return;
       case 'closing':
         if (nowMs >= this.#deadlineMs) this.#transport.destroy();
@@ -279,7 +318,7 @@ export class Connection implements TransportListener, OpeningHost, OutboundHost,
         if (this.#serving === undefined) this.#opening?.take(packet);
         else {
           this.#serving.take(packet);
-          if (this.#pace !== undefined && packet.type === 'publish') this.#keepPace(this.#pace);
+          if (this.#pace !== undefined) this.#keepPace(this.#pace, packet.type);
         }
       }
     } catch (error) {
@@ -294,44 +333,31 @@ export class Connection implements TransportListener, OpeningHost, OutboundHost,
   }
 
   /** A client that is too fast is not read for a while. */
-  #keepPace(pace: Pace): void {
-    const { clock } = this.#core;
-    const nowMs = clock.monotonicMs();
-    pace.spendMessage(nowMs);
+  #keepPace(pace: Pace, type: Packet['type']): void {
+    const nowMs = this.#core.clock.monotonicMs();
+    if (type === 'publish' || type === 'subscribe' || type === 'unsubscribe') pace.spendMessage(nowMs);
     const waitMs = pace.waitMs(nowMs);
-    if (waitMs === 0 || this.#halted) return;
+    if (waitMs > 0) this.rest(waitMs);
+  }
+
+  /** A client that does not read what it is answered is not asked for more. */
+  #awaitReader(): void {
+    this.#core.counters.readingPauses++;
     this.#halted = true;
     this.#transport.pause();
-    clock.after(waitMs, () => this.continueReading());
+    this.#stall.awaitReader(this.backlogBytes, this.#core.clock.monotonicMs());
   }
 
-  #sayGoodbye(reason: CloseReason, reasonCode: number, words: string | undefined): void {
-    const { serverReference } = this.#core.limits;
-    const isMoving = reason === 'server-shutdown' && serverReference !== '';
-    const bare = encodePacket(
-      isMoving
-        ? { type: 'disconnect', reasonCode: ReasonCode.useAnotherServer, serverReference }
-        : { type: 'disconnect', reasonCode },
-      5,
-    );
-    const told =
-      words === undefined || isMoving ? bare : encodePacket({ type: 'disconnect', reasonCode, reasonString: words }, 5);
-    // A reason string is left out where it would make the packet too large [MQTT-3.14.2-3].
-    const sent = told.length <= this.#maxPacketBytes ? told : bare;
-    if (sent.length > this.#maxPacketBytes) return;
-    this.#outgoing.packet(sent);
-    this.#core.counters.codes.sent('disconnect', isMoving ? ReasonCode.useAnotherServer : reasonCode);
+  #checkReader(nowMs: number): void {
+    const state = this.#stall.checkReader(this.backlogBytes, nowMs, this.#core.limits);
+    if (state === 'reads') this.continueReading();
+    else if (state === 'gone') this.close('not-reading');
   }
 
-  #sendRefusal(code: number, version: ProtocolVersion): void {
-    const { serverReference } = this.#core.limits;
-    const isFull = code === ReasonCode.serverBusy && version === 5 && serverReference !== '';
-    const reasonCode = isFull ? ReasonCode.useAnotherServer : connackCode(code, version);
-    if (reasonCode === undefined) return;
-    this.#core.counters.codes.sent('connack', reasonCode);
-    const properties = isFull ? { serverReference } : {};
-    const bytes = encodePacket({ type: 'connack', sessionPresent: false, reasonCode, properties }, version);
-    if (bytes.length <= (this.#opening?.maxPacketBytes ?? Infinity)) this.#outgoing.packet(bytes); // [MQTT-3.1.2-24]
+  #say(packet: 'connack' | 'disconnect', words: LastWords | undefined): void {
+    if (words === undefined) return;
+    this.#outgoing.packet(words.bytes);
+    this.#core.counters.codes.sent(packet, words.code);
   }
 
   #end(): void {
@@ -357,13 +383,14 @@ export class Connection implements TransportListener, OpeningHost, OutboundHost,
     else this.refuse(ReasonCode.unspecifiedError);
   }
 
-  #refuseMalformed({ connack }: MqttError): void {
+  #refuseMalformed({ connack, message }: MqttError): void {
     if (this.#state !== 'connecting' && this.#state !== 'deciding') return;
     this.#core.counters.refused++;
+    this.#core.ends.write('warn', 'refused', { address: this.remoteAddress, code: connack?.code, words: message });
     if (connack !== undefined) {
       const { code, version } = connack;
-      this.#core.counters.codes.sent('connack', code);
-      this.#outgoing.packet(encodePacket({ type: 'connack', sessionPresent: false, reasonCode: code, properties: {} }, version));
+      const bytes = encodePacket({ type: 'connack', sessionPresent: false, reasonCode: code, properties: {} }, version);
+      this.#say('connack', { bytes, code });
     }
     this.#end();
   }
