@@ -44,10 +44,11 @@ export function readConformance(): Conformance {
   const unknown: string[] = [];
   const tests = new Map<string, CoveringTest[]>();
   for (const file of ['packages', 'test', 'tools'].flatMap(testFiles)) {
-    for (const name of testNames(readFileSync(join(ROOT, file), 'utf8'))) {
-      const test = { file, name: name.replaceAll(CITATION, '').replaceAll(/\s+/g, ' ').trim() };
+    for (const { name, within } of testNames(readFileSync(join(ROOT, file), 'utf8'))) {
+      const plain = plainName(name);
       // A string that is nothing but a clause is a value in a table, not a name.
-      if (test.name === '') continue;
+      if (plain === '') continue;
+      const test = { file, name: [...within, plain].join(' · ') };
       for (const [citation, id = '', version] of name.matchAll(CITATION)) {
         const meant = statementsMeant(id, version);
         if (meant.length === 0) unknown.push(`${file}: ${citation}`);
@@ -71,6 +72,17 @@ function statementsMeant(id: string, version: string | undefined): string[] {
     ...(in5 && (version === '5.0' || version === undefined) ? [keyOf('5.0', id)] : []),
     ...(in311 ? [keyOf('3.1.1', id)] : []),
   ];
+}
+
+/** Without what it cites, and without the level that a test of both versions ends with. */
+function plainName(name: string): string {
+  return name
+    .replaceAll(CITATION, '')
+    .replace(/\(level %i\)$/, '')
+    .replaceAll(/\s+/g, ' ')
+    .replaceAll(/ (?=[,:;])/g, '')
+    .replace(/:? $/, '')
+    .trim();
 }
 
 function keyOf(version: StandardVersion, id: string): string {

@@ -1,28 +1,48 @@
+/** A test, as its source names it. */
+export interface NamedTest {
+  readonly name: string;
+  /** What it stands in: the names of the `describe` calls around it, outermost first. */
+  readonly within: readonly string[];
+}
+
 /**
  * The names of the tests in a source file: the first argument of `it(` and `test(`, and of what they return (`it.each(…)(`). Where
  * such a name takes in values (`%s`, `$name`), the strings of the table that stands in the call are names too.
  *
  * It reads tokens, not grammar: comments, strings, template and regular-expression literals are told apart, nothing else.
  */
-export function testNames(source: string): string[] {
+export function testNames(source: string): NamedTest[] {
   const tokens = tokensOf(source);
-  const names: string[] = [];
+  const names: NamedTest[] = [];
+  const around: { readonly name: string; readonly end: number }[] = [];
   for (let i = 0; i < tokens.length; i++) {
-    if (!isWord(tokens[i], 'it', 'test') || isPunctuation(tokens[i - 1], '.')) continue;
-    let at = i + 1;
-    while (isPunctuation(tokens[at], '.')) at += 2;
-    let table: Token[] = [];
-    if (isPunctuation(tokens[at], '(') && tokens[at + 1]?.kind !== 'string') {
-      const end = closing(tokens, at);
-      table = tokens.slice(at, end);
-      at = end + 1;
+    while (around.length > 0 && around.at(-1)!.end <= i) around.pop();
+    if (!isWord(tokens[i], 'it', 'test', 'describe') || isPunctuation(tokens[i - 1], '.')) continue;
+    const { name, at, table } = callAt(tokens, i);
+    if (name === undefined) continue;
+    if (isWord(tokens[i], 'describe')) {
+      around.push({ name, end: closing(tokens, at) });
+      continue;
     }
-    const name = isPunctuation(tokens[at], '(') ? tokens[at + 1] : undefined;
-    if (name?.kind !== 'string') continue;
-    names.push(name.text);
-    if (/%[sdifjo]|\$\w/.test(name.text)) names.push(...table.flatMap(({ kind, text }) => (kind === 'string' ? [text] : [])));
+    const within = around.map((each) => each.name);
+    names.push({ name, within });
+    if (/%[sdifjo]|\$\w/.test(name)) names.push(...table.map((row) => ({ name: row, within })));
   }
   return names;
+}
+
+/** The call of `it`, or of what `it.each(…)` gives: its name, where its bracket opens, and the strings of the table. */
+function callAt(tokens: readonly Token[], word: number): { name: string | undefined; at: number; table: readonly string[] } {
+  let at = word + 1;
+  while (isPunctuation(tokens[at], '.')) at += 2;
+  let table: readonly string[] = [];
+  if (isPunctuation(tokens[at], '(') && tokens[at + 1]?.kind !== 'string') {
+    const end = closing(tokens, at);
+    table = tokens.slice(at, end).flatMap(({ kind, text }) => (kind === 'string' ? [text] : []));
+    at = end + 1;
+  }
+  const first = isPunctuation(tokens[at], '(') ? tokens[at + 1] : undefined;
+  return { name: first?.kind === 'string' ? first.text : undefined, at, table };
 }
 
 interface Token {

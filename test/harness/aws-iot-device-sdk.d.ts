@@ -38,19 +38,18 @@ declare module 'aws-iot-device-sdk' {
     subscribe(
       filter: string,
       options: PacketOptions,
-      callback: (error: Error | null, granted: readonly { readonly qos: number }[]) => void,
+      callback: (error: Error | null | undefined, granted: readonly { readonly qos: number }[]) => void,
     ): void;
-    publish(topic: string, message: string, options: PacketOptions, callback: (error?: Error) => void): void;
+    publish(topic: string, message: string, options: PacketOptions, callback: (error?: Error | null) => void): void;
     end(force: boolean, callback: () => void): void;
   }
 
   class ThingShadow extends EventEmitter {
     constructor(options: DeviceOptions);
-    /** @param callback gets the filters that were subscribed, each with the QoS that was granted. */
     register(
       thingName: string,
       options: { readonly ignoreDeltas?: boolean },
-      callback: (error: Error | null, granted: readonly { readonly topic: string; readonly qos: number }[]) => void,
+      callback: (error?: Error, refused?: readonly unknown[]) => void,
     ): void;
     end(force: boolean, callback: () => void): void;
   }

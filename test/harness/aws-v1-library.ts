@@ -36,12 +36,12 @@ export const AWS_V1: ClientLibrary = {
       subscribe: async (filter, qos) =>
         await new Promise((resolve, reject) => {
           device.subscribe(filter, { qos }, (error, granted) =>
-            error === null ? resolve(granted[0]?.qos ?? 0x80) : reject(error),
+            error instanceof Error ? reject(error) : resolve(granted[0]?.qos ?? 0x80),
           );
         }),
       publish: async (topic, text, { qos, retain = false }) =>
         await new Promise((resolve, reject) => {
-          device.publish(topic, text, { qos, retain }, (error) => (error === undefined ? resolve() : reject(error)));
+          device.publish(topic, text, { qos, retain }, (error) => (error instanceof Error ? reject(error) : resolve()));
         }),
       leave: async () => await end(device, false),
     };

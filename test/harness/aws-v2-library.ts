@@ -24,9 +24,9 @@ export const AWS_V2_MQTT311: ClientLibrary = {
   open: async (way, options) => {
     const connection = new mqtt.MqttClient().new_connection(mqtt311Configuration(way, options));
     const heard: Heard[] = [];
-    connection.on('message', (topic, payload, _dup, qos, retain) =>
-      heard.push({ topic, text: Buffer.from(payload).toString(), qos, retain }),
-    );
+    connection.on('message', (topic, payload, _dup, qos, retain) => heard.push({ topic, text: textOf(payload), qos, retain }));
+    let interrupted = false;
+    connection.on('interrupt', () => (interrupted = true));
     const sessionPresent = await connection.connect();
     return {
       sessionPresent,
@@ -37,14 +37,18 @@ export const AWS_V2_MQTT311: ClientLibrary = {
       },
       leave: async () => {
         const closed = once(connection, 'closed');
-        await connection.disconnect();
-        await closed;
+        const left = connection.disconnect();
+        // One that waits to connect again says that it is closed only when that time has come.
+        if (!interrupted) await Promise.all([left, closed]);
       },
     };
   },
 };
 
-function mqtt311Configuration(way: Way, { clientId, kept = false, will, account, alpn }: ClientOptions): mqtt.MqttConnectionConfig {
+function mqtt311Configuration(
+  way: Way,
+  { clientId, kept = false, will, account, alpn }: ClientOptions,
+): mqtt.MqttConnectionConfig {
   const builder = mqtt311Builder(way)
     .with_endpoint(way.host)
     .with_port(way.port)
@@ -92,13 +96,18 @@ export const AWS_V2_MQTT5: ClientLibrary = {
     const client = new mqtt5.Mqtt5Client(mqtt5Configuration(way, options));
     const heard: Heard[] = [];
     client.on('messageReceived', ({ message }) => heard.push(heardOf(message)));
+    let connected = false;
+    client.on('connectionSuccess', () => (connected = true));
+    client.on('disconnection', () => (connected = false));
     const settled = new Promise<mqtt5.ConnackPacket>((resolve, reject) => {
       client.once('connectionSuccess', ({ connack }: mqtt5.ConnectionSuccessEvent) => resolve(connack));
       client.once('connectionFailure', ({ error, connack }: mqtt5.ConnectionFailureEvent) =>
-        reject(new Error(`${connack?.reasonCode ?? ''} ${error.message}`, { cause: error })),
+        reject(new Error(`${connack?.reasonCode ?? ''} ${error.toString()}`, { cause: error })),
       );
     });
     const leave = async (): Promise<void> => {
+      // A client that is stopped while acknowledgements are waiting in it may never get to its DISCONNECT: they go before an answer.
+      if (connected) await client.unsubscribe({ topicFilters: ['nothing'] });
       const stopped = once(client, 'stopped');
       client.stop({ reasonCode: mqtt5.DisconnectReasonCode.NormalDisconnection });
       await stopped;
@@ -112,7 +121,8 @@ export const AWS_V2_MQTT5: ClientLibrary = {
     return {
       sessionPresent,
       heard,
-      subscribe: async (topicFilter, qos) => (await client.subscribe({ subscriptions: [{ topicFilter, qos }] })).reasonCodes[0] ?? 0x80,
+      subscribe: async (topicFilter, qos) =>
+        (await client.subscribe({ subscriptions: [{ topicFilter, qos }] })).reasonCodes[0] ?? 0x80,
       publish: async (topicName, payload, { qos, retain = false, properties }) => {
         const carried = properties === undefined ? {} : propertiesToSend(properties);
         await client.publish({ topicName, payload, qos, retain, ...carried });
@@ -129,9 +139,7 @@ function mqtt5Configuration(way: Way, { clientId, kept = false, will, account, a
       clientId,
       keepAliveIntervalSeconds: KEEP_ALIVE_SEC,
       ...(kept ? { sessionExpiryIntervalSeconds: 3_600 } : {}),
-      ...(will === undefined
-        ? {}
-        : { will: { topicName: will.topic, payload: will.text, qos: will.qos, retain: will.retain } }),
+      ...(will === undefined ? {} : { will: { topicName: will.topic, payload: will.text, qos: will.qos, retain: will.retain } }),
     })
     .withSessionBehavior(kept ? mqtt5.ClientSessionBehavior.RejoinAlways : mqtt5.ClientSessionBehavior.Clean)
     .withMinReconnectDelayMs(RECONNECT_SEC * 1_000)
@@ -139,7 +147,8 @@ function mqtt5Configuration(way: Way, { clientId, kept = false, will, account, a
     .withSocketOptions(socketOptions())
     .build();
   // The builder has a name and a password only together with an authorizer's.
-  if (account !== undefined && configuration.connectProperties !== undefined) Object.assign(configuration.connectProperties, account);
+  if (account !== undefined && configuration.connectProperties !== undefined)
+    Object.assign(configuration.connectProperties, account);
   if (way.tls === undefined) delete configuration.tlsCtx;
   else if (alpn !== undefined || (way.isWebSocket && way.tls.certificate !== undefined))
     configuration.tlsCtx = new io.ClientTlsContext(tlsOptions(way, alpn === undefined ? [] : [alpn]));
@@ -152,7 +161,11 @@ function mqtt5Builder(way: Way): iot.AwsIotMqtt5ClientConfigBuilder {
   const builder = way.isWebSocket
     ? Builder.newWebsocketMqttBuilderWithSigv4Auth(way.host, { region: REGION, credentialsProvider: madeUpCredentials() })
     : certificate === undefined
-      ? Builder.newDirectMqttBuilderWithCustomAuth(way.host, { username: 'someone', authorizerName: 'selsyn', password: Buffer.from('x') })
+      ? Builder.newDirectMqttBuilderWithCustomAuth(way.host, {
+          username: 'someone',
+          authorizerName: 'selsyn',
+          password: Buffer.from('x'),
+        })
       : Builder.newDirectMqttBuilderWithMtlsFromPath(way.host, certificate.certFile, certificate.keyFile);
   return way.tls === undefined ? builder : builder.withCertificateAuthorityFromPath(undefined, way.tls.caFile);
 }
@@ -205,6 +218,7 @@ function heardOf(message: mqtt5.PublishPacket): Heard {
   };
 }
 
+/** On Node the SDK hands out ArrayBuffers; for no bytes a detached one, of which nothing can be made. */
 function textOf(bytes: unknown): string {
-  return bytes === undefined ? '' : Buffer.from(bytes as ArrayBuffer).toString(); // on Node the SDK hands out ArrayBuffers
+  return bytes instanceof ArrayBuffer && bytes.byteLength > 0 ? Buffer.from(bytes).toString() : '';
 }

@@ -67,7 +67,7 @@ export interface LibraryClient {
     text: string,
     options: { readonly qos: QoS; readonly retain?: boolean; readonly properties?: MessageProperties },
   ): Promise<void>;
-  /** With DISCONNECT; does nothing where the connection is gone, and stops what would connect again. */
+  /** With DISCONNECT, where the connection still is, and so that it does not come back. Once only. */
   leave(): Promise<void>;
 }
 

@@ -147,7 +147,6 @@ export class RawClient implements Disposable {
     options: Partial<SubscribePacket> = {},
   ): Promise<SubackPacket> {
     const packetId = this.nextPacketId();
-    const answer = this.answer('suback', packetId);
     this.send({
       type: 'subscribe',
       packetId,
@@ -160,7 +159,7 @@ export class RawClient implements Disposable {
       })),
       ...options,
     });
-    return (await answer) as SubackPacket; // the waiter is found by its type
+    return (await this.answer('suback', packetId)) as SubackPacket; // the waiter is found by its type
   }
 
   async unsubscribe(...filters: readonly string[]): Promise<SubackPacket> {

@@ -25,6 +25,11 @@ export const CONFIG_SCHEMA = z.strictObject({
         .default(1_048_576)
         .describe('Largest MQTT packet, bytes; larger ones are refused before they are buffered.'),
       maxConnections: count.default(17_000).describe('Connections each gateway thread accepts at most.'),
+      maxSessions: count
+        .default(200_000)
+        .describe(
+          'Sessions each gateway thread keeps at most, with and without a client; a CONNECT that would add one is answered Quota exceeded.',
+        ),
       acceptPerSec: z.coerce
         .number()
         .int()
@@ -83,7 +88,9 @@ export const CONFIG_SCHEMA = z.strictObject({
         .int()
         .min(0)
         .default(0)
-        .describe('PUBLISH packets a second of one client; a faster one is read more slowly. 0: no limit.'),
+        .describe(
+          'PUBLISH, SUBSCRIBE and UNSUBSCRIBE packets a second of one client; a faster one is read more slowly. 0: no limit.',
+        ),
       maxBytesPerSec: z.coerce
         .number()
         .int()
@@ -91,6 +98,11 @@ export const CONFIG_SCHEMA = z.strictObject({
         .default(0)
         .describe('Bytes a second of one client; a faster one is read more slowly. 0: no limit.'),
       maxSubscriptions: count.default(1_000).describe('Subscriptions of one client at most.'),
+      maxWideSubscriptions: count
+        .default(1_000)
+        .describe(
+          "Subscriptions to everybody's messages (`#`, `+/#`, …, shared ones too) in each gateway thread, of all clients together.",
+        ),
       maxTopicLevels: count.max(1_024).default(32).describe('Levels of a topic or filter at most.'),
       sharedStrategy: z
         .enum(['round-robin', 'sticky', 'least-in-flight', 'hash-topic', 'hash-client'])

@@ -2,6 +2,7 @@ import { TopicCache } from '@selsyn/wire/mqtt/topic-cache.ts';
 import { ReasonCode } from '@selsyn/wire/mqtt/reason-codes.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { LogLines } from '../kernel/log-lines.ts';
+import { ThrottledLines } from '../kernel/throttled-lines.ts';
 import type { SessionStore } from '../session-store/session-store.ts';
 import { AckRing } from './ack-ring.ts';
 import { BufferPool } from './buffer-pool.ts';
@@ -22,6 +23,7 @@ import { StoreLink } from './store-link.ts';
 import { type Matches, Subscriptions } from './subscriptions.ts';
 import { StoredDeliveries } from './stored-deliveries.ts';
 import { TokenBucket } from './token-bucket.ts';
+import { WideSubscriptions } from './wide-subscriptions.ts';
 
 /** A reader of a socket that was told to stop. */
 export interface PausedReader {
@@ -52,6 +54,9 @@ export class BrokerCore implements IntakeListener {
   readonly stored: StoredDeliveries;
   readonly memory: MemoryWatermarks;
   readonly watch: ClientWatch;
+  readonly wide: WideSubscriptions;
+  /** Why connections end, of which clients decide how many do. */
+  readonly ends: ThrottledLines;
   readonly pool = new BufferPool();
   readonly flusher = new Flusher();
   /** Set where there are other threads. */
@@ -73,6 +78,8 @@ export class BrokerCore implements IntakeListener {
     this.store = new StoreLink({ store, maxWaiting: limits.maxWaitingAcks, logLines });
     this.stored = new StoredDeliveries(this);
     this.memory = new MemoryWatermarks(limits.maxMemoryBytes);
+    this.wide = new WideSubscriptions(limits);
+    this.ends = new ThrottledLines({ logLines, clock, sentence: 'a connection has ended' });
     this.#admission =
       limits.acceptPerSec === 0 ? undefined : new TokenBucket({ perSec: limits.acceptPerSec, burst: limits.acceptPerSec });
     this.watch = new ClientWatch(this);
@@ -98,7 +105,8 @@ export class BrokerCore implements IntakeListener {
 
   /** Looks at how much waits for clients. */
   watchMemory(): void {
-    this.memory.update(this.counters.queuedBytes, this.counters.backlogBytes);
+    const { queuedBytes, backlogBytes, partialBytes } = this.counters;
+    this.memory.update(queuedBytes, backlogBytes, partialBytes);
   }
 
   /** `reader` is told to go on once nothing is saturated any more. */

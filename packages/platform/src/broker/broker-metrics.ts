@@ -32,6 +32,12 @@ export function registerBrokerMetrics(registry: Registry, broker: Broker): void 
     () => Object.entries(counters.closed),
   );
   total(registry, 'selsyn_mqtt_sessions_expired_total', 'Sessions whose time was over.', () => counters.expiredSessions);
+  total(
+    registry,
+    'selsyn_mqtt_wide_sessions_ended_total',
+    'Sessions that subscribe to everything and were ended because their queue stayed full.',
+    () => counters.wideSessionsEnded,
+  );
   reasonCodes(registry, 'sent', counters);
   reasonCodes(registry, 'received', counters);
   total(registry, 'selsyn_mqtt_sessions_accepted_total', 'CONNECTs that were accepted.', () => counters.accepted);
@@ -61,7 +67,7 @@ export function registerBrokerMetrics(registry: Registry, broker: Broker): void 
   total(
     registry,
     'selsyn_mqtt_reading_pauses_total',
-    'Times a connection was not read because the log or another thread lagged.',
+    'Times a connection was not read because the log or another thread lagged, or its client did not read its answers.',
     () => counters.readingPauses,
   );
   gauge(registry, 'selsyn_mqtt_connections', 'Open connections.', () => counters.connections);
@@ -101,6 +107,12 @@ export function registerBrokerMetrics(registry: Registry, broker: Broker): void 
     'selsyn_mqtt_backlog_bytes',
     'Bytes that sockets have not taken, as of the last second.',
     () => counters.backlogBytes,
+  );
+  gauge(
+    registry,
+    'selsyn_mqtt_partial_bytes',
+    'Bytes of packets whose rest has not come, as of the last second.',
+    () => counters.partialBytes,
   );
   gauge(
     registry,

@@ -89,7 +89,9 @@ export class Broker implements ConnectionHost, SessionCloser, AsyncDisposable {
    * @throws SelsynError `data.corrupt`, `log.full`, `log.failed`
    */
   async restore(): Promise<void> {
-    await this.#store?.open(new StoredState(this.#core, this.sessions));
+    const state = new StoredState(this.#core, this.sessions);
+    await this.#store?.open(state);
+    state.restored();
     await this.#core.bus?.settled();
   }
 
@@ -194,12 +196,17 @@ export class Broker implements ConnectionHost, SessionCloser, AsyncDisposable {
     this.#stopSweeping = this.#clock.after(SWEEP_MS, () => {
       const nowMs = this.#clock.monotonicMs();
       let backlogBytes = 0;
+      let partialBytes = 0;
       for (const connection of this.#connections) {
         connection.sweep(nowMs);
         backlogBytes += connection.backlogBytes;
+        partialBytes += connection.partialBytes;
       }
       this.#core.counters.backlogBytes = backlogBytes;
+      this.#core.counters.partialBytes = partialBytes;
       this.#core.watchMemory();
+      for (const session of this.#core.wide.due(nowMs)) this.sessions.endFull(session);
+      this.#core.ends.flush();
       this.#expire(nowMs);
       this.#scheduleSweep();
     });

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { LocalBus, newLocalBus } from '../bus/drivers/local/local-bus.ts';
-import { openTestBroker, settled, subscribeOf, type TestBroker } from './broker.fixture.ts';
+import { connectOf, openTestBroker, settled, subscribeOf, TestClient, type TestBroker } from './broker.fixture.ts';
 
 describe('two brokers on one bus', () => {
   let sides: { buses: LocalBus[]; brokers: [TestBroker, TestBroker]; control: ReturnType<typeof newLocalBus>['control'] };
@@ -110,6 +110,20 @@ describe('two brokers on one bus', () => {
     await crossed();
     expect(await second.take()).toMatchObject([{ type: 'disconnect', reasonCode: 0x8e }]);
     expect(third.transport.ended).toBe(false);
+  });
+
+  it('let in a client that begins anew only once the other has ended what it had', async () => {
+    const [a] = sides.brokers;
+    const [bus] = sides.buses;
+    if (bus === undefined) throw new Error('two seats');
+    const known = Promise.withResolvers<void>();
+    bus.settled = async () => await known.promise;
+    const client = new TestClient(a.broker, 5);
+    client.send(connectOf(5, { clientId: 'same' }));
+    await crossed();
+    expect(await client.take()).toEqual([]);
+    known.resolve();
+    expect(await client.take()).toMatchObject([{ type: 'connack', reasonCode: 0 }]);
   });
 
   it('both close what a principal has open when main says so', async () => {

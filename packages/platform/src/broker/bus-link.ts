@@ -5,6 +5,7 @@ import type { BrokerCore } from './broker-core.ts';
 import { Afterwards, type Completion } from './completion.ts';
 import type { Message } from './message.ts';
 import { messageOf, packetOf } from './message-packet.ts';
+import { RetainedDoubts } from './retained-doubts.ts';
 import type { Subscriber } from './subscriber.ts';
 import type { Match, SubscriptionOptions } from './topic-trie.ts';
 
@@ -31,6 +32,7 @@ export class BusLink implements BusListener {
     this.#core = core;
     this.#bus = bus;
     this.#sessions = sessions;
+    core.retained.doubts = new RetainedDoubts(bus, () => core.retained.delivery.doubtsCleared());
     bus.attach(this);
   }
 
@@ -72,7 +74,7 @@ export class BusLink implements BusListener {
   send(peer: PeerId, use: PacketUse, message: Message, group: string, completion: Completion | undefined): void {
     const packet = { use, bytes: packetOf(message), group, origin: message.origin ?? '' };
     const wanted = completion !== undefined && message.qos > 0 ? completion : undefined;
-    if (this.#bus.send(peer, packet, wanted)) wanted?.expect();
+    if (this.#bus.send(peer, packet, wanted)) wanted?.expectElsewhere();
     else {
       this.#core.counters.dropped['bus-full']++;
       completion?.atLeast(ReasonCode.quotaExceeded);
@@ -124,6 +126,7 @@ export class BusLink implements BusListener {
     const completion = answer === undefined ? undefined : new Afterwards(answer);
     switch (use) {
       case 'deliver': {
+        if (message.retain) core.retained.delivered(message);
         const matches = core.subscriptions.match(message.topic);
         if (
           completion !== undefined &&

@@ -16,6 +16,8 @@ export const CLOSE_REASONS = {
   'topic-invalid': ReasonCode.topicNameInvalid,
   'not-authorized': ReasonCode.notAuthorized,
   'slow-subscriber': ReasonCode.quotaExceeded,
+  'not-reading': ReasonCode.quotaExceeded,
+  'packet-too-slow': ReasonCode.implementationSpecificError,
   'no-room': ReasonCode.quotaExceeded,
   'payload-invalid': ReasonCode.payloadFormatInvalid,
   'reauthentication-failed': ReasonCode.notAuthorized,
@@ -26,6 +28,25 @@ export const CLOSE_REASONS = {
 } as const satisfies Record<string, number | undefined>;
 
 export type CloseReason = keyof typeof CLOSE_REASONS;
+
+/** What the server decides because of what a client does or does not do: an operator may want to know. */
+export const IMPOSED_REASONS: ReadonlySet<CloseReason> = new Set<CloseReason>([
+  'malformed',
+  'protocol-error',
+  'packet-too-large',
+  'receive-maximum',
+  'topic-alias',
+  'topic-invalid',
+  'not-authorized',
+  'slow-subscriber',
+  'not-reading',
+  'packet-too-slow',
+  'no-room',
+  'payload-invalid',
+  'reauthentication-failed',
+  'log-failed',
+  'internal',
+]);
 
 /** The close reason under which a fault found by the codec is counted; the client is told the code itself. */
 export function reasonOfCode(code: number): CloseReason {

@@ -8,11 +8,19 @@ import type { AckOwner } from './ack-ring.ts';
  * Whoever makes it calls `expect` for each thing to be waited for, then `started` once.
  */
 export abstract class Completion implements AckOwner, Receipt {
+  /** Whether part of it is left to another thread or log, which becomes durable apart from what this thread stores. */
+  isElsewhere = false;
   #outstanding = 1;
   #code = 0;
 
   /** One more thing to wait for; it ends by `settle` or `answered`. */
   expect(): void {
+    this.#outstanding++;
+  }
+
+  /** As `expect`, for what is left to another thread or log. */
+  expectElsewhere(): void {
+    this.isElsewhere = true;
     this.#outstanding++;
   }
 

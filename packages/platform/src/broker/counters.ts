@@ -49,7 +49,11 @@ export class BrokerCounters {
   queuedBytes = 0;
   /** What sockets have not taken, as of the last sweep. */
   backlogBytes = 0;
+  /** Of packets whose rest has not come, as of the last sweep. */
+  partialBytes = 0;
   readingPauses = 0;
+  /** Sessions that ended because their queue of everybody's messages stayed full. */
+  wideSessionsEnded = 0;
   readonly codes = new CodeCounters();
   readonly closed = zeroes(Object.keys(CLOSE_REASONS) as CloseReason[]);
   readonly dropped = zeroes(DROP_REASONS);

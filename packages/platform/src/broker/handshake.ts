@@ -5,10 +5,18 @@ import type { BrokerLimits } from './limits.ts';
 import { levelsOf } from './topic-levels.ts';
 
 /** The reason code that refuses a CONNECT before anybody asks who it is; undefined: it may go on. */
-export function refusalOfConnect(packet: ConnectPacket, sessions: number, limits: BrokerLimits): number | undefined {
-  if (sessions >= limits.maxConnections) return ReasonCode.serverBusy;
-  if (packet.clientId.length > MAX_CLIENT_ID_LENGTH) return ReasonCode.clientIdentifierNotValid;
-  return undefined;
+export function refusalOfConnect(packet: ConnectPacket): number | undefined {
+  return packet.clientId.length > MAX_CLIENT_ID_LENGTH ? ReasonCode.clientIdentifierNotValid : undefined;
+}
+
+/** The reason code where there is no room for one more. Who comes back to its own session takes no more room than it had. */
+export function refusalOfSession(
+  found: { readonly connection: unknown } | undefined,
+  { sessions, offlineSessions }: { readonly sessions: number; readonly offlineSessions: number },
+  limits: BrokerLimits,
+): number | undefined {
+  if (sessions >= limits.maxConnections && found?.connection === undefined) return ReasonCode.serverBusy;
+  return sessions + offlineSessions >= limits.maxSessions && found === undefined ? ReasonCode.quotaExceeded : undefined;
 }
 
 /** The reason code that refuses the will of a CONNECT. */

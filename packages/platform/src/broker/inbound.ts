@@ -8,26 +8,13 @@ import { isSelsynError } from '../kernel/errors.ts';
 import type { AckOwner } from './ack-ring.ts';
 import type { BrokerCore } from './broker-core.ts';
 import { codeOfIntakeError, reasonOfRefusal } from './close-reasons.ts';
-import { copyBytes } from './copy-bytes.ts';
+import { Afterwards, type Completion } from './completion.ts';
 import type { Claim } from './intake.ts';
 import { Message } from './message.ts';
 import type { Outgoing } from './outgoing.ts';
 import { PendingAnswer } from './pending-answer.ts';
-import { isReservedTopic } from './reserved-topics.ts';
+import { openRoute, type Route } from './publish-route.ts';
 import type { Session } from './session.ts';
-import type { Matches } from './subscriptions.ts';
-import { levelsOf } from './topic-levels.ts';
-
-/** What is known of one topic that a connection publishes to, so that its next message costs no question. */
-interface Route {
-  readonly topic: Topic;
-  /** The reason code with which it is refused; 0: it is not. */
-  readonly refusal: number;
-  readonly claim: Claim | undefined;
-  /** Who subscribes, as of `version` of the subscriptions. */
-  matches: Matches;
-  version: number;
-}
 
 /**
  * The publisher's half of a connection: routes PUBLISH packets and answers them in their order [MQTT-4.6.0-2, MQTT-4.6.0-3].
@@ -115,16 +102,21 @@ export class Inbound implements AckOwner {
       else this.#outgoing.packet(encodePacket({ type: 'pubcomp', packetId, reasonCode: ReasonCode.packetIdentifierNotFound }, 5));
       return;
     }
-    if (state !== 'answered') throw protocolError('(4.3.3)', 'PUBREL before PUBREC');
-    received.delete(packetId);
+    if (state !== 'answered' && state !== 'completing') throw protocolError('(4.3.3)', 'PUBREL before PUBREC');
     if (!isPersistent) {
+      received.delete(packetId);
       this.#outgoing.ack('pubcomp', packetId);
       return;
     }
-    // The client may use the id again once it has PUBCOMP: that it is free must be stored before.
+    // The client may use the id again once it has PUBCOMP, on this connection or a later one: that it is free must be stored before.
+    received.set(packetId, 'completing');
     const { store } = this.#core;
     store.after(store.write({ kind: 'completed', session: number, packetId }), {
       settle: (_packetId, _qos, code) => {
+        if (received.get(packetId) === 'completing') {
+          if (code >= 0x80) received.set(packetId, 'answered');
+          else received.delete(packetId);
+        }
         if (this.#closed) return;
         if (code >= 0x80) this.#session.connection?.close('log-failed');
         else this.#outgoing.ack('pubcomp', packetId);
@@ -151,12 +143,16 @@ export class Inbound implements AckOwner {
       this.#answer(packetId, qos, code);
       if (this.#closed) return;
     }
-    this.#pending = given === pending.length ? undefined : pending.slice(given);
+    if (given === pending.length) this.#pending = undefined;
+    else pending.splice(0, given);
   }
 
   /** Nothing is answered any more. */
   close(): void {
     this.#closed = true;
+    // What was refused without its client being told is not taken: it may be sent again by the next connection.
+    const { received, isPersistent } = this.#session;
+    if (isPersistent) for (const [packetId, state] of received) if (state === 'taken') received.delete(packetId);
     this.#route = undefined;
     this.#routes = undefined;
     this.#aliases = undefined;
@@ -171,6 +167,8 @@ export class Inbound implements AckOwner {
     const message = this.#messageOf(packet, topic);
     if (!core.haveRoom(matches, message)) {
       core.counters.dropped['queue-full']++;
+      // It rests for a time, not until there is room: acknowledgements that make room may stand behind what it sends.
+      if (core.memory.isFull) this.#session.connection?.rest(REFUSED_REST_MS);
       this.#refuse(packet, ReasonCode.quotaExceeded);
       return;
     }
@@ -181,14 +179,19 @@ export class Inbound implements AckOwner {
     }
     const pending = new PendingAnswer(this, packetId, qos);
     if (matches.list.length === 0 && claim === undefined) pending.atLeast(ReasonCode.noMatchingSubscribers);
-    if (ticket !== 0) {
-      pending.expect();
-      core.ring.push(pending, packetId, qos, ticket);
-    } else this.#followRing(pending, packetId, qos);
     (this.#pending ??= []).push(pending);
-    if (qos === 2) this.#keepReceived(packetId, pending);
-    if (packet.retain && !core.retained.publish(message, pending)) pending.atLeast(ReasonCode.quotaExceeded);
-    core.deliver(message, matches, pending);
+    if (qos === 2) this.#session.received.set(packetId, pending);
+    const taken = qos === 2 && this.#session.isPersistent ? this.#expectReceived(pending) : pending;
+    if (ticket !== 0) {
+      taken.expectElsewhere();
+      core.ring.push(taken, packetId, qos, ticket);
+    } else this.#followRing(pending, packetId, qos);
+    if (packet.retain && !core.retained.publish(message, taken)) taken.atLeast(ReasonCode.quotaExceeded);
+    core.deliver(message, matches, taken);
+    if (taken !== pending) {
+      if (!taken.isElsewhere) this.#writeReceived(pending);
+      taken.started();
+    }
     pending.started();
   }
 
@@ -199,21 +202,35 @@ export class Inbound implements AckOwner {
     this.#core.ring.pushDecided(pending, packetId, qos, 0);
   }
 
-  /** Keeps a QoS 2 message from being taken twice, also by a later connection of a persistent session. */
-  #keepReceived(packetId: number, pending: PendingAnswer): void {
-    const { isPersistent, number, received } = this.#session;
-    received.set(packetId, pending);
-    if (!isPersistent) return;
+  /**
+   * A persistent session keeps a QoS 2 message from being taken twice also after a crash. That it was taken is stored together with
+   * the message; where others have to store that, only after them: a crash between must not make a message count as taken that is
+   * nowhere.
+   * @returns what all but that is to be waited for with
+   */
+  #expectReceived(pending: PendingAnswer): Completion {
+    const { number, received } = this.#session;
     const { store } = this.#core;
-    pending.expect();
-    store.after(store.write({ kind: 'received', session: number, packetId }), pending);
+    const { packetId } = pending;
     // By then the connection may be another one, or none.
     pending.onKnown = (code) => {
       if (received.get(packetId) === pending) received.set(packetId, 'answered');
       if (code < 0x80) return;
       received.delete(packetId);
-      store.write({ kind: 'completed', session: number, packetId });
+      if (pending.isStored) store.write({ kind: 'completed', session: number, packetId });
     };
+    pending.expect();
+    return new Afterwards((code) => {
+      if (code < 0x80 && !pending.isStored) this.#writeReceived(pending);
+      pending.answered(code);
+    });
+  }
+
+  #writeReceived(pending: PendingAnswer): void {
+    const { store } = this.#core;
+    pending.isStored = true;
+    pending.expect();
+    store.after(store.write({ kind: 'received', session: this.#session.number, packetId: pending.packetId }), pending);
   }
 
   /** False for a QoS 2 message that was taken before: it is only answered again [MQTT-4.3.3-10]. */
@@ -227,8 +244,8 @@ export class Inbound implements AckOwner {
       counters.received2++;
       const state = session.received.get(packetId);
       if (state !== undefined) {
-        if (state === 'answered') this.#outgoing.ack('pubrec', packetId);
-        else if (state instanceof PendingAnswer) this.#adopt(state);
+        if (state instanceof PendingAnswer) this.#adopt(state);
+        else if (state !== 'taken') this.#decide(packetId, qos, ReasonCode.success);
         return false;
       }
       session.received.set(packetId, 'taken');
@@ -247,6 +264,7 @@ export class Inbound implements AckOwner {
   #adopt(pending: PendingAnswer): void {
     if (pending.inbound === this) return;
     pending.inbound = this;
+    this.#followRing(pending, pending.packetId, pending.qos);
     (this.#pending ??= []).push(pending);
   }
 
@@ -279,9 +297,10 @@ export class Inbound implements AckOwner {
   }
 
   #messageOf(packet: PublishPacket, topic: Topic): Message {
-    const payload = copyBytes(packet.data, packet.start, packet.end);
+    // Copied when somebody keeps it: most messages are sent on at once.
+    const payload = packet.data.subarray(packet.start, packet.end);
     const nowMs = packet.properties === undefined ? 0 : this.#core.clock.monotonicMs();
-    return new Message(topic, payload, packet, packet.properties, nowMs, this.#session.key);
+    return new Message(topic, payload, packet, packet.properties, nowMs, this.#session.key, undefined, false);
   }
 
   /** Says no by the acknowledgement. At QoS 0 there is none: what will never be allowed closes, a passing fault is counted. */
@@ -324,7 +343,7 @@ export class Inbound implements AckOwner {
     if (qos === 1) this.#unanswered--;
     // A refused id is free again at once [MQTT-4.3.3-9].
     else if (code >= 0x80) received.delete(packetId);
-    else received.set(packetId, 'answered');
+    else if (received.get(packetId) !== 'completing') received.set(packetId, 'answered');
     const type = qos === 1 ? 'puback' : 'pubrec';
     this.#core.counters.codes.sent(type, code);
     if (code === 0 || version === 4) this.#outgoing.ack(type, packetId);
@@ -355,7 +374,7 @@ export class Inbound implements AckOwner {
   #takeRoute(topic: Topic): Route {
     let route = this.#routes?.get(topic);
     if (route === undefined) {
-      route = this.#openRoute(topic);
+      route = openRoute(this.#core, this.#session.principal, topic);
       if (this.#route !== undefined) {
         this.#routes ??= new Map([[this.#route.topic, this.#route]]);
         if (this.#routes.size >= MAX_ROUTES) this.#routes.clear();
@@ -365,19 +384,10 @@ export class Inbound implements AckOwner {
     this.#route = route;
     return route;
   }
-
-  #openRoute(topic: Topic): Route {
-    const { limits, intake } = this.#core;
-    const { principal } = this.#session;
-    let refusal = 0;
-    if (levelsOf(topic.name) > limits.maxTopicLevels) refusal = ReasonCode.topicNameInvalid;
-    else if (isReservedTopic(topic.name) || !principal.mayPublish(topic.name)) refusal = ReasonCode.notAuthorized;
-    const claim = refusal === 0 ? intake?.claim(principal, topic.name) : undefined;
-    return { topic, refusal, claim, matches: NO_MATCHES, version: -1 };
-  }
 }
 
-const NO_MATCHES: Matches = { list: [], plain: true };
 const REFUSED = -1;
+/** For a publisher that is refused as the memory of all is full, so that it does not try again as fast as it can. */
+const REFUSED_REST_MS = 100;
 /** Topics of one connection whose routes are kept. */
 const MAX_ROUTES = 256;

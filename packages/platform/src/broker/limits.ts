@@ -2,12 +2,18 @@ import type { SharedStrategy } from './share-group.ts';
 
 /** Every bound of the broker. Sizes in bytes, times in ms unless the name says otherwise. */
 export interface BrokerLimits {
-  /** Sessions of this thread; one more is answered with Server busy. */
+  /** Clients of this thread; one more is answered with Server busy, unless it takes over a session that has a client. */
   readonly maxConnections: number;
+  /** Sessions with and without a client; a CONNECT that would make one more is refused with Quota exceeded. */
+  readonly maxSessions: number;
   readonly maxPacketBytes: number;
   readonly maxWillBytes: number;
   readonly maxTopicLevels: number;
   readonly maxSubscriptionsPerClient: number;
+  /** Subscriptions to everybody's messages (`#`, `+/#`, …), of all clients together. */
+  readonly maxWideSubscriptions: number;
+  /** How long the full queue of a persistent session with such a subscription may have publishers refused, before the session ends. */
+  readonly wideFullMs: number;
   /** QoS 1 and 2 messages that a 5.0 client may have unacknowledged towards the broker. */
   readonly receiveMaximum: number;
   /** Highest topic alias that a client may use. */
@@ -21,7 +27,10 @@ export interface BrokerLimits {
   readonly maxQueuedMessages: number;
   /** Should be several times `maxPacketBytes`. */
   readonly maxQueuedBytes: number;
-  /** What one subscriber's socket may have waiting; above it QoS 0 is dropped. Each byte of it is that subscriber's own. */
+  /**
+   * What one subscriber's socket may have waiting; above it QoS 0 is dropped. Each byte of it is that subscriber's own. A client
+   * that lets its answers come to twice as much is not read until it has read some.
+   */
   readonly maxBacklogBytes: number;
   readonly maxRetainedMessages: number;
   readonly maxRetainedBytes: number;
@@ -41,6 +50,10 @@ export interface BrokerLimits {
   readonly serverReference: string;
   /** A connection whose CONNECT has not come in, or has not been decided, by then is closed. */
   readonly connectDeadlineMs: number;
+  /** A packet that has begun to come in has so long, and a millisecond for each byte that came. */
+  readonly packetDeadlineMs: number;
+  /** A client that reads nothing of what it was answered, while that is over the bound, is closed after this. */
+  readonly unreadDeadlineMs: number;
   /** A connection that was told to go is destroyed after this. */
   readonly closeGraceMs: number;
   /** Acknowledgements that may wait for the intake, of all connections together. */
@@ -51,10 +64,13 @@ export interface BrokerLimits {
 
 export const DEFAULT_LIMITS: BrokerLimits = {
   maxConnections: 100_000,
+  maxSessions: 1_000_000,
   maxPacketBytes: 1_048_576,
   maxWillBytes: 65_536,
   maxTopicLevels: 32,
   maxSubscriptionsPerClient: 1_000,
+  maxWideSubscriptions: 1_000,
+  wideFullMs: 60_000,
   receiveMaximum: 1_024,
   topicAliasMaximum: 32,
   maxInFlight: 4_096,
@@ -72,6 +88,8 @@ export const DEFAULT_LIMITS: BrokerLimits = {
   sharedStrategy: 'round-robin',
   serverReference: '',
   connectDeadlineMs: 10_000,
+  packetDeadlineMs: 60_000,
+  unreadDeadlineMs: 30_000,
   closeGraceMs: 2_000,
   maxWaitingAcks: 1_048_576,
   topicCacheSize: 200_000,

@@ -1,16 +1,19 @@
 import type { ProtocolVersion, PublishProperties, QoS } from '@selsyn/wire/mqtt/packets.ts';
 import { encodePublish, type EncodedPublish } from '@selsyn/wire/mqtt/publish-writer.ts';
 import type { Topic } from '@selsyn/wire/mqtt/topic-cache.ts';
+import { copyBytes } from './copy-bytes.ts';
 
 /**
- * An application message on its way to subscribers; owns its bytes, which never change.
+ * An application message on its way to subscribers. Its bytes never change; until `own` they may be those of the chunk in which it
+ * came in, and are then valid during the call that delivers it only.
  *
  * It keeps its encodings: one for each (version, QoS, retain flag, subscription identifiers) that a subscriber needs, so that
  * a message to many is encoded once.
  */
 export class Message {
   readonly topic: Topic;
-  readonly payload: Uint8Array;
+  #payload: Uint8Array;
+  #owned: boolean;
   readonly qos: QoS;
   readonly retain: boolean;
   readonly properties: PublishProperties | undefined;
@@ -24,6 +27,8 @@ export class Message {
   snapshot = 0;
   /** How many sessions keep it for their clients. */
   keepers = 0;
+  /** Those of them that are persistent: the store has it while there are any. */
+  holders = 0;
   /** Encodings without identifiers, by version, QoS and retain flag. */
   #plain: (EncodedPublish | undefined)[] | undefined;
   #identified: { readonly identifiers: readonly number[]; readonly key: number; readonly encoded: EncodedPublish }[] | undefined;
@@ -36,9 +41,11 @@ export class Message {
     nowMs: number,
     origin?: string,
     expiresAtMs = properties?.messageExpirySec === undefined ? Infinity : nowMs + properties.messageExpirySec * 1_000,
+    owned = true,
   ) {
     this.topic = topic;
-    this.payload = payload;
+    this.#payload = payload;
+    this.#owned = owned;
     this.qos = flags.qos;
     this.retain = flags.retain;
     this.origin = origin;
@@ -46,9 +53,20 @@ export class Message {
     this.expiresAtMs = expiresAtMs;
   }
 
+  get payload(): Uint8Array {
+    return this.#payload;
+  }
+
+  /** Makes its bytes its own: it will be kept. */
+  own(): void {
+    if (this.#owned) return;
+    this.#payload = copyBytes(this.#payload, 0, this.#payload.length);
+    this.#owned = true;
+  }
+
   /** What counts against the bounds of a queue or a store. */
   get sizeBytes(): number {
-    return this.payload.length + this.topic.bytes.length;
+    return this.#payload.length + this.topic.bytes.length;
   }
 
   /** The encoding for subscribers of this kind, made at the first call and kept. */

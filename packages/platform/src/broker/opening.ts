@@ -5,9 +5,10 @@ import { Admission, type Verdict } from './admission.ts';
 import type { Authorizer, ClientCertificate, ConnectRequest, Principal } from './authorizer.ts';
 import { authPacket } from './auth-packet.ts';
 import type { BrokerCore } from './broker-core.ts';
-import { connackProperties, refusalOfConnect, refusalOfWill, sessionExpiryOf } from './handshake.ts';
+import { Afterwards } from './completion.ts';
+import { connackProperties, refusalOfConnect, refusalOfSession, refusalOfWill, sessionExpiryOf } from './handshake.ts';
 import type { Outgoing } from './outgoing.ts';
-import type { SessionConnection } from './session.ts';
+import { sessionKey, type SessionConnection } from './session.ts';
 import type { OpenedSession, Sessions } from './sessions.ts';
 import type { Transport } from './transport.ts';
 import { keepWill } from './will-message.ts';
@@ -97,10 +98,10 @@ export class Opening {
   }
 
   #connect(packet: ConnectPacket): void {
-    const { limits, counters, clock } = this.#core;
+    const { clock } = this.#core;
     this.#packet = packet;
     this.#clientId = packet.clientId;
-    let refusal = refusalOfConnect(packet, counters.sessions, limits);
+    let refusal = refusalOfConnect(packet);
     if (refusal === undefined && !this.#core.admits(clock.monotonicMs())) refusal = ReasonCode.serverBusy;
     if (refusal !== undefined) {
       this.#host.refuse(refusal);
@@ -144,7 +145,9 @@ export class Opening {
         this.#challenge(admission, verdict.data);
         return;
       case 'granted': {
-        const refusal = refusalOfWill(packet, verdict.principal, this.#core.limits);
+        const { limits, counters } = this.#core;
+        const found = this.#admitting.sessions.get(sessionKey(verdict.principal, this.#clientId));
+        const refusal = refusalOfSession(found, counters, limits) ?? refusalOfWill(packet, verdict.principal, limits);
         if (refusal !== undefined) this.#host.refuse(refusal);
         else this.#open(packet, admission, verdict.principal, verdict.data);
       }
@@ -195,9 +198,19 @@ export class Opening {
         this.#host.onOpened({ ...opened, packet, clientId, admission: again, connack: connackOf(opened.present) });
       }
     };
-    // Before CONNACK is out it is stored that there is a session, or no more the one of before.
-    if (opened.ticket === 0) go(0);
-    else store.after(opened.ticket, { settle: (_packetId, _qos, code) => go(code) });
+    // Before CONNACK is out it is stored that there is a session, or no more the one of before, and a client that begins anew
+    // where it happens to be has ended what it had in other threads [MQTT-3.1.2-4, MQTT-3.1.4-3].
+    const bus = packet.cleanStart && !opened.session.isPersistent ? this.#core.bus : undefined;
+    const waiting = new Afterwards(go);
+    if (opened.ticket !== 0) {
+      waiting.expect();
+      store.after(opened.ticket, waiting);
+    }
+    if (bus !== undefined) {
+      waiting.expect();
+      void bus.settled().then(() => waiting.answered(0));
+    }
+    waiting.started();
   }
 }
 

@@ -29,6 +29,12 @@ export class OutboundQueue {
     return delivery;
   }
 
+  /** Takes out whichever of these it has. */
+  remove(deliveries: ReadonlySet<Delivery>): void {
+    this.#items = this.items.filter((delivery) => !deliveries.has(delivery));
+    this.#head = 0;
+  }
+
   /** What is in it, the oldest first. */
   get items(): readonly Delivery[] {
     return this.#items.slice(this.#head);

@@ -8,25 +8,11 @@ import type { Delivery, DeliverySource } from './delivery.ts';
 import { InFlight } from './in-flight.ts';
 import type { BrokerLimits } from './limits.ts';
 import type { Message } from './message.ts';
+import { account } from './message-account.ts';
+import type { OutboundLink } from './outbound-link.ts';
 import { OutboundQueue } from './outbound-queue.ts';
 import type { PublishSender } from './publish-sender.ts';
-
-export interface OutboundHost {
-  /** The queue of a session that ends with its connection is at its bound: it must end. Called once. */
-  onOverflow(): void;
-  /** `ready` has become true after it was found false. */
-  onReady(): void;
-  /** What the client was owed could not be stored: the connection must end. */
-  onStoreFailed(): void;
-}
-
-/** The connection of a session, as its outbound half sees it. */
-export interface OutboundLink {
-  readonly sender: PublishSender;
-  /** The client's receive maximum. */
-  readonly receiveMaximum: number;
-  readonly host: OutboundHost;
-}
+import { sendNow } from './send-now.ts';
 
 /**
  * The subscriber's half of a session: messages to its client, while there is one.
@@ -103,7 +89,9 @@ export class Outbound {
 
   /** True when a message of any QoS would go straight out. Asking when it is not makes `onReady` be called. */
   get ready(): boolean {
-    const ready = this.#link !== undefined && this.#isEmpty && this.#canSend(this.#link);
+    // What is sent to a persistent session is kept: there must be room for one more, however large.
+    const hasBytes = !this.isPersistent || this.#bytes <= this.#core.limits.maxQueuedBytes / 2;
+    const ready = this.#link !== undefined && this.#isEmpty && hasBytes && this.#canSend(this.#link);
     if (!ready) this.#askedReady = true;
     return ready;
   }
@@ -111,11 +99,7 @@ export class Outbound {
   /** Whether a persistent session can keep one more; one that ends with its connection is never asked. */
   hasRoom(sizeBytes: number): boolean {
     if (!this.isPersistent) return true;
-    const { limits, memory } = this.#core;
-    if (memory.isFull) return false;
-    if (this.#fits(sizeBytes, limits)) return true;
-    this.#dropExpired();
-    return this.#fits(sizeBytes, limits);
+    return !this.#core.memory.isFull && this.#hasSpace(sizeBytes);
   }
 
   /** A client is connected: what it has not acknowledged is sent again, oldest first [MQTT-4.4.0-1]. */
@@ -123,13 +107,14 @@ export class Outbound {
     const before = this.#inFlight;
     const inFlight = new InFlight(Math.min(link.receiveMaximum, this.#core.limits.maxInFlight));
     inFlight.startAfter(before.last);
-    for (const packetId of before.awaiting('release')) inFlight.set(packetId, 'release');
     for (const packetId of before.awaiting('pubcomp')) {
       inFlight.set(packetId, 'pubcomp');
       link.sender.outgoing.ack('pubrel', packetId);
     }
     this.#link = link;
     this.#inFlight = inFlight;
+    // Once more: it may not have been possible to store it.
+    for (const packetId of before.awaiting('release')) this.#release(packetId);
     this.#queue = undefined;
     if (this.#kept === undefined || this.#kept.size === 0) return;
     this.#queue = new OutboundQueue();
@@ -144,18 +129,20 @@ export class Outbound {
     this.#askedReady = false;
   }
 
-  send(message: Message, qos: QoS, retain: boolean, identifiers: readonly number[] | undefined, share?: DeliverySource): void {
+  /** @returns false where a persistent session has no room for it. */
+  send(message: Message, qos: QoS, retain: boolean, identifiers: readonly number[] | undefined, share?: DeliverySource): boolean {
     const link = this.#link;
     if (qos === 0) {
-      if (link !== undefined) this.#sendNow(link, message, retain, identifiers);
-      return;
+      if (link !== undefined && !sendNow(this.#core, link.sender, message, retain, identifiers)) this.dropped++;
+      return true;
     }
-    if (this.isPersistent) this.#keep(message, qos, retain, identifiers, share);
-    else if (link === undefined) this.#drop('session-ended');
+    if (this.isPersistent) return this.#keep(message, qos, retain, identifiers, share);
+    if (link === undefined) this.#drop('session-ended');
     else if (share === undefined && this.#isEmpty && this.#canSend(link)) {
       const encoded = link.sender.encode(message, qos, retain, identifiers);
       if (encoded !== undefined) link.sender.put(encoded, qos, this.#inFlight.open(qos), false);
     } else this.#hold(link, { message, qos, retain, identifiers, share, packetId: 0, ticket: 0, sent: false });
+    return true;
   }
 
   /** What was kept is on its way to disk: it may go out, or stand in the queue. */
@@ -205,7 +192,7 @@ export class Outbound {
     while (queue !== undefined && this.#canSend(link)) {
       const { first } = queue;
       // A QoS 2 message goes out once it is stored: after a crash it must be known by its packet id.
-      if (first === undefined || (first.qos === 2 && first.ticket > 0 && !this.#core.store.isSettled(first.ticket))) break;
+      if (first === undefined || (first.qos === 2 && first.ticket !== 0 && !this.#core.store.isSettled(first.ticket))) break;
       queue.shift();
       // What was given up or could not be stored is kept no more.
       if (!this.isPersistent || this.#kept?.get(first.packetId) === first) this.#sendHeld(link, first);
@@ -228,6 +215,7 @@ export class Outbound {
       if (this.isPersistent) delivery.leaving = true;
       else this.#giveUp(delivery);
     }
+    if (!this.isPersistent) this.#queue?.remove(new Set(taken));
     return taken;
   }
 
@@ -261,32 +249,33 @@ export class Outbound {
     return this.#inFlight.hasRoom && !sender.outgoing.congested;
   }
 
-  #fits(sizeBytes: number, limits: BrokerLimits): boolean {
-    const sent = this.#link === undefined ? 0 : this.#inFlight.size;
-    return (this.#kept?.size ?? 0) - sent < limits.maxQueuedMessages && this.#bytes + sizeBytes <= limits.maxQueuedBytes;
+  #hasSpace(sizeBytes: number): boolean {
+    const { limits, wide, clock } = this.#core;
+    if (this.#fits(sizeBytes, limits)) return true;
+    this.#dropExpired();
+    return this.#fits(sizeBytes, limits) || wide.foundFull(this, clock.monotonicMs());
   }
 
-  #sendNow(link: OutboundLink, message: Message, retain: boolean, identifiers: readonly number[] | undefined): void {
-    const { limits, memory } = this.#core;
-    const { backlogBytes } = link.sender.outgoing;
-    if (backlogBytes > limits.maxBacklogBytes || (memory.shedsQos0 && link.sender.outgoing.congested)) {
-      this.#drop('slow-subscriber');
-      return;
-    }
-    const encoded = link.sender.encode(message, 0, retain, identifiers);
-    if (encoded !== undefined) link.sender.put(encoded, 0, 0, false);
-    else this.dropped++;
+  #fits(sizeBytes: number, limits: BrokerLimits): boolean {
+    const kept = this.#kept?.size ?? 0;
+    const sent = this.#inFlight.size;
+    const waiting = this.#link === undefined ? kept : kept - sent;
+    // A packet id must be free too.
+    return waiting < limits.maxQueuedMessages && kept + sent < 65_535 && this.#bytes + sizeBytes <= limits.maxQueuedBytes;
   }
 
   /** Into the queue of a session that ends with its connection. */
   #hold(link: OutboundLink, delivery: Delivery): void {
-    if (this.#overflown) return;
-    const { limits } = this.#core;
+    const { limits, memory } = this.#core;
     this.#queue ??= new OutboundQueue();
-    if (this.#queue.length >= limits.maxQueuedMessages || this.#bytes + delivery.message.sizeBytes > limits.maxQueuedBytes) {
+    const { length } = this.#queue;
+    if (length >= limits.maxQueuedMessages || this.#bytes + delivery.message.sizeBytes > memory.share(limits.maxQueuedBytes)) {
+      if (!this.#overflown) link.host.onOverflow();
       this.#overflown = true;
+    }
+    // What is of a shared group goes to other members when the session ends, at the end of this turn.
+    if (this.#overflown && delivery.share === undefined) {
       this.#drop('slow-subscriber');
-      link.host.onOverflow();
       return;
     }
     this.#queue.push(delivery);
@@ -294,10 +283,16 @@ export class Outbound {
     if (this.#queue.length === 1) this.pump();
   }
 
-  #keep(message: Message, qos: 1 | 2, retain: boolean, identifiers: readonly number[] | undefined, share?: DeliverySource): void {
-    if (!this.hasRoom(message.sizeBytes)) {
+  #keep(
+    message: Message,
+    qos: 1 | 2,
+    retain: boolean,
+    identifiers: readonly number[] | undefined,
+    share?: DeliverySource,
+  ): boolean {
+    if (!this.#hasSpace(message.sizeBytes)) {
       this.#drop('queue-full');
-      return;
+      return false;
     }
     const kept = (this.#kept ??= new Map<number, Delivery>());
     const packetId = this.#inFlight.nextId((id) => kept.has(id));
@@ -305,6 +300,7 @@ export class Outbound {
     kept.set(packetId, delivery);
     this.#account(message, 1);
     this.#core.stored.keep(this, delivery);
+    return true;
   }
 
   #sendHeld(link: OutboundLink, delivery: Delivery): void {
@@ -328,8 +324,10 @@ export class Outbound {
   #received(packetId: number): void {
     const awaited = this.#inFlight.get(packetId);
     const outgoing = this.#link?.sender.outgoing;
-    if (awaited === 'pubrec') {
-      const delivery = this.#kept?.get(packetId);
+    const delivery = this.#kept?.get(packetId);
+    // Also for what it was sent on an earlier connection, and is not sent again yet.
+    const hadBefore = awaited === undefined && this.isPersistent && delivery?.qos === 2 && delivery.sent;
+    if (awaited === 'pubrec' || hadBefore) {
       if (delivery !== undefined) this.#forget(delivery);
       if (this.isPersistent) this.#release(packetId);
       else {
@@ -347,9 +345,12 @@ export class Outbound {
     store.after(store.write({ kind: 'released', session: this.sessionNumber, packetId }), {
       settle: (_packetId, _qos, code) => {
         if (this.#inFlight.get(packetId) !== 'release') return;
+        if (code >= 0x80) {
+          this.#link?.host.onStoreFailed();
+          return;
+        }
         this.#inFlight.set(packetId, 'pubcomp');
-        if (code >= 0x80) this.#link?.host.onStoreFailed();
-        else this.#link?.sender.outgoing.ack('pubrel', packetId);
+        this.#link?.sender.outgoing.ack('pubrel', packetId);
       },
     });
   }
@@ -387,21 +388,12 @@ export class Outbound {
   }
 
   #account(message: Message, change: 1 | -1): void {
-    const { counters } = this.#core;
     this.#bytes += change * message.sizeBytes;
-    counters.queued += change;
-    // The bytes of a message are there once, however many keep it.
-    if (change === 1) counters.queuedBytes += DELIVERY_BYTES + (message.keepers++ === 0 ? message.sizeBytes : 0);
-    else {
-      counters.queuedBytes -= DELIVERY_BYTES + (--message.keepers === 0 ? message.sizeBytes : 0);
-      // The store forgets what nobody keeps.
-      if (message.keepers === 0) message.storeNumber = 0;
-    }
+    account(this.#core.counters, message, change, this.isPersistent);
+    this.#core.watchMemory();
   }
 }
 
 /** Later than every ticket: what is not written yet is not stored. */
 const NOT_WRITTEN = Infinity;
 const NOT_FOUND = ReasonCode.packetIdentifierNotFound;
-/** What keeping a message costs a session besides the message, about. */
-const DELIVERY_BYTES = 160;

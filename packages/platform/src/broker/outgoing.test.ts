@@ -47,6 +47,23 @@ describe('the bytes to a connection', () => {
     expect(Buffer.concat(transport.chunks).equals(Buffer.concat(expected))).toBe(true);
   });
 
+  it('hold a large message once, however many connections it goes to', async () => {
+    const encoded = publishOfSize(500_000, 1);
+    const kept: Uint8Array[] = [];
+    const opened = Array.from({ length: 100 }, () => open());
+    for (const { transport } of opened) {
+      transport.write = (bytes) => {
+        kept.push(bytes);
+        return false;
+      };
+    }
+    for (const [i, { outgoing }] of opened.entries()) outgoing.publish(encoded, i + 1);
+    await settled();
+    const heldBytes = new Set(kept.map(({ buffer }) => buffer));
+    expect([...heldBytes].reduce((sum, { byteLength }) => sum + byteLength, 0)).toBeLessThan(1_000_000);
+    expect(kept.reduce((sum, { length }) => sum + length, 0)).toBe(100 * encoded.bytes.length);
+  });
+
   it('are not written over while the transport still refers to them', async () => {
     const kept: Uint8Array[] = [];
     const transport = new MemoryTransport();

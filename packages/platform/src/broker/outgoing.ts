@@ -61,14 +61,25 @@ export class Outgoing implements Flushable {
       this.#sent(size);
       return;
     }
-    this.#writeGathered();
-    let { bytes } = encoded;
-    if (packetId !== 0) {
-      bytes = Buffer.allocUnsafeSlow(size);
-      writePublish(bytes, 0, encoded, packetId, dup);
+    const { bytes, packetIdAt } = encoded;
+    // What stands behind the packet id is the same for all who get it, and is not copied: they may be many.
+    const headBytes = packetIdAt < 0 ? 0 : packetIdAt + 2;
+    const isTraced = this.#traced?.tracing !== undefined;
+    if (headBytes > LARGE_BUFFER_BYTES || (headBytes > 0 && isTraced)) {
+      const copy = Buffer.allocUnsafeSlow(size);
+      writePublish(copy, 0, encoded, packetId, dup);
+      this.#sent(size, copy);
+      this.#writeGathered();
+      this.#write(copy);
+      return;
+    }
+    if (headBytes > 0) {
+      const head = { bytes: bytes.subarray(0, headBytes), packetIdAt };
+      this.#length = writePublish(this.#room(headBytes), this.#length, head, packetId, dup);
     }
     this.#sent(size, bytes);
-    this.#write(bytes);
+    this.#writeGathered();
+    this.#write(bytes.subarray(headBytes));
   }
 
   packet(bytes: Uint8Array): void {

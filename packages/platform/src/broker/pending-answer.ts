@@ -12,6 +12,8 @@ export class PendingAnswer extends Completion {
   readonly packetId: number;
   readonly qos: QoS;
   inbound: Answerer;
+  /** Whether it was written to the store that its packet id is taken. */
+  isStored = false;
   /** Once known. */
   code: number | undefined;
   /** Called when it is known, before it is given. */

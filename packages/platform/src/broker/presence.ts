@@ -124,6 +124,8 @@ export const DISCONNECT_REASONS: Readonly<Record<CloseReason, DisconnectReason>>
   'topic-invalid': 'CLIENT_ERROR',
   'not-authorized': 'AUTH_ERROR',
   'slow-subscriber': 'THROTTLED',
+  'not-reading': 'THROTTLED',
+  'packet-too-slow': 'CLIENT_ERROR',
   'no-room': 'THROTTLED',
   'payload-invalid': 'CLIENT_ERROR',
   'reauthentication-failed': 'AUTH_ERROR',

@@ -16,6 +16,8 @@ export const CLOSE_WORDS: Readonly<Record<CloseReason, string>> = {
   'topic-invalid': 'a topic name or filter was not valid, or had too many levels',
   'not-authorized': 'it published where it may not',
   'slow-subscriber': 'it did not read its messages, and its queue was full',
+  'not-reading': 'it did not read what it was answered',
+  'packet-too-slow': 'a packet came in too slowly',
   'no-room':
     'there was no room for a message: in the log, or in the queue of a subscriber; a 3.1.1 client cannot be told otherwise',
   'payload-invalid': 'a payload was not of the format that its publisher said',

@@ -17,6 +17,8 @@ interface RetainedJob {
   readonly qos: QoS;
   readonly noLocal: boolean;
   readonly identifiers: readonly number[] | undefined;
+  /** Topics that were in doubt when their turn came. */
+  later: string[];
 }
 
 /**
@@ -28,6 +30,8 @@ export class RetainedDelivery {
   readonly #store: RetainedStore;
   readonly #core: BrokerCore;
   #queue: Session[] = [];
+  /** Sessions to which nothing more can be sent that is not in doubt. */
+  #doubtful = new Set<Session>();
   #scheduled = false;
   readonly #run = (): void => this.#slice();
 
@@ -46,6 +50,7 @@ export class RetainedDelivery {
       qos: options.qos,
       noLocal: options.noLocal,
       identifiers: options.identifier === 0 ? undefined : [options.identifier],
+      later: [],
     });
     this.resume(session);
   }
@@ -63,6 +68,13 @@ export class RetainedDelivery {
     if (this.#scheduled) return;
     this.#scheduled = true;
     setImmediate(this.#run);
+  }
+
+  /** Some topics are in doubt no more. */
+  doubtsCleared(): void {
+    const doubtful = this.#doubtful;
+    this.#doubtful = new Set();
+    for (const session of doubtful) this.resume(session);
   }
 
   #slice(): void {
@@ -86,19 +98,57 @@ export class RetainedDelivery {
     const [filter, job] = first;
     // `ready` is asked before each message, so that a session found busy is resumed later.
     if (!session.outbound.ready) return 0;
-    const visited = job.cursor.read(nodes, (message) => {
+    if (session.isPersistent && this.#core.memory.isFull) {
+      this.#rest(session);
+      return 0;
+    }
+    const take = (message: Message): boolean => {
       this.#send(session, job, message);
       return session.open && session.outbound.ready;
-    });
-    if (job.cursor.done) jobs.delete(filter);
-    if (jobs.size > 0 && session.open && session.outbound.ready) this.resume(session);
+    };
+    const visited = job.cursor.done ? this.#readLater(job, take) : job.cursor.read(nodes, take);
+    if (job.cursor.done && job.later.length === 0) jobs.delete(filter);
+    if (jobs.size === 0 || !session.open || !session.outbound.ready) return visited;
+    if (job.cursor.done && job.later.length > 0 && job.later.every((topic) => this.#isInDoubt(topic))) this.#doubtful.add(session);
+    else this.resume(session);
     return visited;
+  }
+
+  /** @returns how many topics were looked at. */
+  #readLater(job: RetainedJob, take: (message: Message) => boolean): number {
+    const { later } = job;
+    job.later = later.filter((topic) => this.#isInDoubt(topic));
+    const due = later.filter((topic) => !this.#isInDoubt(topic));
+    for (const [i, topic] of due.entries()) {
+      const message = this.#store.get(topic);
+      if (message === undefined || take(message)) continue;
+      job.later.push(...due.slice(i + 1));
+      break;
+    }
+    return later.length;
+  }
+
+  #isInDoubt(topic: string): boolean {
+    return this.#core.retained.doubts?.has(topic) === true;
+  }
+
+  /** Nothing more can be kept for anybody: it is tried again later, as the messages are there still. */
+  #rest(session: Session): void {
+    session.retained.queued = true;
+    this.#core.clock.after(REST_MS, () => {
+      session.retained.queued = false;
+      if (session.open) this.resume(session);
+    });
   }
 
   #send(session: Session, job: RetainedJob, message: Message): void {
     // No local holds for retained messages too [MQTT-3.8.3-3].
     if (job.noLocal && message.origin === session.key) return;
     if (!session.mayReceive(message.topic.name)) return;
+    if (this.#isInDoubt(message.topic.name)) {
+      job.later.push(message.topic.name);
+      return;
+    }
     // Its life is over [MQTT-3.3.2-5]: it leaves with the next sweep.
     if (message.expiresAtMs <= this.#core.clock.monotonicMs()) return;
     session.outbound.send(message, lesser(job.qos, message.qos), true, job.identifiers);
@@ -108,3 +158,4 @@ export class RetainedDelivery {
 
 const SLICE_NODES = 1_024;
 const SESSION_NODES = 128;
+const REST_MS = 1_000;

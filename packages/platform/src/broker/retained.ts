@@ -6,7 +6,9 @@ import { Deadlines } from './deadlines.ts';
 import type { Message } from './message.ts';
 import { messageOf, packetOf } from './message-packet.ts';
 import { RetainedDelivery } from './retained-delivery.ts';
+import { RetainedDoubts } from './retained-doubts.ts';
 import { RetainedStore } from './retained-store.ts';
+import type { Session } from './session.ts';
 
 /**
  * The retained messages of all threads, a copy in each. The home thread of a topic decides the order in which its messages replace
@@ -15,6 +17,8 @@ import { RetainedStore } from './retained-store.ts';
 export class Retained {
   readonly store: RetainedStore;
   readonly delivery: RetainedDelivery;
+  /** Set where there are other threads. */
+  doubts: RetainedDoubts | undefined;
   readonly #core: BrokerCore;
   readonly #expiring = new Deadlines<Message>();
 
@@ -33,8 +37,26 @@ export class Retained {
     const slot = slotOf(message.topic.name);
     if (bus === undefined || bus.isHome(slot)) return this.take(message, completion);
     if (message.payload.length > 0 && !this.hasRoom(message)) return false;
+    this.doubts?.add(message.topic.name);
     bus.retainAtHome(message, slot, completion);
     return true;
+  }
+
+  /** A thread that is not the home of its topic has delivered a message here that is retained. */
+  delivered(message: Message): void {
+    if (!this.#isHome(message.topic.name)) this.doubts?.add(message.topic.name);
+  }
+
+  /** Sends what is retained to new subscriptions, once everything is here that other threads had taken before they knew of them. */
+  deliverTo(session: Session, filters: readonly string[]): void {
+    const { bus } = this.#core;
+    const { connection } = session;
+    const start = (): void => {
+      if (session.connection === connection) for (const filter of filters) this.delivery.start(session, filter);
+    };
+    if (bus === undefined) start();
+    // The first time was before SUBACK: then all threads knew, but the home of a topic not yet what those had taken before.
+    else void bus.settled().then(start);
   }
 
   /** This thread is the home of its topic. False where the bounds forbid it. */
@@ -53,6 +75,7 @@ export class Retained {
 
   /** Changes the copy of this thread. False where the bounds forbid it. */
   apply(message: Message): boolean {
+    message.own();
     const { name } = message.topic;
     const old = this.store.get(name);
     if (message.payload.length === 0) this.store.remove(name);

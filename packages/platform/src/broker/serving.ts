@@ -102,7 +102,7 @@ export class Serving {
       this.#answer({ type: 'suback', packetId: packet.packetId, reasonCodes });
       const granted = packet.subscriptions.filter((_, i) => (codes[i] ?? 0x80) < 0x80).map(({ filter }) => filter);
       this.#core.watch.subscribed(session, this.#connection, granted);
-      if (code < 0x80) for (const filter of retainedDue) this.#core.retained.delivery.start(session, filter);
+      if (code < 0x80 && retainedDue.length > 0) this.#core.retained.deliverTo(session, retainedDue);
     });
   }
 

@@ -1,9 +1,11 @@
 import type { ProtocolVersion, Will } from '@selsyn/wire/mqtt/packets.ts';
+import { ReasonCode } from '@selsyn/wire/mqtt/reason-codes.ts';
 import type { SessionNumber, StoredSession } from '../session-store/session-store.ts';
 import type { Principal } from './authorizer.ts';
 import type { BrokerCore } from './broker-core.ts';
 import type { WatchedConnection } from './client-watch.ts';
 import type { CloseReason } from './close-reasons.ts';
+import type { Completion } from './completion.ts';
 import type { ConnectionFacts } from './inspection.ts';
 import type { Message } from './message.ts';
 import { Outbound } from './outbound.ts';
@@ -17,10 +19,15 @@ import { willPacket } from './will-message.ts';
 export interface SessionConnection extends WatchedConnection {
   readonly facts: ConnectionFacts;
   close(reason: CloseReason): void;
+  /** Takes no packets for so long. */
+  rest(forMs: number): void;
 }
 
-/** A PUBLISH at QoS 2 whose PUBREL has not come: PUBREC is still to be sent (the object that will send it), or was. */
-export type ReceivedState = 'taken' | 'answered' | PendingAnswer;
+/**
+ * A PUBLISH at QoS 2 of a client: PUBREC is still to be sent (the object that will send it), or was; or PUBREL has come, and it is
+ * being stored that the packet id is free.
+ */
+export type ReceivedState = 'taken' | 'answered' | 'completing' | PendingAnswer;
 
 /**
  * What the broker knows of one client id of one namespace: its subscriptions, its will, what it has still to be sent, and which QoS 2
@@ -112,10 +119,12 @@ export class Session implements Subscriber {
     return this.outbound.hasRoom(sizeBytes);
   }
 
-  deliver(message: Message, match: Match<Subscriber>): void {
+  deliver(message: Message, match: Match<Subscriber>, completion: Completion | undefined): void {
     if (!this.open) return;
     // Retain stays set only where the subscription asked for it [MQTT-3.3.1-12, MQTT-3.3.1-13].
-    this.outbound.send(message, lesser(match.qos, message.qos), match.retainAsPublished && message.retain, match.identifiers);
+    const retain = match.retainAsPublished && message.retain;
+    const taken = this.outbound.send(message, lesser(match.qos, message.qos), retain, match.identifiers);
+    if (!taken) completion?.atLeast(ReasonCode.quotaExceeded);
   }
 
   /** As it is stored. */

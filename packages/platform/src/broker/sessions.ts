@@ -2,6 +2,7 @@ import type { ProtocolVersion, Will } from '@selsyn/wire/mqtt/packets.ts';
 import type { SessionNumber, StoreChange } from '../session-store/session-store.ts';
 import type { Principal } from './authorizer.ts';
 import type { BrokerCore } from './broker-core.ts';
+import { CLOSE_REASONS } from './close-reasons.ts';
 import { Deadlines } from './deadlines.ts';
 import { Session, type SessionConnection, sessionKey } from './session.ts';
 import { unsubscribe, unsubscribeAll } from './subscribing.ts';
@@ -91,7 +92,6 @@ export class Sessions {
     counters.offlineSessions++;
     const nowMs = clock.monotonicMs();
     session.offlineSinceMs = clock.now();
-    session.retained.jobs = undefined;
     this.#expiring.add(session, nowMs + session.expirySec * 1_000);
     this.#core.groups.changed(session);
     this.#delayWill(session, nowMs);
@@ -114,6 +114,21 @@ export class Sessions {
     const ticket = session.isPersistent ? this.#core.store.write({ kind: 'session-removed', session: session.number }) : 0;
     this.#publishWill(session);
     return ticket;
+  }
+
+  /** Ends a session whose queue of everybody's messages has stayed full: its publishers are not refused any more. */
+  endFull(session: Session): void {
+    const { counters, watch, clock, logLines } = this.#core;
+    const { clientId, connection } = session;
+    logLines.warn(
+      { client: clientId, queued: session.outbound.queued },
+      'a session was ended: it subscribes to everything and its queue stayed full',
+    );
+    counters.wideSessionsEnded++;
+    if (connection === undefined)
+      watch.history.closed(session, { reason: 'slow-subscriber', code: CLOSE_REASONS['slow-subscriber'], atMs: clock.now() });
+    else connection.close('slow-subscriber');
+    this.end(session);
   }
 
   /**
@@ -162,6 +177,7 @@ export class Sessions {
     // What it may see may have changed since it subscribed.
     const denied = [...session.subscriptions.keys()].filter((filter) => !request.principal.maySubscribe(filter));
     if (denied.length > 0) unsubscribe(this.#core, session, denied);
+    if (session.subscriptionCount > 0) this.#core.subscriptions.reconsider();
   }
 
   #store(session: Session, fresh: boolean): number {

@@ -101,7 +101,7 @@ export class SharedSubscription implements Subscriber, DeliverySource {
     const picked = this.#group.pick(message, except);
     if (picked === undefined) this.#refuse({ completion, except, worst: this.#whyNone(message) });
     else if (typeof picked === 'number') {
-      completion?.expect();
+      completion?.expectElsewhere();
       this.#offer(picked, { message, completion, except, tried: new Set(), worst: ReasonCode.noMatchingSubscribers });
     } else this.#giveTo(picked, message);
   }

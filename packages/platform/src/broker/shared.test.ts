@@ -1,7 +1,16 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { LocalBus, newLocalBus } from '../bus/drivers/local/local-bus.ts';
 import { MemorySessionStore } from '../session-store/drivers/memory/memory-session-store.ts';
-import { openTestBroker, settled, subscribeOf, type TestBroker, type TestClient } from './broker.fixture.ts';
+import type { Authorizer } from './authorizer.ts';
+import {
+  openTestBroker,
+  PERMISSIVE,
+  publishOf,
+  settled,
+  subscribeOf,
+  type TestBroker,
+  type TestClient,
+} from './broker.fixture.ts';
 
 const FILTER = '$share/g/t/+';
 
@@ -98,6 +107,36 @@ describe('a shared subscription', () => {
     control[Symbol.dispose]();
   });
 
+  it('takes from a member that reads too slowly what it had and gives it to another, all of it', async () => {
+    const broker = openTestBroker({ limits: { maxQueuedMessages: 2 } });
+    const slow = await broker.connect(5, { clientId: 'slow', properties: { receiveMaximum: 1 } });
+    slow.send(subscribeOf(FILTER, 1));
+    const other = await member(broker, 'other');
+    const publisher = await broker.connect(5, { clientId: 'p' });
+    // All in one turn: the connection of the slow one is closed at its end.
+    publisher.send(...TEXTS.map((text, i) => publishOf(`t/${i}`, text, { qos: 1, packetId: i + 1 })));
+    expect(new Set(await other.texts())).toEqual(new Set(TEXTS));
+    expect(slow.transport.ended).toBe(true);
+  });
+
+  it('does not refuse a publisher because no member may see the topic', async () => {
+    const blind: Authorizer = {
+      authenticate: async (request) => {
+        const principal = await PERMISSIVE.authenticate(request);
+        return 'refused' in principal ? principal : { ...principal, mayReceive: (topic) => topic !== 't/0' };
+      },
+    };
+    const broker = openTestBroker({ authorizer: blind });
+    const a = await member(broker, 'a');
+    const publisher = await broker.connect(5, { clientId: 'p' });
+    await publish(publisher, ['unseen', 'seen']);
+    expect(await publisher.take()).toMatchObject([
+      { type: 'puback', packetId: 1 },
+      { type: 'puback', packetId: 2, reasonCode: 0 },
+    ]);
+    expect(await a.texts()).toEqual(['seen']);
+  });
+
   it.each(['sticky', 'hash-topic', 'hash-client', 'least-in-flight'] as const)('chooses by %s', async (sharedStrategy) => {
     const broker = openTestBroker({ limits: { sharedStrategy } });
     const members = [await member(broker, 'a'), await member(broker, 'b'), await member(broker, 'c')];
@@ -105,5 +144,81 @@ describe('a shared subscription', () => {
     for (let i = 0; i < 9; i++) publisher.publish('t/same', `m${i}`, { qos: 1, packetId: i + 1 });
     const counts = (await Promise.all(members.map(async (client) => await client.texts()))).map((texts) => texts.length);
     expect(counts.toSorted((a, b) => a - b)).toEqual(sharedStrategy === 'least-in-flight' ? [3, 3, 3] : [0, 0, 9]);
+  });
+});
+
+describe('a shared subscription of two threads whose members keep what they miss', () => {
+  let threads: { buses: LocalBus[]; brokers: [TestBroker, TestBroker]; control: ReturnType<typeof newLocalBus>['control'] };
+
+  beforeEach(async () => {
+    const { seats, control } = newLocalBus(2);
+    const buses = seats.map((seat) => new LocalBus(seat));
+    const limits = { maxQueuedMessages: 4 };
+    const [one, two] = buses.map((bus) => openTestBroker({ bus, limits, store: new MemorySessionStore() }));
+    if (one === undefined || two === undefined) throw new Error('two seats');
+    await Promise.all([one.broker.restore(), two.broker.restore()]);
+    threads = { buses, brokers: [one, two], control };
+  });
+  afterEach(async () => {
+    for (const bus of threads.buses) await bus[Symbol.asyncDispose]();
+    threads.control[Symbol.dispose]();
+  });
+
+  /** The reason codes of PUBACK, in order. */
+  async function codes(publisher: TestClient): Promise<(number | undefined)[]> {
+    for (let i = 0; i < 10; i++) await settled();
+    return (await publisher.take()).map((packet) => (packet.type === 'puback' ? packet.reasonCode : undefined));
+  }
+
+  it('fills all of them, wherever the message came in, and then says so', async () => {
+    const [one, two] = threads.brokers;
+    for (const [broker, id] of [
+      [one, 'a'],
+      [two, 'b'],
+      [two, 'c'],
+    ] as const)
+      (await member(broker, id, 1, true)).transport.destroy();
+    const publisher = await one.connect(5, { clientId: 'p' });
+    await publish(publisher, [...TEXTS, 'too much', 'too much']);
+    expect(await codes(publisher)).toEqual([...TEXTS.map(() => 0), 0x97, 0x97]);
+    const returned = [await member(one, 'a', 1, true), await member(two, 'b', 1, true), await member(two, 'c', 1, true)];
+    const heard = await Promise.all(returned.map(async (client) => await client.texts()));
+    expect(heard.flat().toSorted()).toEqual(TEXTS.toSorted());
+  });
+
+  it('keeps for a member that has gone what the others have no room for', async () => {
+    const [one, two] = threads.brokers;
+    const a = await member(one, 'a', 1, true);
+    const publisher = await one.connect(5, { clientId: 'p' });
+    await publish(publisher, TEXTS.slice(0, 4));
+    await codes(publisher);
+    // The other one is there, but has no room: what `a` has not acknowledged stays its own.
+    const b = await two.connect(5, {
+      clientId: 'b',
+      cleanStart: false,
+      properties: { sessionExpirySec: 100, receiveMaximum: 1 },
+    });
+    b.send(subscribeOf('own/#', 1));
+    await settled();
+    for (let i = 0; i < 5; i++) publisher.publish(`own/${i}`, `own ${i}`, { qos: 1, packetId: 20 + i });
+    await codes(publisher);
+    b.send(subscribeOf(FILTER, 1));
+    for (let i = 0; i < 5; i++) await settled();
+    a.transport.destroy();
+    for (let i = 0; i < 10; i++) await settled();
+    expect((await (await member(one, 'a', 1, true)).texts()).toSorted()).toEqual(TEXTS.slice(0, 4).toSorted());
+  });
+
+  it('gives to another thread what a member that has gone left, and that member does not get it too', async () => {
+    const [one, two] = threads.brokers;
+    const a = await member(one, 'a', 1, true);
+    const publisher = await one.connect(5, { clientId: 'p' });
+    await publish(publisher, TEXTS.slice(0, 4));
+    await codes(publisher);
+    const b = await member(two, 'b', 1, true);
+    a.transport.destroy();
+    for (let i = 0; i < 10; i++) await settled();
+    expect((await b.texts()).toSorted()).toEqual(TEXTS.slice(0, 4).toSorted());
+    expect(await (await member(one, 'a', 1, true)).texts()).toEqual([]);
   });
 });

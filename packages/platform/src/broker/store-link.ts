@@ -66,8 +66,14 @@ export class StoreLink {
   }
 
   settle(upTo: number, error: Error | undefined): void {
-    this.settledUpTo = upTo;
-    this.#ring.settle(upTo, error === undefined ? ReasonCode.success : codeOfIntakeError(error));
+    if (error === undefined) {
+      this.settledUpTo = upTo;
+      this.#ring.settle(upTo, ReasonCode.success);
+    } else {
+      // Nothing of it is taken for stored by one who is told before another.
+      this.#ring.settle(upTo, codeOfIntakeError(error));
+      this.settledUpTo = upTo;
+    }
   }
 
   #tellRefused(): void {

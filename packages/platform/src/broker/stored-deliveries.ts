@@ -65,6 +65,8 @@ export class StoredDeliveries {
   /** Gives it the number under which it is stored from now on. */
   number(message: Message): void {
     message.storeNumber = ++this.#lastNumber;
+    // What a snapshot under way says of it was under the number before.
+    message.snapshot = 0;
   }
 
   storable(message: Message): StoredMessage {

@@ -5,6 +5,7 @@ import type { Delivery } from './delivery.ts';
 import type { Message } from './message.ts';
 import { messageOf } from './message-packet.ts';
 import type { Outbound } from './outbound.ts';
+import { PendingAnswer } from './pending-answer.ts';
 import { Session } from './session.ts';
 import type { Sessions } from './sessions.ts';
 import { holderOf } from './stored-deliveries.ts';
@@ -58,6 +59,12 @@ export class StoredState implements StoreOwner {
     }
   }
 
+  /** All of it was restored: what was needed for that goes. */
+  restored(): void {
+    this.#byNumber.clear();
+    this.#messages.clear();
+  }
+
   onDurable(upTo: number): void {
     this.#core.onStoreSettled(upTo, undefined);
   }
@@ -84,7 +91,11 @@ export class StoredState implements StoreOwner {
     for (const [filter, options] of session.subscriptions) changes.push({ kind: 'subscribed', session: number, filter, options });
     for (const delivery of outbound.kept) changes.push(this.#held(outbound, delivery));
     for (const packetId of outbound.released) changes.push({ kind: 'released', session: number, packetId });
-    for (const packetId of session.received.keys()) changes.push({ kind: 'received', session: number, packetId });
+    for (const [packetId, state] of session.received) {
+      if (state === 'answered' || (state instanceof PendingAnswer && state.isStored)) {
+        changes.push({ kind: 'received', session: number, packetId });
+      }
+    }
     return changes;
   }
 

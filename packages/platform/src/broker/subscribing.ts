@@ -5,6 +5,7 @@ import type { BrokerCore } from './broker-core.ts';
 import type { Session } from './session.ts';
 import { levelsOf } from './topic-levels.ts';
 import type { SubscriptionOptions } from './topic-trie.ts';
+import { isWide } from './wide-subscriptions.ts';
 
 /** What a SUBSCRIBE came to: a code for each of its filters, in their order [MQTT-3.9.3-1], as 5.0 has them. */
 export interface Subscribed {
@@ -54,6 +55,7 @@ export function addSubscription(core: BrokerCore, session: Session, filter: stri
   }
   if (!isNew) return;
   core.counters.subscriptions++;
+  if (isWide(innerOf(filter) ?? '')) core.wide.add(session);
   if (isShared(filter)) core.counters.sharedSubscriptions++;
 }
 
@@ -86,6 +88,7 @@ export function unsubscribeAll(core: BrokerCore, session: Session): void {
 
 function drop(core: BrokerCore, session: Session, filter: string): void {
   core.counters.subscriptions--;
+  if (isWide(innerOf(filter) ?? '')) core.wide.remove(session);
   if (isShared(filter)) {
     core.counters.sharedSubscriptions--;
     core.groups.leave(filter, session);
@@ -97,11 +100,17 @@ function drop(core: BrokerCore, session: Session, filter: string): void {
 }
 
 function refusalOf(core: BrokerCore, session: Session, { filter }: Subscription): number | undefined {
-  const inner = isShared(filter) ? parseSharedFilter(filter)?.filter : filter;
+  const inner = innerOf(filter);
   if (inner === undefined || levelsOf(inner) > core.limits.maxTopicLevels) return ReasonCode.topicFilterInvalid;
   if (!session.principal.maySubscribe(filter)) return ReasonCode.notAuthorized;
   const isNew = !session.subscriptions.has(filter);
-  return isNew && session.subscriptions.size >= core.limits.maxSubscriptionsPerClient ? ReasonCode.quotaExceeded : undefined;
+  const hasRoom = session.subscriptions.size < core.limits.maxSubscriptionsPerClient && (!isWide(inner) || core.wide.hasRoom);
+  return isNew && !hasRoom ? ReasonCode.quotaExceeded : undefined;
+}
+
+/** Without its `$share/{group}/`. Undefined for a shared one that is none. */
+function innerOf(filter: string): string | undefined {
+  return isShared(filter) ? parseSharedFilter(filter)?.filter : filter;
 }
 
 function isShared(filter: string): boolean {

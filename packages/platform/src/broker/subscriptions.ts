@@ -19,6 +19,8 @@ export class Subscriptions {
   readonly #trie = new TopicTrie<Subscriber>();
   readonly #cache = new Map<Topic, Matches>();
   readonly #cacheLimit: number;
+  /** Of what subscribers may see. */
+  #changes = 0;
 
   constructor(cacheLimit = 10_000) {
     this.#cacheLimit = cacheLimit;
@@ -26,7 +28,7 @@ export class Subscriptions {
 
   /** Changes with every change of what matches. */
   get version(): number {
-    return this.#trie.version;
+    return this.#trie.version + this.#changes;
   }
 
   get size(): number {
@@ -42,6 +44,12 @@ export class Subscriptions {
   delete(filter: string, subscriber: Subscriber): boolean {
     this.#cache.clear();
     return this.#trie.delete(filter, subscriber);
+  }
+
+  /** What a subscriber may see has changed. */
+  reconsider(): void {
+    this.#changes++;
+    this.#cache.clear();
   }
 
   /** Whether anybody subscribes to a topic that is not worth a place in the cache. */

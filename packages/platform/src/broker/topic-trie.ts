@@ -34,6 +34,8 @@ export class TopicTrie<S> {
   readonly #root: Node<S> = { children: undefined, here: undefined, below: undefined };
   #size = 0;
   version = 0;
+  /** Nodes that were looked at by `match`, all in all: what matching costs. */
+  visits = 0;
 
   /** The number of (filter, subscriber) pairs. */
   get size(): number {
@@ -85,7 +87,7 @@ export class TopicTrie<S> {
   match(topic: string): readonly Match<S>[] {
     const found: Map<S, SubscriptionOptions>[] = [];
     // Wildcards in the first level match no topic that begins with `$` [MQTT-4.7.2-1].
-    collect(this.#root, topic.split('/'), 0, topic.startsWith('$'), found);
+    this.visits += collect(this.#root, topic.split('/'), 0, topic.startsWith('$'), found);
     return found.length === 0 ? NONE : join(found);
   }
 
@@ -108,25 +110,28 @@ interface Node<S> {
 
 const NONE: readonly never[] = [];
 
+/** @returns how many nodes were looked at */
 function collect<S>(
   node: Node<S>,
   levels: readonly string[],
   depth: number,
   exactOnly: boolean,
   found: Map<S, SubscriptionOptions>[],
-): void {
+): number {
   if (node.below !== undefined && !exactOnly) found.push(node.below);
   const level = levels[depth];
   if (level === undefined) {
     if (node.here !== undefined) found.push(node.here);
-    return;
+    return 1;
   }
   const children = node.children;
-  if (children === undefined) return;
+  if (children === undefined) return 1;
+  let visits = 1;
   const exact = children.get(level);
-  if (exact !== undefined) collect(exact, levels, depth + 1, false, found);
+  if (exact !== undefined) visits += collect(exact, levels, depth + 1, false, found);
   const any = exactOnly ? undefined : children.get('+');
-  if (any !== undefined) collect(any, levels, depth + 1, false, found);
+  if (any !== undefined) visits += collect(any, levels, depth + 1, false, found);
+  return visits;
 }
 
 function join<S>(found: readonly Map<S, SubscriptionOptions>[]): Match<S>[] {
