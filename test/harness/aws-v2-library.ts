@@ -102,7 +102,7 @@ export const AWS_V2_MQTT5: ClientLibrary = {
     const settled = new Promise<mqtt5.ConnackPacket>((resolve, reject) => {
       client.once('connectionSuccess', ({ connack }: mqtt5.ConnectionSuccessEvent) => resolve(connack));
       client.once('connectionFailure', ({ error, connack }: mqtt5.ConnectionFailureEvent) =>
-        reject(new Error(`${connack?.reasonCode ?? ''} ${error.toString()}`, { cause: error })),
+        reject(new Error(`the connection failed (${connack?.reasonCode ?? 'no CONNACK'})`, { cause: error })),
       );
     });
     const leave = async (): Promise<void> => {

@@ -22,17 +22,18 @@ export async function runMosquitto(
 /** A mosquitto_sub that runs. */
 export class MosquittoSub implements Disposable {
   readonly #child: ChildProcess;
-  readonly #ended: Promise<unknown>;
+  /** Settled when it has ended, by itself or not. */
+  readonly ended: Promise<unknown>;
   #said = '';
 
   /** @param format as of `-F`, one line for each message. */
   constructor(way: Way, version: MosquittoVersion, format: string, args: readonly string[]) {
     // Into a pipe it would write only when it has much to say or ends.
-    const command = ['-oL', 'mosquitto_sub', ...connection(way, version), '-d', '-F', `@${format}`, ...args];
+    const command = ['-oL', 'mosquitto_sub', ...connection(way, version), '-d', '-F', `> ${format}`, ...args];
     this.#child = spawn('stdbuf', command, { stdio: ['ignore', 'pipe', 'pipe'] });
     for (const stream of [this.#child.stdout, this.#child.stderr])
       stream?.on('data', (piece: Buffer) => (this.#said += piece.toString()));
-    this.#ended = new Promise((resolve) => this.#child.once('close', resolve));
+    this.ended = new Promise((resolve) => this.#child.once('close', resolve));
   }
 
   /** The QoS or the code that it was granted, of each filter. */
@@ -43,15 +44,14 @@ export class MosquittoSub implements Disposable {
   /** The messages, one line each. */
   async heard(atLeast: number): Promise<readonly string[]> {
     return await eventually(async () => {
-      const lines = this.#said.split('\n').filter((line) => line.startsWith('@'));
-      return lines.length >= atLeast ? lines.map((line) => line.slice(1)) : undefined;
+      const lines = this.#said.split('\n').filter((line) => line.startsWith('> '));
+      return lines.length >= atLeast ? lines.map((line) => line.slice(2)) : undefined;
     });
   }
 
-  /** SIGTERM: it says goodbye. SIGKILL: it does not. */
   async end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     this.#child.kill(signal);
-    await this.#ended;
+    await this.ended;
   }
 
   [Symbol.dispose](): void {

@@ -16,6 +16,7 @@ import type { TlsMaterial } from '../gateways/mqtt/tls-material.ts';
 import { DeviceAuthorizer } from '../identity/device-authorizer.ts';
 import { OpenAuthorizer } from '../identity/open-authorizer.ts';
 import type { OpenPolicy } from '../identity/open-policy.ts';
+import { nameOfUsername } from '../identity/username.ts';
 import { systemClock } from '../kernel/clock.ts';
 import { observeEventLoopDelay } from '../kernel/event-loop-delay.ts';
 import { openLogLines } from '../kernel/log-lines.ts';
@@ -200,7 +201,7 @@ function registering(newDevices: NewDevices, policy: OpenPolicy): Authorizer {
   const open = new OpenAuthorizer(policy);
   return {
     authenticate: async (request) => {
-      const id = request.username ?? request.clientId;
+      const id = nameOfUsername(request.username) || request.clientId;
       if (!id.startsWith(MADE_ID)) newDevices.add(id);
       return await open.authenticate(request);
     },

@@ -175,3 +175,10 @@ test('a registry that cannot be read keeps everybody out', async () => {
   const step = await authorizer.beginExchange('SCRAM-SHA-256')?.step(new ScramClient('boiler', token).first());
   expect(step).toMatchObject({ refused: 'server-busy' });
 });
+
+test('what an SDK puts behind a question mark in its username is no part of the name', async () => {
+  const { token } = await tokens.enrol({ id: boiler });
+  expect(await connect('boiler?SDK=NodeJSv2&Version=1.28.0', token)).toMatchObject({ id: 'boiler' });
+  expect(await connect('?SDK=NodeJSv2', token)).toMatchObject({ refused: 'bad-credentials' });
+  expect(await connect('boiler?', `${token}x`)).toMatchObject({ refused: 'bad-credentials' });
+});

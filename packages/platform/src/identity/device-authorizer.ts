@@ -6,6 +6,7 @@ import { DevicePrincipal } from './device-principal.ts';
 import { ScramAccounts } from './scram-accounts.ts';
 import { SCRAM_SHA_256, ScramExchange } from './scram-exchange.ts';
 import { hashSecret, NO_HASH, sameHash, type RandomBytes } from './secret.ts';
+import { nameOfUsername } from './username.ts';
 
 /** A token has 43 bytes; a longer password is not hashed to its end. */
 const MAX_PASSWORD_BYTES = 1024;
@@ -34,7 +35,7 @@ export class DeviceAuthorizer {
 
   /** A database that cannot be read is a refusal that the client may retry, never an open door. */
   async authenticate(request: Pick<AccessRequest, 'username' | 'password'>): Promise<AccessGranted | AccessRefused> {
-    const username = request.username ?? '';
+    const username = nameOfUsername(request.username);
     const password = request.password ?? NOTHING;
     const shownHash = hashSecret(password.length > MAX_PASSWORD_BYTES ? NOTHING : password);
     let keptHash: string;

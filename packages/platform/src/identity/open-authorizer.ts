@@ -7,6 +7,7 @@ import {
   policyAllowsSubscribe,
   type OpenPolicy,
 } from './open-policy.ts';
+import { nameOfUsername } from './username.ts';
 
 /**
  * Lets everyone in, to every topic but those of the policy: `access.mode=open`, for first steps and benches on the loopback
@@ -24,8 +25,8 @@ export class OpenAuthorizer {
   }
 
   async authenticate(request: Pick<AccessRequest, 'username'>): Promise<AccessGranted> {
-    const { username } = request;
-    return new OpenPrincipal(username !== undefined && isDeviceId(username) ? username : 'anonymous', this.#policy);
+    const name = nameOfUsername(request.username);
+    return new OpenPrincipal(isDeviceId(name) ? name : 'anonymous', this.#policy);
   }
 }
 
