@@ -2,7 +2,6 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { broker } from './broker.ts';
 import { dashboardLoad } from './dashboard-load.ts';
-import { fanout } from './fanout.ts';
 import { describeMachine } from './harness/machine.ts';
 import { printTable, report, writeResult, type ClaimResult } from './harness/report.ts';
 import { idle } from './idle.ts';
@@ -17,7 +16,6 @@ import { storeQueries } from './store-queries.ts';
 const CLAIMS: Readonly<Record<string, () => Promise<ClaimResult>>> = {
   ingest,
   latency,
-  fanout,
   broker,
   idle,
   queries,
