@@ -15,6 +15,7 @@ import { Flusher } from './flusher.ts';
 import type { Intake, IntakeListener } from './intake.ts';
 import type { BrokerLimits } from './limits.ts';
 import { MemoryWatermarks } from './memory-watermarks.ts';
+import { Marks } from './marks.ts';
 import type { Message } from './message.ts';
 import { Retained } from './retained.ts';
 import type { SessionConnection } from './session.ts';
@@ -52,6 +53,7 @@ export class BrokerCore implements IntakeListener {
   readonly ring: AckRing;
   readonly store: StoreLink;
   readonly stored: StoredDeliveries;
+  readonly marks: Marks;
   readonly memory: MemoryWatermarks;
   readonly watch: ClientWatch;
   readonly wide: WideSubscriptions;
@@ -77,6 +79,7 @@ export class BrokerCore implements IntakeListener {
     this.ring = new AckRing(limits.maxWaitingAcks);
     this.store = new StoreLink({ store, maxWaiting: limits.maxWaitingAcks, logLines });
     this.stored = new StoredDeliveries(this);
+    this.marks = new Marks(this);
     this.memory = new MemoryWatermarks(limits.maxMemoryBytes);
     this.wide = new WideSubscriptions(limits);
     this.ends = new ThrottledLines({ logLines, clock, sentence: 'a connection has ended' });

@@ -22,7 +22,7 @@ import type { Transport, TransportListener } from './transport.ts';
 
 /** Lets everything run that was left for later turns of the event loop. */
 export async function settled(): Promise<void> {
-  for (let i = 0; i < 4; i++) await new Promise(setImmediate);
+  for (let i = 0; i < 8; i++) await new Promise(setImmediate);
 }
 
 /** A transport without a network: what was written is kept, and the test says when it is congested or lost. */
@@ -223,7 +223,7 @@ export interface TestBroker {
 
 export interface TestBrokerOptions {
   readonly authorizer?: Authorizer;
-  readonly bus?: Bus;
+  readonly bus?: Bus | undefined;
   /** Opened: the caller calls `broker.restore()` before the first connect. */
   readonly store?: SessionStore;
   readonly limits?: Partial<BrokerLimits>;

@@ -92,6 +92,8 @@ export class Broker implements ConnectionHost, SessionCloser, AsyncDisposable {
     const state = new StoredState(this.#core, this.sessions);
     await this.#store?.open(state);
     state.restored();
+    await this.#core.marks.announce(this.sessions);
+    await this.#core.retained.tellRestored();
     await this.#core.bus?.settled();
   }
 

@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { LocalBus, newLocalBus } from '../bus/drivers/local/local-bus.ts';
+import { slotOf } from '../bus/slot.ts';
+import { MemorySessionStore } from '../session-store/drivers/memory/memory-session-store.ts';
 import { connectOf, openTestBroker, settled, subscribeOf, TestClient, type TestBroker } from './broker.fixture.ts';
 
 describe('two brokers on one bus', () => {
@@ -93,6 +95,25 @@ describe('two brokers on one bus', () => {
     expect([a.broker.retained.count, b.broker.retained.count]).toEqual([1, 1]);
   });
 
+  it('both have what one restores, however much that is', async () => {
+    const topics = Array.from({ length: 500 }, (_, n) => `r/${n}`).filter((topic) => slotOf(topic) % 2 === 0);
+    const store = new MemorySessionStore();
+    const before = openTestBroker({ store });
+    await before.broker.restore();
+    const publisher = await before.connect(5, { clientId: 'p' });
+    for (const topic of topics) publisher.publish(topic, 'x'.repeat(100), { retain: true });
+    await crossed();
+    const { seats, control } = newLocalBus(2);
+    // Far less than what is to be told fits in between.
+    const buses = seats.map((seat) => new LocalBus(seat, { highBytes: 2_000, maxBytes: 4_000 }));
+    const [a, b] = buses.map((bus) => openTestBroker({ bus, store: store.reopen() }));
+    await a?.broker.restore();
+    expect([a?.broker.retained.count, b?.broker.retained.count]).toEqual([topics.length, topics.length]);
+    expect(a?.broker.counters.dropped['bus-full']).toBe(0);
+    for (const bus of buses) await bus[Symbol.asyncDispose]();
+    control[Symbol.dispose]();
+  });
+
   it('have one session for a client id between them: the later one', async () => {
     const [a, b] = sides.brokers;
     const watcher = await b.connect(5, { clientId: 'w' });
@@ -134,15 +155,20 @@ describe('two brokers on one bus', () => {
     for (const client of clients) expect(await client.take()).toMatchObject([{ type: 'disconnect', reasonCode: 0x98 }]);
   });
 
-  it('forget the other when it is gone', async () => {
+  it('take nothing more when the other is gone: what is for its sessions could not be promised', async () => {
     const [a, b] = sides.brokers;
     const there = await b.connect(4, { clientId: 'there' });
     there.send(subscribeOf('x'));
     await crossed();
-    await sides.buses[1]?.[Symbol.asyncDispose]();
-    await crossed();
     const publisher = await a.connect(5, { clientId: 'p' });
     publisher.publish('x', 'm', { qos: 1, packetId: 1 });
-    expect(await publisher.take()).toMatchObject([{ type: 'puback', reasonCode: 0x10 }]);
+    await crossed();
+    expect(await publisher.take()).toMatchObject([{ type: 'puback', reasonCode: 0 }]);
+    await sides.buses[1]?.[Symbol.asyncDispose]();
+    await crossed();
+    publisher.publish('x', 'm', { qos: 1, packetId: 2 });
+    await crossed();
+    expect(await publisher.take()).toEqual([]);
+    expect(publisher.transport.paused).toBe(true);
   });
 });

@@ -1,11 +1,14 @@
 import { ReasonCode } from '@selsyn/wire/mqtt/reason-codes.ts';
 import type { Bus, BusListener, BusPacket, PacketUse, PeerId } from '../bus/bus.ts';
-import type { Slot } from '../bus/slot.ts';
+import { type Slot, slotOf } from '../bus/slot.ts';
+import type { MessageMark, SessionNumber } from '../session-store/session-store.ts';
 import type { BrokerCore } from './broker-core.ts';
 import { Afterwards, type Completion } from './completion.ts';
+import { Mark } from './mark.ts';
 import type { Message } from './message.ts';
 import { messageOf, packetOf } from './message-packet.ts';
 import { RetainedDoubts } from './retained-doubts.ts';
+import { clientIdOf } from './session.ts';
 import type { Subscriber } from './subscriber.ts';
 import type { Match, SubscriptionOptions } from './topic-trie.ts';
 
@@ -27,6 +30,8 @@ export class BusLink implements BusListener {
   readonly #peers = new Map<PeerId, RemotePeer>();
   /** How many sessions of this thread have a subscription to the filter. */
   readonly #interests = new Map<string, number>();
+  /** A thread has gone. */
+  #lost = false;
 
   constructor(core: BrokerCore, bus: Bus, sessions: SessionCloser) {
     this.#core = core;
@@ -41,11 +46,15 @@ export class BusLink implements BusListener {
   }
 
   get saturated(): boolean {
-    return this.#bus.saturated;
+    return this.#lost || this.#bus.saturated;
   }
 
   isHome(slot: Slot): boolean {
     return this.#bus.homeOf(slot) === this.#bus.self;
+  }
+
+  isHomeOfSession(key: string): boolean {
+    return this.isHome(slotOf(clientIdOf(key)));
   }
 
   subscribed(filter: string): void {
@@ -72,7 +81,9 @@ export class BusLink implements BusListener {
 
   /** A QoS 1 or 2 message has reached the peer when the completion hears so. */
   send(peer: PeerId, use: PacketUse, message: Message, group: string, completion: Completion | undefined): void {
-    const packet = { use, bytes: packetOf(message), group, origin: message.origin ?? '' };
+    const mark = use === 'retain' ? undefined : completion?.mark;
+    mark?.addPeer(peer);
+    const packet = { use, bytes: packetOf(message), group, origin: message.origin ?? '', mark };
     const wanted = completion !== undefined && message.qos > 0 ? completion : undefined;
     if (this.#bus.send(peer, packet, wanted)) wanted?.expectElsewhere();
     else {
@@ -90,6 +101,21 @@ export class BusLink implements BusListener {
   tellRetained(message: Message): void {
     const packet = { use: 'retained', bytes: packetOf(message), group: '', origin: message.origin ?? '' } as const;
     if (!this.#bus.sendAll(packet)) this.#core.counters.dropped['bus-full']++;
+  }
+
+  /** Tells the home of its publisher that a message is stored here for this group, or for others. */
+  announceMark(mark: MessageMark, group: string): void {
+    const { origin, session, packetId } = mark;
+    const packet = { use: 'marked', bytes: NO_BYTES, group, origin, mark: { session, packetId, again: false } } as const;
+    if (!this.#bus.send(this.#bus.homeOf(slotOf(clientIdOf(origin))), packet)) this.#core.counters.dropped['bus-full']++;
+  }
+
+  /** Lets a peer forget a mark; `completion` hears when that is durable. @returns false when it lags too far to be told */
+  unmark(peer: PeerId, { origin, session, packetId }: MessageMark, completion: Completion | undefined): boolean {
+    const packet = { use: 'unmark', bytes: NO_BYTES, group: '', origin, mark: { session, packetId, again: false } } as const;
+    if (!this.#bus.send(peer, packet, completion)) return false;
+    completion?.expect();
+    return true;
   }
 
   openSession(key: string): number {
@@ -112,7 +138,12 @@ export class BusLink implements BusListener {
     } else if (remote.filters.delete(filter)) this.#core.subscriptions.delete(filter, remote);
   }
 
+  /**
+   * The whole process is about to end. Until then nothing more is taken: what the sessions of that thread should have could not be
+   * promised to its publisher.
+   */
   onPeerGone(peer: PeerId): void {
+    this.#lost = true;
     this.#core.groups.onPeerGone(peer);
     const remote = this.#peers.get(peer);
     if (remote === undefined) return;
@@ -120,14 +151,27 @@ export class BusLink implements BusListener {
     this.#peers.delete(peer);
   }
 
-  onPacket({ use, bytes, group, origin }: BusPacket, answer: ((code: number) => void) | undefined): void {
+  onPacket(packet: BusPacket, answer: ((code: number) => void) | undefined, from: PeerId): void {
+    const completion = answer === undefined ? undefined : new Afterwards(answer);
+    const mark = markOf(packet);
+    if (mark !== undefined && packet.use === 'marked') this.#core.marks.announced(from, mark, packet.group);
+    else if (mark !== undefined && packet.use === 'unmark') this.#core.marks.forgetHere(mark, completion);
+    else {
+      if (completion !== undefined) completion.mark = mark;
+      this.#take(packet, completion);
+    }
+    completion?.started();
+  }
+
+  #take({ use, bytes, group, origin }: BusPacket, completion: Completion | undefined): void {
     const core = this.#core;
     const message = messageOf(bytes, core.topics, core.clock.monotonicMs(), { origin });
-    const completion = answer === undefined ? undefined : new Afterwards(answer);
+    const mark = completion?.mark;
     switch (use) {
       case 'deliver': {
         if (message.retain) core.retained.delivered(message);
-        const matches = core.subscriptions.match(message.topic);
+        const all = core.subscriptions.match(message.topic);
+        const matches = mark?.again === true ? core.marks.missing(all, mark) : all;
         if (
           completion !== undefined &&
           !core.haveRoom({ list: matches.list.filter(({ subscriber }) => subscriber.reach === 'session') }, message)
@@ -137,7 +181,7 @@ export class BusLink implements BusListener {
         break;
       }
       case 'share':
-        core.groups.deliverTo(group, message, completion);
+        if (mark === undefined || !core.marks.hasGroup(mark, group)) core.groups.deliverTo(group, message, completion);
         break;
       case 'retain':
         if (!core.retained.take(message, completion)) {
@@ -148,7 +192,6 @@ export class BusLink implements BusListener {
       case 'retained':
         if (!core.retained.apply(message)) core.counters.dropped['retained-full']++;
     }
-    completion?.started();
   }
 
   onSessionOpened(key: string, stamp: number): void {
@@ -190,6 +233,14 @@ class RemotePeer implements Subscriber {
     this.#link.send(this.#peer, 'deliver', message, '', completion);
   }
 }
+
+function markOf({ mark, origin }: BusPacket): Mark | undefined {
+  if (mark === undefined) return undefined;
+  const session = mark.session as SessionNumber; // as its home gave it
+  return new Mark({ origin, session, packetId: mark.packetId }, mark.again);
+}
+
+const NO_BYTES = new Uint8Array(0);
 
 /** A peer gets the message as it was published; its own subscriptions say what they want of it. */
 const AS_PUBLISHED: SubscriptionOptions = { qos: 2, noLocal: false, retainAsPublished: true, identifier: 0 };

@@ -1,5 +1,6 @@
 import type { Receipt } from '../bus/bus.ts';
 import type { AckOwner } from './ack-ring.ts';
+import type { Mark } from './mark.ts';
 
 /**
  * Something that is complete once all that it waits for is: the log, the session store, other threads. The worst reason code that
@@ -10,6 +11,8 @@ import type { AckOwner } from './ack-ring.ts';
 export abstract class Completion implements AckOwner, Receipt {
   /** Whether part of it is left to another thread or log, which becomes durable apart from what this thread stores. */
   isElsewhere = false;
+  /** Of the message that is being delivered, where that must not be stored twice. */
+  mark: Mark | undefined;
   #outstanding = 1;
   #code = 0;
 

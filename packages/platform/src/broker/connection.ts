@@ -18,7 +18,7 @@ import { codeWords } from './reason-words.ts';
 import { Serving } from './serving.ts';
 import type { Session } from './session.ts';
 import type { OpenedSession } from './sessions.ts';
-import { StallWatch } from './stall-watch.ts';
+import { mostUnread, StallWatch } from './stall-watch.ts';
 import { TopicAliases } from './topic-aliases.ts';
 import type { Tracing } from './trace.ts';
 import type { Transport, TransportListener } from './transport.ts';
@@ -133,7 +133,7 @@ export class Connection implements TransportListener, OpeningHost, OutboundHost,
     if (this.#state === 'closing' || this.#state === 'closed') return;
     this.#decoder.feed(chunk);
     if (this.#core.saturated) this.#haltReading();
-    else if (this.#outgoing.backlogBytes > 2 * this.#core.limits.maxBacklogBytes) this.#awaitReader();
+    else if (this.backlogBytes > mostUnread(this.#core.limits)) this.#awaitReader();
     else this.#takePackets();
   }
 

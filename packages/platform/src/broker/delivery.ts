@@ -5,8 +5,8 @@ import type { Session } from './session.ts';
 export interface DeliverySource {
   /** `$share/{group}/{filter}` */
   readonly name: string;
-  /** Gives the message to another member. `done` hears once whether there is one that has it, as durably as that one keeps it. */
-  redeliver(message: Message, from: Session, done: (taken: boolean) => void): void;
+  /** Gives its message to another member. `done` hears once whether there is one that has it, as durably as that one keeps it. */
+  redeliver(delivery: Delivery, from: Session, done: (taken: boolean) => void): void;
 }
 
 /** A QoS 1 or 2 message that one session has still to be sent, or whose client has still to acknowledge it. */
@@ -25,4 +25,12 @@ export interface Delivery {
   sent: boolean;
   /** Another member of the group is being found for it: it is kept until that one has it, but not sent. */
   leaving?: boolean;
+}
+
+/**
+ * Whether it goes when its life is over [MQTT-3.3.2-5]. What was sent keeps its right to arrive; of what an earlier run of the server
+ * had (it has no ticket) nobody knows, and at QoS 2 the client may wait for it.
+ */
+export function mayExpire({ qos, sent, ticket }: Delivery): boolean {
+  return !sent || (qos === 1 && ticket === 0);
 }

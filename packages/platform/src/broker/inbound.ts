@@ -8,13 +8,13 @@ import { isSelsynError } from '../kernel/errors.ts';
 import type { AckOwner } from './ack-ring.ts';
 import type { BrokerCore } from './broker-core.ts';
 import { codeOfIntakeError, reasonOfRefusal } from './close-reasons.ts';
-import { Afterwards, type Completion } from './completion.ts';
 import type { Claim } from './intake.ts';
 import { Message } from './message.ts';
 import type { Outgoing } from './outgoing.ts';
 import { PendingAnswer } from './pending-answer.ts';
 import { openRoute, type Route } from './publish-route.ts';
 import type { Session } from './session.ts';
+import { TakenOnce } from './taken-once.ts';
 
 /**
  * The publisher's half of a connection: routes PUBLISH packets and answers them in their order [MQTT-4.6.0-2, MQTT-4.6.0-3].
@@ -27,6 +27,8 @@ export class Inbound implements AckOwner {
   readonly #core: BrokerCore;
   readonly #session: Session;
   readonly #outgoing: Outgoing;
+  /** Made where the session is persistent. */
+  #takenOnce: TakenOnce | undefined;
   #closed = false;
   #route: Route | undefined;
   /** All routes, once the connection uses more than one topic. */
@@ -40,10 +42,13 @@ export class Inbound implements AckOwner {
   received = 0;
   /** QoS 1 messages without their answer. */
   #unanswered = 0;
+  /** QoS 2 messages of earlier connections: they do not count against the receive maximum of this one (5.0, section 4.9). */
+  readonly #carried: number;
 
   constructor(core: BrokerCore, session: Session, outgoing: Outgoing) {
     this.#core = core;
     this.#session = session;
+    this.#carried = session.receivedCount;
     this.#outgoing = outgoing;
   }
 
@@ -95,7 +100,7 @@ export class Inbound implements AckOwner {
 
   /** PUBREL. @throws MqttError */
   release(packetId: number): void {
-    const { received, isPersistent, number, version } = this.#session;
+    const { received, isPersistent, version } = this.#session;
     const state = received.get(packetId);
     if (state === undefined) {
       if (version === 4) this.#outgoing.ack('pubcomp', packetId);
@@ -108,19 +113,10 @@ export class Inbound implements AckOwner {
       this.#outgoing.ack('pubcomp', packetId);
       return;
     }
-    // The client may use the id again once it has PUBCOMP, on this connection or a later one: that it is free must be stored before.
-    received.set(packetId, 'completing');
-    const { store } = this.#core;
-    store.after(store.write({ kind: 'completed', session: number, packetId }), {
-      settle: (_packetId, _qos, code) => {
-        if (received.get(packetId) === 'completing') {
-          if (code >= 0x80) received.set(packetId, 'answered');
-          else received.delete(packetId);
-        }
-        if (this.#closed) return;
-        if (code >= 0x80) this.#session.connection?.close('log-failed');
-        else this.#outgoing.ack('pubcomp', packetId);
-      },
+    this.#once.complete(packetId, (code) => {
+      if (this.#closed) return;
+      if (code >= 0x80) this.#session.connection?.close('log-failed');
+      else this.#outgoing.ack('pubcomp', packetId);
     });
   }
 
@@ -163,7 +159,10 @@ export class Inbound implements AckOwner {
   #receiveTracked(packet: PublishPacket, route: Route): void {
     const core = this.#core;
     const { packetId, qos } = packet;
-    const { matches, claim, topic } = route;
+    const { claim, topic } = route;
+    const once = qos === 2 && this.#session.isPersistent ? this.#once : undefined;
+    const known = once !== undefined && packet.dup ? this.#session.marks.get(packetId) : undefined;
+    const matches = known === undefined ? route.matches : core.marks.missing(route.matches, known);
     const message = this.#messageOf(packet, topic);
     if (!core.haveRoom(matches, message)) {
       core.counters.dropped['queue-full']++;
@@ -178,21 +177,22 @@ export class Inbound implements AckOwner {
       if (ticket === REFUSED) return;
     }
     const pending = new PendingAnswer(this, packetId, qos);
-    if (matches.list.length === 0 && claim === undefined) pending.atLeast(ReasonCode.noMatchingSubscribers);
+    if (route.matches.list.length === 0 && claim === undefined) pending.atLeast(ReasonCode.noMatchingSubscribers);
     (this.#pending ??= []).push(pending);
     if (qos === 2) this.#session.received.set(packetId, pending);
-    const taken = qos === 2 && this.#session.isPersistent ? this.#expectReceived(pending) : pending;
+    const taken = once === undefined ? pending : once.expect(pending, packet.dup);
     if (ticket !== 0) {
       taken.expectElsewhere();
       core.ring.push(taken, packetId, qos, ticket);
     } else this.#followRing(pending, packetId, qos);
     if (packet.retain && !core.retained.publish(message, taken)) taken.atLeast(ReasonCode.quotaExceeded);
     core.deliver(message, matches, taken);
-    if (taken !== pending) {
-      if (!taken.isElsewhere) this.#writeReceived(pending);
-      taken.started();
-    }
+    once?.delivered(pending, taken);
     pending.started();
+  }
+
+  get #once(): TakenOnce {
+    return (this.#takenOnce ??= new TakenOnce(this.#core, this.#session));
   }
 
   /** Its answer stands behind those of this connection that are in the ring. */
@@ -200,37 +200,6 @@ export class Inbound implements AckOwner {
     if (this.#waiting === 0) return;
     pending.expect();
     this.#core.ring.pushDecided(pending, packetId, qos, 0);
-  }
-
-  /**
-   * A persistent session keeps a QoS 2 message from being taken twice also after a crash. That it was taken is stored together with
-   * the message; where others have to store that, only after them: a crash between must not make a message count as taken that is
-   * nowhere.
-   * @returns what all but that is to be waited for with
-   */
-  #expectReceived(pending: PendingAnswer): Completion {
-    const { number, received } = this.#session;
-    const { store } = this.#core;
-    const { packetId } = pending;
-    // By then the connection may be another one, or none.
-    pending.onKnown = (code) => {
-      if (received.get(packetId) === pending) received.set(packetId, 'answered');
-      if (code < 0x80) return;
-      received.delete(packetId);
-      if (pending.isStored) store.write({ kind: 'completed', session: number, packetId });
-    };
-    pending.expect();
-    return new Afterwards((code) => {
-      if (code < 0x80 && !pending.isStored) this.#writeReceived(pending);
-      pending.answered(code);
-    });
-  }
-
-  #writeReceived(pending: PendingAnswer): void {
-    const { store } = this.#core;
-    pending.isStored = true;
-    pending.expect();
-    store.after(store.write({ kind: 'received', session: this.#session.number, packetId: pending.packetId }), pending);
   }
 
   /** False for a QoS 2 message that was taken before: it is only answered again [MQTT-4.3.3-10]. */
@@ -250,7 +219,7 @@ export class Inbound implements AckOwner {
       }
       session.received.set(packetId, 'taken');
     }
-    if (session.version === 5 && this.#unanswered + session.receivedCount > limits.receiveMaximum) {
+    if (session.version === 5 && this.#unanswered + session.receivedCount - this.#carried > limits.receiveMaximum) {
       throw new MqttError(
         ReasonCode.receiveMaximumExceeded,
         '[MQTT-3.3.4-7]',
@@ -320,11 +289,16 @@ export class Inbound implements AckOwner {
   }
 
   #decide(packetId: number, qos: QoS, code: number): void {
-    if (this.#pending !== undefined) {
+    const isMarked = qos === 2 && code >= 0x80 && this.#session.isPersistent && this.#once.mustForget(packetId);
+    if (this.#pending !== undefined || isMarked) {
       const pending = new PendingAnswer(this, packetId, qos);
       pending.atLeast(code);
       this.#followRing(pending, packetId, qos);
-      this.#pending.push(pending);
+      (this.#pending ??= []).push(pending);
+      if (isMarked) {
+        pending.expect();
+        this.#once.forget(pending, code);
+      }
       pending.started();
     } else if (this.#waiting === 0) this.#answer(packetId, qos, code);
     else {

@@ -29,7 +29,7 @@ export interface BrokerLimits {
   readonly maxQueuedBytes: number;
   /**
    * What one subscriber's socket may have waiting; above it QoS 0 is dropped. Each byte of it is that subscriber's own. A client
-   * that lets its answers come to twice as much is not read until it has read some.
+   * that lets its answers come to much more is not read until it has read some.
    */
   readonly maxBacklogBytes: number;
   readonly maxRetainedMessages: number;
@@ -52,7 +52,7 @@ export interface BrokerLimits {
   readonly connectDeadlineMs: number;
   /** A packet that has begun to come in has so long, and a millisecond for each byte that came. */
   readonly packetDeadlineMs: number;
-  /** A client that reads nothing of what it was answered, while that is over the bound, is closed after this. */
+  /** A client that reads nothing of what it was answered, while that is over the bound, is closed after this and a time for each byte. */
   readonly unreadDeadlineMs: number;
   /** A connection that was told to go is destroyed after this. */
   readonly closeGraceMs: number;
@@ -89,7 +89,7 @@ export const DEFAULT_LIMITS: BrokerLimits = {
   serverReference: '',
   connectDeadlineMs: 10_000,
   packetDeadlineMs: 60_000,
-  unreadDeadlineMs: 30_000,
+  unreadDeadlineMs: 60_000,
   closeGraceMs: 2_000,
   maxWaitingAcks: 1_048_576,
   topicCacheSize: 200_000,

@@ -126,7 +126,7 @@ export class Opening {
     asked
       .then((verdict) => this.#decide(verdict))
       .catch((error: unknown) => {
-        this.#core.logLines.error({ err: error, client: this.#clientId }, 'a client could not be let in');
+        this.#core.ends.write('error', 'authorizer-failed', { err: error, client: this.#clientId });
         if (this.#over) this.#host.close('internal');
         else this.#host.refuse(ReasonCode.serverUnavailable);
       });

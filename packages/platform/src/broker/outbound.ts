@@ -4,7 +4,7 @@ import { ReasonCode } from '@selsyn/wire/mqtt/reason-codes.ts';
 import type { SessionNumber } from '../session-store/session-store.ts';
 import type { BrokerCore } from './broker-core.ts';
 import type { DropReason } from './counters.ts';
-import type { Delivery, DeliverySource } from './delivery.ts';
+import { type Delivery, type DeliverySource, mayExpire } from './delivery.ts';
 import { InFlight } from './in-flight.ts';
 import type { BrokerLimits } from './limits.ts';
 import type { Message } from './message.ts';
@@ -305,7 +305,7 @@ export class Outbound {
 
   #sendHeld(link: OutboundLink, delivery: Delivery): void {
     const { message, qos, retain, identifiers, sent } = delivery;
-    const encoded = link.sender.encode(message, qos, retain, identifiers, sent);
+    const encoded = link.sender.encode(message, qos, retain, identifiers, !mayExpire(delivery));
     if (encoded === undefined) {
       this.dropped++;
       this.#giveUp(delivery);
@@ -375,8 +375,8 @@ export class Outbound {
     const nowMs = this.#core.clock.monotonicMs();
     if (nowMs < this.#nextExpiryCheckMs) return;
     this.#nextExpiryCheckMs = nowMs + 1_000;
-    for (const delivery of [...this.kept]) {
-      if (delivery.sent || delivery.message.expiresAtMs > nowMs) continue;
+    for (const delivery of this.kept) {
+      if (!mayExpire(delivery) || this.#inFlight.has(delivery.packetId) || delivery.message.expiresAtMs > nowMs) continue;
       this.#drop('expired');
       this.#giveUp(delivery);
     }

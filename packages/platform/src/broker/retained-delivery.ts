@@ -109,7 +109,8 @@ export class RetainedDelivery {
     const visited = job.cursor.done ? this.#readLater(job, take) : job.cursor.read(nodes, take);
     if (job.cursor.done && job.later.length === 0) jobs.delete(filter);
     if (jobs.size === 0 || !session.open || !session.outbound.ready) return visited;
-    if (job.cursor.done && job.later.length > 0 && job.later.every((topic) => this.#isInDoubt(topic))) this.#doubtful.add(session);
+    if (job.cursor.done && job.later.length > 0 && job.later.every((topic) => this.#isInDoubt(topic)))
+      this.#doubtful.add(session);
     else this.resume(session);
     return visited;
   }

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { slotOf } from '../bus/slot.ts';
 import type { StoreChange } from '../session-store/session-store.ts';
 import type { BrokerCore } from './broker-core.ts';
@@ -6,7 +7,7 @@ import { Deadlines } from './deadlines.ts';
 import type { Message } from './message.ts';
 import { messageOf, packetOf } from './message-packet.ts';
 import { RetainedDelivery } from './retained-delivery.ts';
-import { RetainedDoubts } from './retained-doubts.ts';
+import type { RetainedDoubts } from './retained-doubts.ts';
 import { RetainedStore } from './retained-store.ts';
 import type { Session } from './session.ts';
 
@@ -89,15 +90,28 @@ export class Retained {
     return this.store.hasRoom(message.topic.name, message.sizeBytes);
   }
 
-  /** What an earlier run of the server had stored. @param expiresAtMs wall time */
+  /** What an earlier run of the server had stored; `tellRestored` follows. @param expiresAtMs wall time */
   restore(packet: Uint8Array, expiresAtMs: number): void {
-    const { clock, topics, bus } = this.#core;
+    const { clock, topics } = this.#core;
     const nowMs = clock.monotonicMs();
     const left = expiresAtMs === Infinity ? Infinity : expiresAtMs - clock.now();
     if (left <= 0) return;
-    const message = messageOf(packet, topics, nowMs, { expiresAtMs: nowMs + left });
-    this.apply(message);
-    bus?.tellRetained(message);
+    this.apply(messageOf(packet, topics, nowMs, { expiresAtMs: nowMs + left }));
+  }
+
+  /** Tells the other threads all that was restored, no faster than they take it in. */
+  async tellRestored(): Promise<void> {
+    const { bus } = this.#core;
+    if (bus === undefined) return;
+    const cursor = this.store.wholeCursor();
+    while (!cursor.done) {
+      cursor.read(SNAPSHOT_NODES, (message) => {
+        if (this.#isHome(message.topic.name)) bus.tellRetained(message);
+        return !bus.saturated;
+      });
+      do await nextTurn();
+      while (bus.saturated);
+    }
   }
 
   /** Messages whose life is over leave [MQTT-3.3.2-5], some at a time. @returns true where more have to */

@@ -177,7 +177,7 @@ export class Serving {
     (begins ? admission.begin(authenticationData) : admission.next(packet))
       .then((verdict) => this.#reauthenticated(admission, verdict))
       .catch((error: unknown) => {
-        this.#core.logLines.error({ err: error, client: this.session.clientId }, 'a client could not be authenticated anew');
+        this.#core.ends.write('error', 'authorizer-failed', { err: error, client: this.session.clientId });
         this.#connection.close('internal');
       });
   }

@@ -7,6 +7,7 @@ import type { WatchedConnection } from './client-watch.ts';
 import type { CloseReason } from './close-reasons.ts';
 import type { Completion } from './completion.ts';
 import type { ConnectionFacts } from './inspection.ts';
+import type { Mark } from './mark.ts';
 import type { Message } from './message.ts';
 import { Outbound } from './outbound.ts';
 import type { PendingAnswer } from './pending-answer.ts';
@@ -58,6 +59,7 @@ export class Session implements Subscriber {
   readonly retained: RetainedJobs = { jobs: undefined, queued: false };
   /** QoS 2 messages of its client until their PUBREL. */
   #received: Map<number, ReceivedState> | undefined;
+  #marks: Map<number, Mark> | undefined;
   /** Made when first asked for: most devices only publish. */
   #subscriptions: Map<string, SubscriptionOptions> | undefined;
 
@@ -106,6 +108,11 @@ export class Session implements Subscriber {
     return this.#received?.size ?? 0;
   }
 
+  /** Of QoS 2 messages of its client that may be stored somewhere, by packet id; for a persistent session. */
+  get marks(): Map<number, Mark> {
+    return (this.#marks ??= new Map());
+  }
+
   /** Messages that wait for its client, or for its acknowledgement. */
   get load(): number {
     return this.outbound.queued + this.outbound.inFlight;
@@ -146,4 +153,8 @@ export class Session implements Subscriber {
 /** Clients of different namespaces may use the same client id. U+0000 cannot stand in either. */
 export function sessionKey(principal: { readonly sessionNamespace: string }, clientId: string): string {
   return `${principal.sessionNamespace}\0${clientId}`;
+}
+
+export function clientIdOf(key: string): string {
+  return key.slice(key.indexOf('\0') + 1);
 }

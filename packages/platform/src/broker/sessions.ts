@@ -102,18 +102,19 @@ export class Sessions {
   /** Ends a session without a connection. @returns the ticket of its removal. */
   end(session: Session): number {
     if (!session.open) return 0;
-    session.open = false;
-    this.#byKey.delete(session.key);
-    if (session.offlineSinceMs !== undefined) this.#core.counters.offlineSessions--;
-    this.#expiring.remove(session);
-    this.#willing.remove(session);
-    unsubscribeAll(this.#core, session);
+    this.discard(session);
     session.retained.jobs = undefined;
+    if (session.isPersistent) this.#core.marks.endSession(session);
     this.#handOver(session);
     session.outbound.close();
     const ticket = session.isPersistent ? this.#core.store.write({ kind: 'session-removed', session: session.number }) : 0;
     this.#publishWill(session);
     return ticket;
+  }
+
+  /** Numbers of sessions to come are larger than this. */
+  numberFrom(last: number): void {
+    this.#lastNumber = Math.max(this.#lastNumber, last);
   }
 
   /** Ends a session whose queue of everybody's messages has stayed full: its publishers are not refused any more. */
@@ -147,7 +148,7 @@ export class Sessions {
   /** A session that an earlier run of the server had; its client has to come back first. */
   restore(session: Session, offlineForMs: number): void {
     const nowMs = this.#core.clock.monotonicMs();
-    this.#lastNumber = Math.max(this.#lastNumber, session.number);
+    this.numberFrom(session.number);
     this.#byKey.set(session.key, session);
     this.#core.counters.offlineSessions++;
     this.#expiring.add(session, nowMs + Math.max(0, session.expirySec * 1_000 - offlineForMs));
@@ -155,6 +156,16 @@ export class Sessions {
     // Not before all are back that may subscribe to it.
     const delayMs = (session.will.properties.willDelayIntervalSec ?? 0) * 1_000;
     this.#willing.add(session, nowMs + Math.max(0, delayMs - offlineForMs));
+  }
+
+  /** Takes out a session that holds no messages. */
+  discard(session: Session): void {
+    session.open = false;
+    this.#byKey.delete(session.key);
+    if (session.offlineSinceMs !== undefined) this.#core.counters.offlineSessions--;
+    this.#expiring.remove(session);
+    this.#willing.remove(session);
+    unsubscribeAll(this.#core, session);
   }
 
   #make(request: SessionRequest): Session {
@@ -203,7 +214,7 @@ export class Sessions {
     const { groups } = this.#core;
     const { outbound } = session;
     for (const delivery of outbound.takeShared(({ name }) => !session.open || groups.hasOtherMember(name, session))) {
-      delivery.share?.redeliver(delivery.message, session, (taken) => outbound.handedOver(delivery, taken));
+      delivery.share?.redeliver(delivery, session, (taken) => outbound.handedOver(delivery, taken));
     }
   }
 }

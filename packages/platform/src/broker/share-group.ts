@@ -92,6 +92,11 @@ export class ShareGroup<M extends ShareMember> {
     return this.#pickHere(message, this.#hashOf(message), except);
   }
 
+  /** The same, of those only whose clients are there. */
+  pickAwake(message: ShareMessage, except: M): M | undefined {
+    return this.#online.pick(message, this.#hashOf(message), except);
+  }
+
   #pickHere(message: ShareMessage, hash: number, except: unknown): M | undefined {
     return (this.#online.size > 0 ? this.#online : this.#away).pick(message, hash, except);
   }

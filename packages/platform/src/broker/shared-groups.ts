@@ -42,10 +42,10 @@ export class SharedGroups {
   source(name: string): DeliverySource {
     return {
       name,
-      redeliver: (message, from, done) => {
+      redeliver: (delivery, from, done) => {
         const group = this.#groups.get(name);
         if (group === undefined) done(false);
-        else group.redeliver(message, from, done);
+        else group.redeliver(delivery, from, done);
       },
     };
   }
@@ -58,7 +58,7 @@ export class SharedGroups {
   }
 
   onPeerGone(peer: PeerId): void {
-    for (const group of [...this.#groups.values()]) {
+    for (const group of this.#groups.values()) {
       group.setPeer(peer, 0);
       this.#dropEmpty(group);
     }

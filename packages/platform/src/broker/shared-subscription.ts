@@ -2,7 +2,7 @@ import { ReasonCode } from '@selsyn/wire/mqtt/reason-codes.ts';
 import type { PeerId } from '../bus/bus.ts';
 import type { BrokerCore } from './broker-core.ts';
 import { Afterwards, type Completion } from './completion.ts';
-import type { DeliverySource } from './delivery.ts';
+import type { Delivery, DeliverySource } from './delivery.ts';
 import type { Message } from './message.ts';
 import type { Session } from './session.ts';
 import { ShareGroup } from './share-group.ts';
@@ -66,18 +66,31 @@ export class SharedSubscription implements Subscriber, DeliverySource {
     return true;
   }
 
-  /** Whether another thread has members is not known to have room: it answers for itself. */
+  /**
+   * Whether a member has room, of those that can be picked: members whose clients are away count only where no client is there.
+   * Whether another thread has room is not known: it answers for itself.
+   */
   hasRoom(sizeBytes: number): boolean {
     if (this.#group.hasPeers) return true;
-    for (const member of this.#members.keys()) if (member.hasRoom(sizeBytes)) return true;
-    return false;
+    let online = false;
+    let away = false;
+    for (const member of this.#members.keys()) {
+      if (member.connection === undefined) away ||= member.hasRoom(sizeBytes);
+      else if (member.hasRoom(sizeBytes)) return true;
+      else online = true;
+    }
+    return away && !online;
   }
 
   deliver(message: Message, _match: Match<Subscriber>, completion: Completion | undefined): void {
     this.#give(message, completion, undefined);
   }
 
-  redeliver(message: Message, from: Session, done: (taken: boolean) => void): void {
+  redeliver({ message, qos }: Delivery, from: Session, done: (taken: boolean) => void): void {
+    if (qos === 2 && from.open) {
+      this.#moveHere(message, from, done);
+      return;
+    }
     const completion = new Afterwards((code) => {
       if (code >= 0x80 && !from.open) this.#core.counters.dropped['no-member']++;
       done(code < 0x80);
@@ -92,9 +105,20 @@ export class SharedSubscription implements Subscriber, DeliverySource {
     const member = this.#group.pickHere(message);
     if (member !== undefined) this.#giveTo(member, message);
     // The last one here has gone meanwhile.
-    else if (this.#members.size === 0) this.#give(message, completion, undefined);
-    // Who asked tries others: were it passed on from here, threads without room would pass it round for ever.
+    else if (this.#members.size === 0 && completion?.mark === undefined) this.#give(message, completion, undefined);
+    // Who asked tries others, and knows where it has sent what must not be stored twice: were it passed on from here, threads without room would pass it round for ever.
     else completion?.atLeast(this.#whyNone(message));
+  }
+
+  /**
+   * At QoS 2 a message never leaves the thread of a session that lasts: to store it elsewhere and to take it away here is not one
+   * act, and after a crash in between both would have it. Here the one is written right behind the other.
+   */
+  #moveHere(message: Message, from: Session, done: (taken: boolean) => void): void {
+    const member = this.#group.pickAwake(message, from);
+    if (member !== undefined) this.#giveTo(member, message);
+    this.#core.stored.write(message, undefined);
+    done(member !== undefined);
   }
 
   #give(message: Message, completion: Completion | undefined, except: Session | undefined): void {
@@ -111,12 +135,15 @@ export class SharedSubscription implements Subscriber, DeliverySource {
     const { message, completion } = offer;
     offer.tried.add(peer);
     const answer = new Afterwards((code) => {
-      if (code !== ReasonCode.quotaExceeded && code !== ReasonCode.noMatchingSubscribers) completion?.answered(code);
-      else {
+      if (code !== ReasonCode.quotaExceeded && code !== ReasonCode.noMatchingSubscribers) {
+        if (code < 0x80) completion?.mark?.addGroup(this.name);
+        completion?.answered(code);
+      } else {
         offer.worst = Math.max(offer.worst, code);
         this.#offerOthers(offer);
       }
     });
+    answer.mark = completion?.mark;
     this.#core.bus?.send(peer, 'share', message, this.name, answer);
     answer.started();
   }

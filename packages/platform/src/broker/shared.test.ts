@@ -89,6 +89,24 @@ describe('a shared subscription', () => {
     expect(await (await member(after, 'a', 1, true)).texts()).toContain('four');
   });
 
+  it('moves a QoS 2 message that was never sent to a member of the same thread, and after a crash only that one has it', async () => {
+    const store = new MemorySessionStore();
+    const broker = openTestBroker({ store });
+    await broker.broker.restore();
+    const a = await member(broker, 'a', 2, true);
+    a.transport.congested = true;
+    a.transport.backlogBytes = 1e9;
+    const publisher = await broker.connect(5, { clientId: 'p' });
+    await publish(publisher, ['one', 'two'], 2);
+    const b = await member(broker, 'b', 2, true);
+    a.transport.destroy();
+    expect((await b.texts()).toSorted()).toEqual(['one', 'two']);
+    const after = openTestBroker({ store: store.reopen() });
+    await after.broker.restore();
+    expect(await (await member(after, 'a', 2, true)).texts()).toEqual([]);
+    expect((await (await member(after, 'b', 2, true)).texts()).toSorted()).toEqual(['one', 'two']);
+  });
+
   it('spans threads, and goes on when the members of one have gone', async () => {
     const { seats, control } = newLocalBus(2);
     const buses = seats.map((seat) => new LocalBus(seat));
@@ -220,5 +238,20 @@ describe('a shared subscription of two threads whose members keep what they miss
     for (let i = 0; i < 10; i++) await settled();
     expect((await b.texts()).toSorted()).toEqual(TEXTS.slice(0, 4).toSorted());
     expect(await (await member(one, 'a', 1, true)).texts()).toEqual([]);
+  });
+
+  it('leaves a QoS 2 message in its thread while its session lasts, for a crash would leave it with both', async () => {
+    const [one, two] = threads.brokers;
+    const a = await member(one, 'a', 2, true);
+    const publisher = await one.connect(5, { clientId: 'p' });
+    // None was ever sent.
+    a.transport.congested = true;
+    a.transport.backlogBytes = 1e9;
+    await publish(publisher, TEXTS.slice(0, 4), 2);
+    const b = await member(two, 'b', 2, true);
+    a.transport.destroy();
+    for (let i = 0; i < 10; i++) await settled();
+    expect(await b.texts()).toEqual([]);
+    expect((await (await member(one, 'a', 2, true)).texts()).toSorted()).toEqual(TEXTS.slice(0, 4).toSorted());
   });
 });

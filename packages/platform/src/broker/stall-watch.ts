@@ -1,5 +1,10 @@
 import type { BrokerLimits } from './limits.ts';
 
+/** What a client may leave unread and still be read: no messages alone come to more, only answers do that are not read. */
+export function mostUnread({ maxBacklogBytes, maxPacketBytes }: BrokerLimits): number {
+  return 2 * maxBacklogBytes + maxPacketBytes;
+}
+
 /** Finds what would hold a connection open for nothing: a packet that trickles in for ever, answers that are never read. */
 export class StallWatch {
   /** When the packet whose rest is still to come was found begun, or the last one came. */
@@ -28,7 +33,8 @@ export class StallWatch {
       unread.sinceMs = nowMs;
       return 'waits';
     }
-    return nowMs - unread.sinceMs >= limits.unreadDeadlineMs ? 'gone' : 'waits';
+    // A large packet is seen to be taken only when all of it is.
+    return nowMs - unread.sinceMs >= limits.unreadDeadlineMs + backlogBytes / LEAST_BYTES_PER_MS ? 'gone' : 'waits';
   }
 
   /**
@@ -48,3 +54,6 @@ export class StallWatch {
     return nowMs - this.partialSinceMs >= (memory.isFull ? packetDeadlineMs / 10 : packetDeadlineMs + partialBytes);
   }
 }
+
+/** What the slowest client takes. */
+const LEAST_BYTES_PER_MS = 16;

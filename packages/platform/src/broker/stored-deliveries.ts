@@ -1,4 +1,4 @@
-import type { Holder, StoreChange, StoredMessage } from '../session-store/session-store.ts';
+import type { Holder, StoredMessage } from '../session-store/session-store.ts';
 import type { BrokerCore } from './broker-core.ts';
 import type { Completion } from './completion.ts';
 import type { Delivery } from './delivery.ts';
@@ -42,17 +42,24 @@ export class StoredDeliveries {
     this.#kept = [];
     const { store } = this.#core;
     const holders = kept.map(({ outbound, delivery }) => holderOf(outbound, delivery));
-    let change: StoreChange;
-    if (message.storeNumber === 0) {
-      this.number(message);
-      change = { kind: 'message', message: this.storable(message), holders };
-    } else change = { kind: 'held', message: message.storeNumber, holders };
-    const ticket = store.write(change);
+    const mark = completion?.mark;
+    if (message.storeNumber === 0) this.number(message);
+    // Whole, also where it is stored: the history that a snapshot under way begins may not have it yet.
+    const ticket = store.write({ kind: 'message', message: this.storable(message), holders, mark });
+    if (mark !== undefined) this.#core.marks.stored(mark, kept);
     completion?.expect();
     store.after(ticket, {
       settle: (_packetId, _qos, code) => {
-        if (code >= 0x80) for (const { outbound, delivery } of kept) outbound.notStored(delivery);
-        else for (const { outbound } of kept) outbound.pump();
+        if (code >= 0x80 && completion !== undefined) {
+          for (const { outbound, delivery } of kept) outbound.notStored(delivery);
+          if (mark !== undefined) this.#core.marks.notStored(mark, kept);
+        } else {
+          for (const { outbound, delivery } of kept) {
+            // Where nobody is told that it is refused, it stays: the snapshot that follows has it.
+            if (code >= 0x80) delivery.ticket = 0;
+            outbound.pump();
+          }
+        }
         completion?.answered(code);
       },
     });

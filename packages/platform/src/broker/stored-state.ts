@@ -19,6 +19,7 @@ export class StoredState implements StoreOwner {
   /** While restoring. */
   readonly #byNumber = new Map<SessionNumber, Session>();
   readonly #messages = new Map<number, Message>();
+  readonly #superseded: SessionNumber[] = [];
   #snapshots = 0;
 
   constructor(core: BrokerCore, sessions: Sessions) {
@@ -50,6 +51,9 @@ export class StoredState implements StoreOwner {
       case 'received':
         this.#byNumber.get(change.session)?.received.set(change.packetId, 'answered');
         return;
+      case 'marked':
+        this.#core.marks.restore(change.mark, change.group);
+        return;
       case 'retained':
         this.#core.retained.restore(change.packet, change.expiresAtMs);
         return;
@@ -61,6 +65,7 @@ export class StoredState implements StoreOwner {
 
   /** All of it was restored: what was needed for that goes. */
   restored(): void {
+    for (const session of this.#superseded) this.#core.store.write({ kind: 'session-removed', session });
     this.#byNumber.clear();
     this.#messages.clear();
   }
@@ -82,6 +87,7 @@ export class StoredState implements StoreOwner {
     for (const session of this.#sessions.values()) {
       if (session.isPersistent && session.open) yield this.#changesOf(session);
     }
+    yield* this.#core.marks.snapshot();
     yield* this.#core.retained.snapshot();
   }
 
@@ -123,6 +129,17 @@ export class StoredState implements StoreOwner {
     // Where it was connected to the end, its connection ended with the server.
     const nowMs = clock.now();
     session.offlineSinceMs = offlineSinceMs ?? nowMs;
+    // Of two with one client, the end of the first could not be stored.
+    const other = this.#sessions.get(session.key);
+    if (other !== undefined && other.number > number) {
+      this.#superseded.push(number);
+      return;
+    }
+    if (other !== undefined) {
+      this.#superseded.push(other.number);
+      this.#byNumber.delete(other.number);
+      this.#sessions.discard(other);
+    }
     this.#byNumber.set(number, session);
     this.#sessions.restore(session, nowMs - session.offlineSinceMs);
   }

@@ -35,6 +35,11 @@ export class Subscriptions {
     return this.#trie.size;
   }
 
+  /** Nodes that were looked at for all matches: what matching costs. */
+  get visits(): number {
+    return this.#trie.visits;
+  }
+
   set(filter: string, subscriber: Subscriber, options: SubscriptionOptions): boolean {
     const isNew = this.#trie.set(filter, subscriber, options);
     this.#cache.clear();

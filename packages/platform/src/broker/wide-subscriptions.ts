@@ -12,12 +12,14 @@ interface WideSession {
   count: number;
   /** When it was found to have no room for a message, and has not had much since. */
   fullSinceMs: number | undefined;
+  /** How many messages this connection had been sent when that was looked at last. */
+  sent: number;
 }
 
 /**
  * The subscriptions to everybody's messages, shared ones too. Each is paid for by every publisher, so there are only so many of
- * them; and where the queue of a persistent session that has one stays full, its publishers are all there are: they are refused
- * for so long, and then the session ends.
+ * them; and where the queue of a persistent session that has one stays full while its client is away or takes nothing, its publishers are all there
+ * are: they are refused for so long, and then the session ends.
  */
 export class WideSubscriptions {
   readonly #limits: {
@@ -47,7 +49,7 @@ export class WideSubscriptions {
   add(session: Session): void {
     this.count++;
     const wide = this.#sessions.get(session.outbound);
-    if (wide === undefined) this.#sessions.set(session.outbound, { session, count: 1, fullSinceMs: undefined });
+    if (wide === undefined) this.#sessions.set(session.outbound, { session, count: 1, fullSinceMs: undefined, sent: 0 });
     else wide.count++;
   }
 
@@ -68,7 +70,7 @@ export class WideSubscriptions {
     return false;
   }
 
-  /** The sessions whose queues have been full for too long. One that is half empty again is not full. */
+  /** The sessions whose queues have been full for too long, with a client that takes nothing or none. One that is half empty again is not full. */
   due(nowMs: number): readonly Session[] {
     const due: Session[] = [];
     const { maxQueuedMessages, maxQueuedBytes, wideFullMs } = this.#limits;
@@ -77,6 +79,10 @@ export class WideSubscriptions {
       if (outbound.queued * 2 <= maxQueuedMessages && outbound.bytes * 2 <= maxQueuedBytes) {
         wide.fullSinceMs = undefined;
         this.#full.delete(wide);
+      } else if (outbound.sender !== undefined && outbound.sender.sent !== wide.sent) {
+        // Its client is there, and takes what it can.
+        wide.sent = outbound.sender.sent;
+        wide.fullSinceMs = nowMs;
       } else if (nowMs - (wide.fullSinceMs ?? nowMs) >= wideFullMs) due.push(wide.session);
     }
     return due;

@@ -26,9 +26,11 @@ export class RecordingListener implements BusListener {
   onInterest(peer: PeerId, filter: string, weight: number): void {
     this.heard.push(`${filter} of ${peer}: ${weight}`);
   }
-  onPacket({ use, bytes, group, origin }: BusPacket, answer: ((code: number) => void) | undefined): void {
+  onPacket(packet: BusPacket, answer: ((code: number) => void) | undefined, from: PeerId): void {
+    const { use, bytes, group, origin, mark } = packet;
     const text = Buffer.from(bytes).toString();
     this.heard.push([use, text, ...(group === '' ? [] : [`for ${group}`]), ...(origin === '' ? [] : [`by ${origin}`])].join(' '));
+    if (mark !== undefined) this.heard.push(`with mark ${mark.session} ${mark.packetId} ${mark.again} from ${from}`);
     if (answer !== undefined) this.onReceipt(answer, text);
   }
   onSessionOpened(key: string, stamp: number): void {
@@ -91,6 +93,25 @@ export function busContract(name: string, makeHarness: (peers: number, bounds?: 
       expect(await heard(1)).toEqual(['share one for $share/g/ä/# by key of é', 'retained all', 'retain home by k']);
       expect(await heard(2)).toEqual(['retained all']);
       expect(await heard(0)).toEqual([]);
+    });
+
+    it('brings the marks of packets, and who sent them', async () => {
+      const mark = { session: 2 ** 40, packetId: 65_535, again: true };
+      const peer = harness.peerId(0, 1);
+      bus(0).send(peer, { ...packetOf('one', 'share', 'g', 'k'), mark });
+      bus(0).send(peer, packetOf('two', 'deliver', '', 'k'));
+      bus(0).send(peer, { ...packetOf('', 'marked', 'g', 'k'), mark: { ...mark, again: false } });
+      bus(0).send(peer, { ...packetOf('', 'unmark', '', 'k'), mark: { session: 1, packetId: 1, again: false } });
+      const me = harness.peerId(1, 0);
+      expect(await heard(1)).toEqual([
+        'share one for g by k',
+        `with mark ${2 ** 40} 65535 true from ${me}`,
+        'deliver two by k',
+        'marked  for g by k',
+        `with mark ${2 ** 40} 65535 false from ${me}`,
+        'unmark  by k',
+        `with mark 1 1 false from ${me}`,
+      ]);
     });
 
     it('tells by how many messages are wanted, and when no more', async () => {

@@ -9,8 +9,20 @@ export type PeerId = number & { readonly brand: 'PeerId' };
  * - `share`: to one member of the shared group that `group` names;
  * - `retain`: to the home of its topic, which decides the order of retained messages and then tells everybody;
  * - `retained`: by the home, to everybody's copy.
+ *
+ * And without a message, about the one that `origin` and `mark` name:
+ * - `marked`: to the home of its publisher: it is stored here, for the shared group that `group` names or for others;
+ * - `unmark`: its packet id is to be used for another.
  */
-export type PacketUse = 'deliver' | 'share' | 'retain' | 'retained';
+export type PacketUse = 'deliver' | 'share' | 'retain' | 'retained' | 'marked' | 'unmark';
+
+/** By what a QoS 2 message of a persistent session is known again: the session's number in its home, and the packet id. */
+export interface PacketMark {
+  readonly session: number;
+  readonly packetId: number;
+  /** Its client may have sent it before: it must not be stored again where it is. */
+  readonly again: boolean;
+}
 
 /** An encoded PUBLISH of MQTT 5.0, on its way between two peers. */
 export interface BusPacket {
@@ -21,6 +33,7 @@ export interface BusPacket {
   readonly group: string;
   /** Key of the session that published it, so that no local holds everywhere; '' where there is none. */
   readonly origin: string;
+  readonly mark?: PacketMark | undefined;
 }
 
 /** Whoever must know when a peer has done with a packet. */
@@ -49,7 +62,8 @@ export interface Bus extends AsyncDisposable {
   announce(filter: string, weight: number): void;
   /**
    * Resolves once all peers have taken in what was announced until now, and what they had sent before is here: who then
-   * publishes through a peer is heard. A peer that does not answer in a second is not waited for.
+   * publishes through a peer is heard. What had been sent to a peer before this was called, by whomever, it has heard too. A peer that
+   * does not answer in a second is not waited for.
    */
   settled(): Promise<void>;
   /**
@@ -72,8 +86,8 @@ export interface Bus extends AsyncDisposable {
 
 export interface BusListener {
   onInterest(peer: PeerId, filter: string, weight: number): void;
-  /** `answer` is there where the sender wants a receipt, and must be called once with its code, at any time, in any order. */
-  onPacket(packet: BusPacket, answer: ((code: number) => void) | undefined): void;
+  /** From a peer. `answer` is there where the sender wants a receipt, and must be called once with its code, at any time, in any order. */
+  onPacket(packet: BusPacket, answer: ((code: number) => void) | undefined, from: PeerId): void;
   onSessionOpened(key: string, stamp: number): void;
   onDisconnectPrincipal(principalId: string): void;
   /** The peer has gone, its interests with it. */

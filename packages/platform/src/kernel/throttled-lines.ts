@@ -1,7 +1,7 @@
 import type { Clock } from './clock.ts';
 import type { LogLines } from './log-lines.ts';
 
-export type ThrottledLevel = 'info' | 'warn';
+export type ThrottledLevel = 'info' | 'warn' | 'error';
 
 interface Kind {
   level: ThrottledLevel;

@@ -5,7 +5,7 @@ import { ByteReader } from './byte-reader.ts';
 import { ByteWriter } from './byte-writer.ts';
 import { decodeChange } from './change-decoder.ts';
 import { encodeChange } from './change-encoder.ts';
-import { KIND } from './change-format.ts';
+import { KIND, MARKED_HELD, MARKED_MESSAGE } from './change-format.ts';
 import type { SessionNumber, StoreChange } from './session-store.ts';
 
 const number = fc.oneof(fc.integer({ min: 1, max: 300 }), fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }));
@@ -26,6 +26,7 @@ const holders = fc.array(
   }),
   { maxLength: 5 },
 );
+const mark = fc.record({ origin: text, session, packetId });
 const ofPacket = fc.constantFrom('released', 'settled', 'received', 'completed');
 const change: fc.Arbitrary<StoreChange> = fc.oneof(
   fc.record({
@@ -55,8 +56,15 @@ const change: fc.Arbitrary<StoreChange> = fc.oneof(
     }),
   }),
   fc.record({ kind: fc.constant('unsubscribed'), session, filter: text }),
-  fc.record({ kind: fc.constant('message'), message: fc.record({ number, packet, expiresAtMs: time }), holders }),
-  fc.record({ kind: fc.constant('held'), message: number, holders }),
+  fc.record({
+    kind: fc.constant('message'),
+    message: fc.record({ number, packet, expiresAtMs: time }),
+    holders,
+    mark: option(mark),
+  }),
+  fc.record({ kind: fc.constant('held'), message: number, holders, mark: option(mark) }),
+  fc.record({ kind: fc.constant('marked'), mark, group: text }),
+  fc.record({ kind: fc.constant('unmarked'), mark }),
   fc.record({ kind: ofPacket, session, packetId }),
   fc.record({ kind: fc.constant('retained'), topic: text, packet, expiresAtMs: time }),
   fc.record({ kind: fc.constant('retained-removed'), topic: text }),
@@ -92,7 +100,7 @@ test('calls everything that is cut short, or goes on, damaged', () => {
 });
 
 test('reads random bytes as a change or as damage, never with another error or much memory', () => {
-  const bytes = fc.tuple(fc.integer({ min: 0, max: 15 }), fc.uint8Array({ maxLength: 40 }));
+  const bytes = fc.tuple(fc.integer({ min: 0, max: 18 }), fc.uint8Array({ maxLength: 40 }));
   const property = fc.property(bytes, ([kind, rest]) => {
     try {
       decoded(Uint8Array.of(kind, ...rest));
@@ -113,14 +121,23 @@ test('has the layout that is drawn', () => {
     `05${'05'}${'000000000000f03f'}${'023000'}${'01'}${'ac02'}${'3412'}${'0d'}${'0107'}${'0a'}${Buffer.from('$share/g/a').toString('hex')}`,
   );
   expect(encoded({ kind: 'retained-removed', topic: 'ä' }).toString('hex')).toBe('0c02c3a4');
+  const mark = { ...ids, origin: 'p' };
+  expect(encoded({ kind: 'held', message: 5, holders: [], mark }).toString('hex')).toBe('0e0500ac0234120170');
+  expect(encoded({ kind: 'message', message, holders: [], mark }).toString('hex')).toBe(
+    '0d05000000000000f03f02300000ac0234120170',
+  );
+  expect(encoded({ kind: 'marked', mark, group: 'g' }).toString('hex')).toBe('0fac02341201700167');
+  expect(encoded({ kind: 'unmarked', mark }).toString('hex')).toBe('10ac0234120170');
   // A kind is stored: none may ever change its number.
-  expect(Object.values(KIND)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
+  expect(Object.values(KIND)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 15, 16]);
+  expect([MARKED_MESSAGE, MARKED_HELD]).toEqual([13, 14]);
 });
 
 test('refuses what no encoder writes', () => {
   for (const hex of [
     '00',
-    '0d',
+    '11',
+    '1000010001',
     '7f',
     '0200',
     '07000100',

@@ -7,6 +7,8 @@ import {
   HOLDER_RETAIN,
   HOLDER_SHARE,
   KIND,
+  MARKED_HELD,
+  MARKED_MESSAGE,
   OPTIONS_NO_LOCAL,
   OPTIONS_QOS,
   OPTIONS_RETAIN_AS_PUBLISHED,
@@ -15,7 +17,15 @@ import {
   SESSION_V5,
   SESSION_WILL,
 } from './change-format.ts';
-import type { Holder, SessionNumber, StoreChange, StoredSession, StoredSubscription } from './session-store.ts';
+import type {
+  Holder,
+  MessageMark,
+  SessionNumber,
+  StoreChange,
+  StoredMessage,
+  StoredSession,
+  StoredSubscription,
+} from './session-store.ts';
 
 /**
  * Reads a change in the layout of change-format.ts; `kind` was read already, without its bit 7.
@@ -30,14 +40,14 @@ export function decodeChange(from: ByteReader, kind: number): StoreChange {
 
 function decodeFields(from: ByteReader, kind: number): StoreChange {
   switch (kind) {
-    case KIND.message: {
-      const number = from.varint();
-      const expiresAtMs = from.f64();
-      const packet = from.block();
-      return { kind: 'message', message: { number, packet, expiresAtMs }, holders: decodeHolders(from) };
-    }
+    case KIND.message:
+      return { kind: 'message', message: decodeMessage(from), holders: decodeHolders(from) };
+    case MARKED_MESSAGE:
+      return { kind: 'message', message: decodeMessage(from), holders: decodeHolders(from), mark: decodeMark(from) };
     case KIND.held:
       return { kind: 'held', message: from.varint(), holders: decodeHolders(from) };
+    case MARKED_HELD:
+      return { kind: 'held', message: from.varint(), holders: decodeHolders(from), mark: decodeMark(from) };
     case KIND.released:
       return { kind: 'released', session: decodeNumber(from), packetId: from.u16() };
     case KIND.settled:
@@ -64,6 +74,10 @@ function decodeFields(from: ByteReader, kind: number): StoreChange {
     }
     case KIND['retained-removed']:
       return { kind: 'retained-removed', topic: from.text() };
+    case KIND.marked:
+      return { kind: 'marked', mark: decodeMark(from), group: from.text() };
+    case KIND.unmarked:
+      return { kind: 'unmarked', mark: decodeMark(from) };
     default:
       throw corrupt(`it has the unknown kind ${kind}`);
   }
@@ -73,6 +87,18 @@ function decodeNumber(from: ByteReader): SessionNumber {
   const number = from.varint();
   if (number === 0) throw corrupt('no session has the number 0');
   return number as SessionNumber;
+}
+
+function decodeMark(from: ByteReader): MessageMark {
+  const session = decodeNumber(from);
+  const packetId = from.u16();
+  return { origin: from.text(), session, packetId };
+}
+
+function decodeMessage(from: ByteReader): StoredMessage {
+  const number = from.varint();
+  const expiresAtMs = from.f64();
+  return { number, packet: from.block(), expiresAtMs };
 }
 
 function decodeSession(from: ByteReader): StoreChange {

@@ -5,6 +5,8 @@ import {
   HOLDER_RETAIN,
   HOLDER_SHARE,
   KIND,
+  MARKED_HELD,
+  MARKED_MESSAGE,
   OF_SNAPSHOT,
   OPTIONS_NO_LOCAL,
   OPTIONS_RETAIN_AS_PUBLISHED,
@@ -13,20 +15,24 @@ import {
   SESSION_V5,
   SESSION_WILL,
 } from './change-format.ts';
-import type { Holder, StoreChange, StoredSession } from './session-store.ts';
+import type { Holder, MessageMark, StoreChange, StoredSession } from './session-store.ts';
 
 /** Writes a change in the layout of change-format.ts. */
 export function encodeChange(into: ByteWriter, change: StoreChange, ofSnapshot: boolean): void {
-  into.u8(ofSnapshot ? KIND[change.kind] | OF_SNAPSHOT : KIND[change.kind]);
+  into.u8(ofSnapshot ? kindOf(change) | OF_SNAPSHOT : kindOf(change));
   switch (change.kind) {
     case 'message':
       into.varint(change.message.number);
       into.f64(change.message.expiresAtMs);
       into.block(change.message.packet);
-      return encodeHolders(into, change.holders);
+      encodeHolders(into, change.holders);
+      if (change.mark !== undefined) encodeMark(into, change.mark);
+      return;
     case 'held':
       into.varint(change.message);
-      return encodeHolders(into, change.holders);
+      encodeHolders(into, change.holders);
+      if (change.mark !== undefined) encodeMark(into, change.mark);
+      return;
     case 'released':
     case 'settled':
     case 'received':
@@ -53,7 +59,24 @@ export function encodeChange(into: ByteWriter, change: StoreChange, ofSnapshot: 
       return into.block(change.packet);
     case 'retained-removed':
       return into.text(change.topic);
+    case 'marked':
+      encodeMark(into, change.mark);
+      return into.text(change.group);
+    case 'unmarked':
+      return encodeMark(into, change.mark);
   }
+}
+
+function kindOf(change: StoreChange): number {
+  if (change.kind === 'message' && change.mark !== undefined) return MARKED_MESSAGE;
+  if (change.kind === 'held' && change.mark !== undefined) return MARKED_HELD;
+  return KIND[change.kind];
+}
+
+function encodeMark(into: ByteWriter, { session, packetId, origin }: MessageMark): void {
+  into.varint(session);
+  into.u16(packetId);
+  into.text(origin);
 }
 
 function encodeSession(into: ByteWriter, session: StoredSession, fresh: boolean): void {

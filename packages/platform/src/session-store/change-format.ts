@@ -20,10 +20,16 @@
  *                        session varint · packet id u16
  *   11 retained          expires at f64 · topic text · packet block
  *   12 retained-removed  topic text
+ *   13 message with a mark, 14 held with a mark
+ *                        as 5 and 6, then the mark
+ *   15 marked            mark · group text
+ *   16 unmarked          mark
  *
  *   holders:  count varint, then each  session varint · packet id u16 · flags u8 · [count varint · identifiers varint …]
  *             · [share text]
  *             flags: 1 QoS 2 (else 1) · 2 retain · 4 has identifiers · 8 has a share
+ *
+ *   mark:     session varint · packet id u16 · origin text
  *
  *   u16, f64: little-endian. text, block: length varint, then UTF-8, bytes.
  *   varint:   7 bits a byte, lowest first, the top bit set on all but the last; at most 2^53 - 1.
@@ -41,7 +47,12 @@ export const KIND = {
   completed: 10,
   retained: 11,
   'retained-removed': 12,
+  marked: 15,
+  unmarked: 16,
 } as const;
+
+export const MARKED_MESSAGE = 13;
+export const MARKED_HELD = 14;
 
 export const OF_SNAPSHOT = 0x80;
 

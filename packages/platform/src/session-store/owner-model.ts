@@ -1,6 +1,8 @@
 import type { SelsynError } from '../kernel/errors.ts';
+import { StoredMarks } from './stored-marks.ts';
 import type {
   Holder,
+  MessageMark,
   SessionNumber,
   StoreChange,
   StoredMessage,
@@ -41,6 +43,7 @@ export class OwnerModel implements StoreOwner {
   settledUpTo = 0;
   onSettled: (upTo: StoreTicket) => void = () => undefined;
   readonly #sessions: ModelSession[] = [];
+  readonly #marks = new StoredMarks();
   readonly #retained = new Map<string, { readonly packet: Uint8Array; readonly expiresAtMs: number }>();
   #nextSession = 1;
   #nextMessage = 1;
@@ -81,6 +84,7 @@ export class OwnerModel implements StoreOwner {
   *snapshot(): Generator<readonly StoreChange[]> {
     const given = new Set<number>();
     for (const session of this.#sessions.slice()) if (this.#sessions.includes(session)) yield this.#slice(session, given);
+    yield [...this.#marks].flatMap(({ mark, groups }) => [...groups].map((group) => ({ kind: 'marked', mark, group }) as const));
     for (const topic of this.#retained.keys()) {
       const retained = this.#retained.get(topic);
       if (retained !== undefined) yield [{ kind: 'retained', topic, ...retained }];
@@ -92,7 +96,7 @@ export class OwnerModel implements StoreOwner {
     while (this.settledUpTo < ticket) await new Promise((resolve) => setImmediate(resolve));
   }
 
-  /** Everything, without numbers that only a store gives a meaning, as lines that can be compared and sorted. */
+  /** Everything but marks, without numbers that only a store gives a meaning, as lines that can be compared and sorted. */
   lines(): string[] {
     const sessions = this.#sessions.map(({ info, subscriptions, queue, released, received }) => {
       const { number: _, will, ...said } = info;
@@ -116,7 +120,8 @@ export class OwnerModel implements StoreOwner {
   }
 
   text(): string {
-    return this.lines().join('\n');
+    const marks = [...this.#marks].map(({ mark, groups }) => JSON.stringify([mark, [...groups].toSorted()]));
+    return [...this.lines(), ...marks.toSorted()].join('\n');
   }
 
   /** The packet that is retained on a topic. */
@@ -159,6 +164,7 @@ export class OwnerModel implements StoreOwner {
     if (kind === 2)
       return { kind: 'retained', topic: `t/${a % 5}`, packet: bytesOf(`retained ${b}`), expiresAtMs: c || Infinity };
     if (kind === 3) return { kind: 'retained-removed', topic: `t/${a % 5}` };
+    if (kind === 13 && c % 2 === 0) return { kind: 'unmarked', mark: markOf(b) };
     if (one === undefined) return undefined;
     const session = one.info.number;
     const queued = one.queue[b % Math.max(1, one.queue.length)];
@@ -173,7 +179,7 @@ export class OwnerModel implements StoreOwner {
       case 6:
         return { kind: 'unsubscribed', session, filter: `f/${b % 4}/#` };
       case 7:
-        return queued && { kind: 'held', message: queued.message.number, holders: [this.#holder(c, b)] };
+        return queued && { kind: 'held', message: queued.message.number, holders: [this.#holder(c, b)], ...marked(a, b) };
       case 8:
         return queued?.holder.qos === 2 ? { kind: 'released', session, packetId: queued.holder.packetId } : undefined;
       case 9:
@@ -224,7 +230,7 @@ export class OwnerModel implements StoreOwner {
     const packet = bytesOf(`message ${a} ${b} ${c}`.padEnd(c % 7 === 0 ? 300 : 20));
     const message = { number: this.#nextMessage, packet, expiresAtMs: b % 2 === 0 ? Infinity : 1e12 + b };
     this.#nextMessage += 1;
-    return { kind: 'message', message, holders };
+    return { kind: 'message', message, holders, ...marked(c, b) };
   }
 
   /** The lowest free packet id, so that ids are used again as often as can be. */
@@ -255,12 +261,18 @@ export class OwnerModel implements StoreOwner {
         return void this.#retained.set(change.topic, { packet: change.packet, expiresAtMs: change.expiresAtMs });
       case 'retained-removed':
         return void this.#retained.delete(change.topic);
+      case 'marked':
+        return this.#marks.add(change.mark, change.group);
+      case 'unmarked':
+        return void this.#marks.remove(change.mark);
       case 'message':
+        if (change.mark !== undefined) for (const { share = '' } of change.holders) this.#marks.add(change.mark, share);
         for (const holder of change.holders) this.#session(holder.session).queue.push({ message: change.message, holder });
         return;
       case 'held': {
         const all = this.#sessions.flatMap(({ queue }) => queue);
         const held = all.find(({ message }) => message.number === change.message);
+        if (change.mark !== undefined) for (const { share = '' } of change.holders) this.#marks.add(change.mark, share);
         if (held === undefined) throw new Error(`no session holds message ${change.message}`);
         for (const holder of change.holders) this.#session(holder.session).queue.push({ message: held.message, holder });
         return;
@@ -270,7 +282,7 @@ export class OwnerModel implements StoreOwner {
     }
   }
 
-  #applyTo(one: ModelSession, change: StoreChange): void {
+  #applyTo(one: ModelSession, change: Exclude<StoreChange, { readonly mark?: unknown }>): void {
     switch (change.kind) {
       case 'subscribed':
       case 'unsubscribed':
@@ -310,6 +322,15 @@ export function* actionsOf(seed: number): Generator<Action> {
     return (mixed ^ (mixed >>> 14)) >>> 0;
   };
   for (;;) yield { op: next() % ACTIONS, a: next() % 1000, b: next() % 1000, c: next() % 1000 };
+}
+
+/** Few, so that each is met again. */
+function markOf(b: number): MessageMark {
+  return { origin: `p${b % 2}`, session: (1 + (b % 3)) as SessionNumber, packetId: 1 + (b % 5) };
+}
+
+function marked(a: number, b: number): { readonly mark?: MessageMark } {
+  return a % 2 === 0 ? {} : { mark: markOf(b) };
 }
 
 function bytesOf(text: string): Uint8Array {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Action, ACTIONS, OwnerModel } from './owner-model.ts';
-import type { Holder, SessionNumber, SessionStore, StoreChange, StoredSession } from './session-store.ts';
+import type { Holder, MessageMark, SessionNumber, SessionStore, StoreChange, StoredSession } from './session-store.ts';
 
 export interface SessionStoreHarness extends AsyncDisposable {
   /** Opens by its owner; empty. */
@@ -127,6 +127,35 @@ export function sessionStoreContract(
         { kind: 'session', session: { ...SESSION, expirySec: 1 }, fresh: true },
         { kind: 'session', session: OTHER, fresh: true },
         { ...message(3), holders: [holder(8, 3)] },
+      ]);
+    });
+
+    test('keeps the marks of messages, for each group, until they are taken back, whatever becomes of the messages', async () => {
+      const mark = (packetId: number): MessageMark => ({ origin: 'ns\0p', session: 3 as SessionNumber, packetId });
+      const message = (number: number): StoreChange & { kind: 'message' } => ({
+        kind: 'message',
+        message: { number, packet: new Uint8Array(number), expiresAtMs: Infinity },
+        holders: [holder(7, number)],
+        mark: mark(number),
+      });
+      await writeAll([
+        { kind: 'session', session: SESSION, fresh: true },
+        message(1),
+        { kind: 'held', message: 1, holders: [{ ...holder(7, 9), share: '$share/g/#' }], mark: mark(1) },
+        message(2),
+        message(3),
+        { kind: 'settled', session: SESSION.number, packetId: 1 },
+        { kind: 'settled', session: SESSION.number, packetId: 9 },
+        { kind: 'settled', session: SESSION.number, packetId: 2 },
+        { kind: 'unmarked', mark: mark(2) },
+        { kind: 'unmarked', mark: { ...mark(1), session: 4 as SessionNumber } },
+        { kind: 'unmarked', mark: { ...mark(1), origin: 'other' } },
+        { kind: 'session-removed', session: SESSION.number },
+      ]);
+      expect(await restored()).toEqual([
+        { kind: 'marked', mark: mark(1), group: '' },
+        { kind: 'marked', mark: mark(1), group: '$share/g/#' },
+        { kind: 'marked', mark: mark(3), group: '' },
       ]);
     });
 

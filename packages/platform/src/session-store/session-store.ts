@@ -63,9 +63,26 @@ export type StoreChange =
     }
   | { readonly kind: 'unsubscribed'; readonly session: SessionNumber; readonly filter: string }
   /** A message for at least one session. It goes when no session holds it any more. A session gets its messages in this order. */
-  | { readonly kind: 'message'; readonly message: StoredMessage; readonly holders: readonly Holder[] }
+  | {
+      readonly kind: 'message';
+      readonly message: StoredMessage;
+      readonly holders: readonly Holder[];
+      readonly mark?: MessageMark | undefined;
+    }
   /** More holders of a message that was written before (a snapshot comes by session, and messages have many). */
-  | { readonly kind: 'held'; readonly message: number; readonly holders: readonly Holder[] }
+  | {
+      readonly kind: 'held';
+      readonly message: number;
+      readonly holders: readonly Holder[];
+      readonly mark?: MessageMark | undefined;
+    }
+  /**
+   * A message of this mark is stored here for a member of this shared group, or for whoever else subscribes (''). What has a mark
+   * in `message` or `held` says so of all its holders, in the same step as it stores them.
+   */
+  | { readonly kind: 'marked'; readonly mark: MessageMark; readonly group: string }
+  /** The packet id of the mark is to be used for another message. */
+  | { readonly kind: 'unmarked'; readonly mark: MessageMark }
   /** The client has a QoS 2 message (PUBREC): from now on it is sent PUBREL, and the message itself is needed no more. */
   | { readonly kind: 'released'; readonly session: SessionNumber; readonly packetId: number }
   /** The session holds the message no longer: acknowledged, expired or given to another. */
@@ -76,6 +93,19 @@ export type StoreChange =
   | { readonly kind: 'completed'; readonly session: SessionNumber; readonly packetId: number }
   | { readonly kind: 'retained'; readonly topic: string; readonly packet: Uint8Array; readonly expiresAtMs: number }
   | { readonly kind: 'retained-removed'; readonly topic: string };
+
+/**
+ * By what a QoS 2 message of a persistent session is known in every thread, from when it first came until its packet id is free:
+ * sent again after a crash, it must not be stored again where it was.
+ */
+export interface MessageMark {
+  /** Key of the session that published it, */
+  readonly origin: string;
+  /** its number in the store of its home, */
+  readonly session: SessionNumber;
+  /** and the packet id that its client gave the message. */
+  readonly packetId: number;
+}
 
 export interface StoredMessage {
   /** Numbers it within one store; grows. */
@@ -108,7 +138,8 @@ export interface StoreOwner {
    * taken in one turn of the event loop and holds true at that moment: it has all that was written, durable or not. Other
    * changes may be written between two slices.
    * Per session one slice: `session` (fresh), its subscriptions, its messages in order (`message` the first time in this
-   * snapshot, `held` after that), `released` and `received` packet ids; then slices of retained messages.
+   * snapshot, `held` after that), `released` and `received` packet ids; then slices of `marked`, and of
+   * retained messages.
    */
   snapshot(): Iterator<readonly StoreChange[]>;
 }

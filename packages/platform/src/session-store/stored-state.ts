@@ -1,4 +1,13 @@
-import type { Holder, SessionNumber, StoreChange, StoredMessage, StoredSession, StoredSubscription } from './session-store.ts';
+import { StoredMarks } from './stored-marks.ts';
+import type {
+  Holder,
+  MessageMark,
+  SessionNumber,
+  StoreChange,
+  StoredMessage,
+  StoredSession,
+  StoredSubscription,
+} from './session-store.ts';
 
 interface SessionState {
   session: StoredSession;
@@ -29,20 +38,23 @@ interface Retained {
  *
  * Invariants: a message is known while a session holds it, or while it is pinned; a packet id of a session is held or
  * released, never both; the order of `held` is that in which the holders were written, so a packet id that is used again
- * goes to the end.
+ * goes to the end; marks are about other stores' sessions too, and none depends on a session that is known here.
  */
 export class StoredState {
   readonly #sessions = new Map<SessionNumber, SessionState>();
   readonly #messages = new Map<number, MessageState>();
   readonly #retained = new Map<string, Retained>();
   readonly #pinned = new Set<number>();
+  readonly #marks = new StoredMarks();
 
   /** Takes a change, whose byte arrays it keeps. One about a session or a message that is not known changes nothing. */
   apply(change: StoreChange): void {
     switch (change.kind) {
       case 'message':
+        this.#markAll(change);
         return this.#hold(this.#messages.get(change.message.number) ?? { message: change.message, holders: 0 }, change.holders);
       case 'held': {
+        this.#markAll(change);
         const message = this.#messages.get(change.message);
         return message && this.#hold(message, change.holders);
       }
@@ -77,6 +89,10 @@ export class StoredState {
         return void this.#retained.set(change.topic, { packet: change.packet, expiresAtMs: change.expiresAtMs });
       case 'retained-removed':
         return void this.#retained.delete(change.topic);
+      case 'marked':
+        return this.#marks.add(change.mark, change.group);
+      case 'unmarked':
+        return void this.#marks.remove(change.mark);
     }
   }
 
@@ -101,7 +117,7 @@ export class StoredState {
 
   /**
    * Changes that come to this state, in canonical order: sessions with their subscriptions; messages, once each, with all
-   * their holders; released and received packet ids; retained messages.
+   * their holders; released and received packet ids; marks; retained messages.
    *
    * Messages come by their numbers. Where a session has them in another order (one of a shared group got what another had),
    * no order of the messages may suit all: it gets its own after the others, by `held` where the message is known by then.
@@ -133,7 +149,13 @@ export class StoredState {
       for (const packetId of state.released) yield { kind: 'released', session, packetId };
       for (const packetId of state.received) yield { kind: 'received', session, packetId };
     }
+    for (const { mark, groups } of this.#marks) for (const group of groups) yield { kind: 'marked', mark, group };
     for (const [topic, { packet, expiresAtMs }] of this.#retained) yield { kind: 'retained', topic, packet, expiresAtMs };
+  }
+
+  /** Whether or not its holders are known: a session that has a message must not get it again when it has none any more. */
+  #markAll({ mark, holders }: { readonly mark?: MessageMark | undefined; readonly holders: readonly Holder[] }): void {
+    if (mark !== undefined) for (const { share = '' } of holders) this.#marks.add(mark, share);
   }
 
   #hold(message: MessageState, holders: readonly Holder[]): void {

@@ -19,6 +19,8 @@ export class DoorCounters {
     websocket: 0,
     deadline: 0,
   };
+  /** WebSockets that were closed as a message came in too slowly. */
+  slowFrames = 0;
   /** TLS handshakes that resumed an earlier session, and so cost no signature. */
   tlsResumed = 0;
 }
@@ -52,6 +54,15 @@ export function registerDoorMetrics(registry: Registry, counters: DoorCounters):
     'reason',
     counters.refused,
   );
+  new Counter({
+    name: 'selsyn_mqtt_slow_websockets_total',
+    help: 'WebSockets that were closed because a message came in too slowly.',
+    registers: [registry],
+    collect() {
+      this.reset();
+      this.inc(counters.slowFrames);
+    },
+  });
   new Counter({
     name: 'selsyn_mqtt_tls_resumed_total',
     help: 'TLS handshakes that resumed an earlier session.',

@@ -7,10 +7,12 @@ import type { Door } from '../../broker/transport.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { SelsynError, systemCode } from '../../kernel/errors.ts';
 import type { LogLines } from '../../kernel/log-lines.ts';
+import { ThrottledLines } from '../../kernel/throttled-lines.ts';
 import { Arrivals } from './arrivals.ts';
 import { DoorCounters, type DoorRefusal } from './door-counters.ts';
 import type { PeekableTransport } from './peekable-transport.ts';
 import { takeProxyHeader } from './proxy-reader.ts';
+import { SlowFrames } from './slow-frames.ts';
 import { SocketTransport } from './socket-transport.ts';
 import { MQTT_ALPN, newTlsHandshake, renewTls, WEBSOCKET_ALPN } from './tls-handshake.ts';
 import type { ClientCertificates, TlsMaterial } from './tls-material.ts';
@@ -73,6 +75,9 @@ export class MqttGateway implements AsyncDisposable {
   readonly counters = new DoorCounters();
   readonly #options: MqttGatewayOptions;
   readonly #arrivals: Arrivals;
+  readonly #slowFrames: SlowFrames;
+  /** Connections that do not get as far as the broker: others decide how many there are. */
+  readonly #refusals: ThrottledLines;
   readonly #listeners: Server[] = [];
   readonly #handshakes: Partial<Record<'tls' | 'wss', TlsServer>> = {};
   readonly #upgrade: HttpServer;
@@ -80,7 +85,15 @@ export class MqttGateway implements AsyncDisposable {
   constructor(options: MqttGatewayOptions) {
     this.#options = options;
     const { clock, doors } = options;
-    this.#arrivals = new Arrivals({ clock, deadlineMs: ARRIVAL_DEADLINE_MS, onLate: () => this.counters.refused.deadline++ });
+    this.#refusals = new ThrottledLines({ logLines: options.logLines, clock, sentence: 'a connection was closed at its door' });
+    this.#arrivals = new Arrivals({ clock, deadlineMs: ARRIVAL_DEADLINE_MS, onLate: () => this.#count('deadline') });
+    this.#slowFrames = new SlowFrames({
+      clock,
+      onSlow: () => {
+        this.counters.slowFrames++;
+        this.#refusals.write('warn', 'slow-websocket', {});
+      },
+    });
     this.#upgrade = newWebSocketUpgrade({
       maxMessageBytes: options.maxPacketBytes + MESSAGE_MARGIN_BYTES,
       localPagesOnly: doors.localPagesOnly ?? false,
@@ -128,6 +141,7 @@ export class MqttGateway implements AsyncDisposable {
   async close(): Promise<void> {
     for (const server of this.#listeners.splice(0)) server.close();
     this.#arrivals[Symbol.dispose]();
+    this.#slowFrames[Symbol.dispose]();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -235,7 +249,10 @@ export class MqttGateway implements AsyncDisposable {
       return;
     }
     const { door, clientAddress } = arrival;
-    this.#admit(new WebSocketTransport({ webSocket, socket, door, clientAddress }));
+    const transport = new WebSocketTransport({ webSocket, socket, door, clientAddress });
+    this.#admit(transport);
+    this.#slowFrames.add(transport);
+    webSocket.on('close', () => this.#slowFrames.remove(transport));
   }
 
   #admit(transport: PeekableTransport): void {
@@ -244,8 +261,13 @@ export class MqttGateway implements AsyncDisposable {
   }
 
   #refuse(socket: Socket, reason: DoorRefusal): void {
-    this.counters.refused[reason]++;
+    this.#count(reason);
     socket.destroy();
+  }
+
+  #count(reason: DoorRefusal): void {
+    this.counters.refused[reason]++;
+    this.#refusals.write(reason === 'too-many-sockets' ? 'warn' : 'info', reason, {});
   }
 
   readonly #onSocketClosed = (): void => {

@@ -8,6 +8,7 @@ import { WebSocket, type ClientOptions } from 'ws';
 import { FakeClock } from '../../kernel/fake-clock.ts';
 import { FREE, openDoors, RawClient, type TestDoors } from './doors.fixture.ts';
 import { testPki, type TestPki } from './tls.fixture.ts';
+import type { WebSocketTransport } from './websocket-transport.ts';
 
 describe('the WebSocket door', () => {
   let folder = '';
@@ -99,6 +100,28 @@ describe('the WebSocket door', () => {
       ),
       { numRuns: 25 },
     );
+  });
+
+  it('are closed where a message trickles in, whatever pings come between; one that is only silent is not', async () => {
+    const clock = new FakeClock();
+    await open({}, { clock });
+    const slow = await opened();
+    const silent = await opened();
+    slow.send(Buffer.alloc(10), { fin: false });
+    const [first, second] = [await doors.nth(0), await doors.nth(1)];
+    await expect.poll(() => (first.transport as WebSocketTransport).partialBytes).toBeGreaterThan(0);
+    silent.send(Buffer.from('x'));
+    await expect.poll(() => second.text).toBe('x');
+    const code = once(slow, 'close').then(([closedWith]) => closedWith as number);
+    for (let i = 0; i < 7; i++) {
+      const before = (first.transport as WebSocketTransport).partialBytes;
+      slow.ping('still here');
+      slow.send(Buffer.alloc(1), { fin: false });
+      await expect.poll(() => (first.transport as WebSocketTransport).partialBytes).toBeGreaterThan(before);
+      clock.advance(10_000);
+    }
+    expect(await code).toBe(1008);
+    expect([first.ended, second.ended, doors.gateway.counters.slowFrames]).toEqual([true, false, 1]);
   });
 
   it('sends each write as one binary frame, in order [MQTT-6.0.0-1]', async () => {

@@ -4,9 +4,10 @@ import type { ClientCertificate } from '../../broker/authorizer.ts';
 import type { Door, TransportListener } from '../../broker/transport.ts';
 import { clientCertificateOf } from './client-certificate.ts';
 import type { PeekableTransport } from './peekable-transport.ts';
+import type { FramedInput } from './slow-frames.ts';
 
 /** MQTT over WebSocket: each write is one binary frame [MQTT-6.0.0-1], and a message's bytes may end anywhere [MQTT-6.0.0-2]. */
-export class WebSocketTransport implements PeekableTransport {
+export class WebSocketTransport implements PeekableTransport, FramedInput {
   readonly door: Door;
   readonly #webSocket: WebSocket;
   readonly #socket: Socket;
@@ -19,6 +20,10 @@ export class WebSocketTransport implements PeekableTransport {
   #closedBehindHeld = false;
   /** A frame that MQTT does not have came: nothing after it counts. */
   #broken = false;
+  messages = 0;
+  /** Of the socket, and those of them that made up whole messages. */
+  #receivedBytes = 0;
+  #takenBytes = 0;
 
   constructor(options: {
     readonly webSocket: WebSocket;
@@ -31,6 +36,14 @@ export class WebSocketTransport implements PeekableTransport {
     this.#socket = options.socket;
     this.door = options.door;
     this.#clientAddress = options.clientAddress;
+  }
+
+  get paused(): boolean {
+    return this.#paused;
+  }
+
+  get partialBytes(): number {
+    return this.#receivedBytes - this.#takenBytes;
   }
 
   get remoteAddress(): string {
@@ -83,7 +96,11 @@ export class WebSocketTransport implements PeekableTransport {
     const isFirst = this.#listener === undefined;
     this.#listener = listener;
     if (!isFirst) return;
+    // Before the WebSocket has them.
+    this.#socket.prependListener('data', (chunk: Uint8Array) => (this.#receivedBytes += chunk.length));
     this.#webSocket.on('message', (data: Buffer, isBinary) => this.#take(data, isBinary));
+    this.#webSocket.on('ping', (data: Buffer) => (this.#takenBytes += CONTROL_FRAME_HEAD_BYTES + data.length));
+    this.#webSocket.on('pong', (data: Buffer) => (this.#takenBytes += CONTROL_FRAME_HEAD_BYTES + data.length));
     // `close` always follows an error.
     this.#webSocket.on('error', () => {});
     this.#webSocket.on('close', () => {
@@ -93,12 +110,20 @@ export class WebSocketTransport implements PeekableTransport {
     this.#socket.on('drain', () => this.#listener?.onDrain());
   }
 
+  endSlow(): void {
+    this.#broken = true;
+    this.#webSocket.close(POLICY_VIOLATION);
+    this.#listener?.onEnd();
+  }
+
   replay(bytes: Uint8Array): void {
     this.#listener?.onData(bytes);
   }
 
   #take(data: Buffer, isBinary: boolean): void {
     if (this.#broken) return;
+    this.messages++;
+    this.#takenBytes = this.#receivedBytes;
     if (!isBinary) {
       // Data frames of another type end the connection [MQTT-6.0.0-1].
       this.#broken = true;
@@ -124,4 +149,7 @@ export class WebSocketTransport implements PeekableTransport {
 const OPEN = 1;
 const NORMAL_CLOSURE = 1000;
 const UNSUPPORTED_DATA = 1003;
+const POLICY_VIOLATION = 1008;
+/** Of a client: with its mask (RFC 6455, section 5.2). */
+const CONTROL_FRAME_HEAD_BYTES = 6;
 const BINARY = { binary: true, compress: false } as const;

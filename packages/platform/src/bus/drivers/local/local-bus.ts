@@ -173,8 +173,8 @@ export class LocalBus implements Bus, PeerListener {
     for (const id of this.#syncs.keys()) this.#endSync(id);
   }
 
-  onPacket(_link: PeerLink, packet: BusPacket, answer: ((code: number) => void) | undefined): void {
-    this.#listener?.onPacket(packet, answer);
+  onPacket(link: PeerLink, packet: BusPacket, answer: ((code: number) => void) | undefined): void {
+    this.#listener?.onPacket(packet, answer, link.id);
   }
 
   onNote(link: PeerLink, kind: NoteKind, text: string, number: number): void {
@@ -189,8 +189,9 @@ export class LocalBus implements Bus, PeerListener {
         this.#listener?.onDisconnectPrincipal(text);
         return;
       case NoteKind.sync:
-        // Behind whatever was gathered for this peer.
-        link.note(NoteKind.synced, '', number);
+        // Behind whatever was gathered for this peer, and behind all that had been sent here before the sync was, by whomever: ports
+        // are heard in no particular order, but by the end of the next turn all of them were.
+        setImmediate(() => setImmediate(() => link.note(NoteKind.synced, '', number)));
         return;
       case NoteKind.synced:
         this.#synced(number, link);

@@ -1,28 +1,38 @@
-import type { BusPacket, PacketUse } from '../../bus.ts';
+import type { BusPacket, PacketMark, PacketUse } from '../../bus.ts';
 
 /*
  * What crosses to another thread in one turn of the event loop, in one buffer that is handed over without a copy. Numbers are
  * little-endian, texts UTF-8:
  *
  *   batch    = entry, entry, ...
- *   packet   = use (1: 0 deliver, 1 share, 2 retain, 3 retained) | receipt (4; 0: none is wanted)
- *              | group bytes (4) | origin bytes (4) | packet bytes (4) | group | origin | packet
- *   note     = kind (1: 4 interest, 5 session, 6 disconnect, 7 sync, 8 synced) | number (8, IEEE 754) | text bytes (4) | text
- *   answer   = 9 (1) | receipt (4) | reason code (1)
- *   taken    = 10 (1) | bytes (4)
+ *   packet   = use (1: 0 deliver, 1 share, 2 retain, 3 retained, 4 marked, 5 unmark; + 128: with a mark)
+ *              | receipt (4; 0: none is wanted) | group bytes (4) | origin bytes (4) | packet bytes (4)
+ *              | [session (8, IEEE 754) | packet id (2) | again (1)] | group | origin | packet
+ *   note     = kind (1: 6 interest, 7 session, 8 disconnect, 9 sync, 10 synced) | number (8, IEEE 754) | text bytes (4) | text
+ *   answer   = 11 (1) | receipt (4) | reason code (1)
+ *   taken    = 12 (1) | bytes (4)
  *
  * Packets and notes are what is paid for: their sender counts their bytes as waiting until they come back as `taken`.
  */
-const USES: readonly PacketUse[] = ['deliver', 'share', 'retain', 'retained'];
-const USE_CODES: Readonly<Record<PacketUse, number>> = { deliver: 0, share: 1, retain: 2, retained: 3 };
+const USES: readonly PacketUse[] = ['deliver', 'share', 'retain', 'retained', 'marked', 'unmark'];
+const USE_CODES: Readonly<Record<PacketUse, number>> = {
+  deliver: 0,
+  share: 1,
+  retain: 2,
+  retained: 3,
+  marked: 4,
+  unmark: 5,
+};
+const HAS_MARK = 0x80;
 
 /** What the ends of a bus tell each other besides packets; each has a text and a number. */
-export const NoteKind = { interest: 4, session: 5, disconnect: 6, sync: 7, synced: 8 } as const;
+export const NoteKind = { interest: 6, session: 7, disconnect: 8, sync: 9, synced: 10 } as const;
 export type NoteKind = (typeof NoteKind)[keyof typeof NoteKind];
 
-const ANSWER = 9;
-const TAKEN = 10;
+const ANSWER = 11;
+const TAKEN = 12;
 const PACKET_HEAD_BYTES = 17;
+const MARK_BYTES = 11;
 const NOTE_HEAD_BYTES = 13;
 
 /** Gathers entries. */
@@ -39,19 +49,26 @@ export class PacketBatch {
 
   /** @returns the bytes that it takes. */
   packet(packet: BusPacket, receipt: number): number {
-    const { bytes, group, origin } = packet;
+    const { bytes, group, origin, mark } = packet;
     const at = this.#length;
     // No character of UTF-16 takes more than three bytes.
-    const into = this.#room(PACKET_HEAD_BYTES + (group.length + origin.length) * 3 + bytes.length);
-    let end = at + PACKET_HEAD_BYTES;
+    const headBytes = mark === undefined ? PACKET_HEAD_BYTES : PACKET_HEAD_BYTES + MARK_BYTES;
+    const into = this.#room(headBytes + (group.length + origin.length) * 3 + bytes.length);
+    let end = at + headBytes;
     const groupBytes = group === '' ? 0 : into.write(group, end);
     end += groupBytes;
     const originBytes = origin === '' ? 0 : into.write(origin, end);
     end += originBytes;
     into.set(bytes, end);
     end += bytes.length;
-    into[at] = USE_CODES[packet.use];
     const view = this.#view;
+    into[at] = USE_CODES[packet.use];
+    if (mark !== undefined) {
+      into[at] |= HAS_MARK;
+      view.setFloat64(at + 17, mark.session, true);
+      view.setUint16(at + 25, mark.packetId, true);
+      into[at + 27] = mark.again ? 1 : 0;
+    }
     view.setUint32(at + 1, receipt, true);
     view.setUint32(at + 5, groupBytes, true);
     view.setUint32(at + 9, originBytes, true);
@@ -141,15 +158,18 @@ export function readBatch(batch: Uint8Array, reader: BatchReader): number {
     } else if (kind === TAKEN) {
       reader.onTaken(view.getUint32(at + 1, true));
       at += 5;
-    } else if (kind < USES.length) {
-      const originAt = at + PACKET_HEAD_BYTES + view.getUint32(at + 5, true);
+    } else if ((kind & ~HAS_MARK) < USES.length) {
+      const mark = (kind & HAS_MARK) === 0 ? undefined : markAt(view, at + PACKET_HEAD_BYTES);
+      const groupAt = at + PACKET_HEAD_BYTES + (mark === undefined ? 0 : MARK_BYTES);
+      const originAt = groupAt + view.getUint32(at + 5, true);
       const packetAt = originAt + view.getUint32(at + 9, true);
       const end = packetAt + view.getUint32(at + 13, true);
       const packet: BusPacket = {
-        use: USES[kind]!,
+        use: USES[kind & ~HAS_MARK]!,
         bytes: batch.subarray(packetAt, end),
-        group: bytes.toString('utf8', at + PACKET_HEAD_BYTES, originAt),
+        group: bytes.toString('utf8', groupAt, originAt),
         origin: bytes.toString('utf8', originAt, packetAt),
+        mark,
       };
       reader.onPacket(packet, view.getUint32(at + 1, true));
       paid += end - at;
@@ -162,6 +182,10 @@ export function readBatch(batch: Uint8Array, reader: BatchReader): number {
     }
   }
   return paid;
+}
+
+function markAt(view: DataView, at: number): PacketMark {
+  return { session: view.getFloat64(at, true), packetId: view.getUint16(at + 8, true), again: view.getUint8(at + 10) === 1 };
 }
 
 const EMPTY = Buffer.alloc(0);

@@ -113,6 +113,22 @@ test('keeps one message of two sessions one where they stay together, whatever t
   });
 });
 
+test('gives no thread a mark of another: those there may not have its message', async () => {
+  await withStores(2, async ([store], [owner]) => {
+    const mark = { origin: 'ns\0p', session: 1 as SessionNumber, packetId: 5 };
+    await owner!.settled(store!.write({ kind: 'marked', mark, group: '' }));
+  });
+  const marks = async (threads: number): Promise<number> => {
+    let count = 0;
+    await withStores(threads, async (_stores, owners) => {
+      count = owners.flatMap((owner) => [...owner.snapshot()].flat()).filter(({ kind }) => kind === 'marked').length;
+    });
+    return count;
+  };
+  expect(await marks(2)).toBe(1);
+  expect(await marks(3)).toBe(0);
+});
+
 test('begins again when the folder for another number of threads was not finished', async () => {
   const before = await withStores(3, (stores, owners) => live(stores, owners, 7));
   // The old one is opened, and the one that was to be filled is not.

@@ -1,0 +1,16 @@
+import { existsSync } from 'node:fs';
+import { isMainThread, workerData } from 'node:worker_threads';
+
+/*
+ * Preloaded into the server (NODE_OPTIONS=--import): once the file that DYING_THREAD_FILE names is there, one gateway thread ends,
+ * in the way that DYING_THREAD_WAY says.
+ */
+const { DYING_THREAD_FILE: file = '', DYING_THREAD_WAY: way } = process.env;
+const place = workerData as { readonly data?: { readonly index?: number } } | null;
+if (!isMainThread && place?.data?.index === 1) {
+  setInterval(() => {
+    if (!existsSync(file)) return;
+    if (way === 'exit') process.exit(7);
+    throw new Error('this thread was told to fail');
+  }, 10).unref();
+}
