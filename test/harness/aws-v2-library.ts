@@ -1,8 +1,11 @@
 import { once } from 'node:events';
+import { setTimeout as pause } from 'node:timers/promises';
 import { auth, io, iot, mqtt, mqtt5 } from 'aws-iot-device-sdk-v2';
 import { type ClientLibrary, type ClientOptions, DOORS, type Heard, type MessageProperties, type Way } from './client-library.ts';
 
 /** Longer than any test: a client whose connection was taken from it must not come back for it. */
+/** After this a client is let go, whatever it says. */
+const LEAVE_MS = 5_000;
 const RECONNECT_SEC = 600;
 const CONNECT_TIMEOUT_MS = 10_000;
 const KEEP_ALIVE_SEC = 60;
@@ -107,10 +110,11 @@ export const AWS_V2_MQTT5: ClientLibrary = {
     });
     const leave = async (): Promise<void> => {
       // A client that is stopped while acknowledgements are waiting in it may never get to its DISCONNECT: they go before an answer.
-      if (connected) await client.unsubscribe({ topicFilters: ['nothing'] });
+      if (connected) await Promise.race([client.unsubscribe({ topicFilters: ['nothing'] }), pause(LEAVE_MS)]);
       const stopped = once(client, 'stopped');
       client.stop({ reasonCode: mqtt5.DisconnectReasonCode.NormalDisconnection });
-      await stopped;
+      // It does not always say that it has stopped, when it was about to connect again.
+      await Promise.race([stopped, pause(LEAVE_MS)]);
       client.close();
     };
     client.start();

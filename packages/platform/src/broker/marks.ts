@@ -44,11 +44,6 @@ export class Marks {
     this.#core = core;
   }
 
-  /** How many messages have one here. */
-  get size(): number {
-    return this.#here.size;
-  }
-
   /** A QoS 2 message of a persistent session is taken. @param dup its client says that it may have sent it before */
   begin(session: Session, packetId: number, dup: boolean): Mark {
     let mark = session.marks.get(packetId);

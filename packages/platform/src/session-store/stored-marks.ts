@@ -10,10 +10,6 @@ export interface MarkedGroups {
 export class StoredMarks {
   readonly #byMark = new Map<string, { readonly mark: MessageMark; readonly groups: Set<string> }>();
 
-  get size(): number {
-    return this.#byMark.size;
-  }
-
   add(mark: MessageMark, group: string): void {
     const key = keyOf(mark);
     const known = this.#byMark.get(key);

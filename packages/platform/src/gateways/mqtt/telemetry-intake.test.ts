@@ -14,7 +14,13 @@ import { openTestGateway, SocketClient } from './gateway.fixture.ts';
 import { TelemetryIntake } from './telemetry-intake.ts';
 
 const PARTITION = 0 as PartitionId;
-const ANYBODY: Principal = { id: 'x', sessionNamespace: '', mayPublish: () => true, maySubscribe: () => true, mayReceive: () => true };
+const ANYBODY: Principal = {
+  id: 'x',
+  sessionNamespace: '',
+  mayPublish: () => true,
+  maySubscribe: () => true,
+  mayReceive: () => true,
+};
 
 describe('the telemetry intake', () => {
   let dir: string;
