@@ -3,9 +3,9 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { auth, io, iot, mqtt, mqtt5 } from 'aws-iot-device-sdk-v2';
 import { type ClientLibrary, type ClientOptions, DOORS, type Heard, type MessageProperties, type Way } from './client-library.ts';
 
-/** Longer than any test: a client whose connection was taken from it must not come back for it. */
 /** After this a client is let go, whatever it says. */
 const LEAVE_MS = 5_000;
+/** Longer than any test: a client whose connection was taken from it must not come back for it. */
 const RECONNECT_SEC = 600;
 const CONNECT_TIMEOUT_MS = 10_000;
 const KEEP_ALIVE_SEC = 60;
