@@ -17,6 +17,7 @@ import type { BrokerLimits } from './limits.ts';
 import { MemoryWatermarks } from './memory-watermarks.ts';
 import { Marks } from './marks.ts';
 import type { Message } from './message.ts';
+import { MessageReader } from './message-packet.ts';
 import { Retained } from './retained.ts';
 import type { SessionConnection } from './session.ts';
 import { SharedGroups } from './shared-groups.ts';
@@ -47,6 +48,7 @@ export class BrokerCore implements IntakeListener {
   readonly intake: Intake | undefined;
   readonly counters = new BrokerCounters();
   readonly topics: TopicCache;
+  readonly messages: MessageReader;
   readonly subscriptions = new Subscriptions();
   readonly retained: Retained;
   readonly groups: SharedGroups;
@@ -76,6 +78,7 @@ export class BrokerCore implements IntakeListener {
     this.logLines = logLines;
     this.intake = intake;
     this.topics = new TopicCache(limits.topicCacheSize);
+    this.messages = new MessageReader(this.topics);
     this.ring = new AckRing(limits.maxWaitingAcks);
     this.store = new StoreLink({ store, maxWaiting: limits.maxWaitingAcks, logLines });
     this.stored = new StoredDeliveries(this);

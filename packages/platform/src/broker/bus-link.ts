@@ -6,7 +6,7 @@ import type { BrokerCore } from './broker-core.ts';
 import { Afterwards, type Completion } from './completion.ts';
 import { Mark } from './mark.ts';
 import type { Message } from './message.ts';
-import { messageOf, packetOf } from './message-packet.ts';
+import { packetOf } from './message-packet.ts';
 import { RetainedDoubts } from './retained-doubts.ts';
 import { clientIdOf } from './session.ts';
 import type { Subscriber } from './subscriber.ts';
@@ -165,7 +165,7 @@ export class BusLink implements BusListener {
 
   #take({ use, bytes, group, origin }: BusPacket, completion: Completion | undefined): void {
     const core = this.#core;
-    const message = messageOf(bytes, core.topics, core.clock.monotonicMs(), { origin });
+    const message = core.messages.read(bytes, core.clock.monotonicMs(), { origin });
     const mark = completion?.mark;
     switch (use) {
       case 'deliver': {

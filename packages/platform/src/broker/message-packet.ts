@@ -1,4 +1,5 @@
 import { PacketDecoder } from '@selsyn/wire/mqtt/decoder.ts';
+import type { PublishPacket } from '@selsyn/wire/mqtt/packets.ts';
 import { writePublish } from '@selsyn/wire/mqtt/publish-writer.ts';
 import type { TopicCache } from '@selsyn/wire/mqtt/topic-cache.ts';
 import { copyBytes } from './copy-bytes.ts';
@@ -13,22 +14,39 @@ export function packetOf(message: Message): Uint8Array {
   return bytes;
 }
 
-/**
- * The message of such a packet; it keeps nothing of `bytes`.
- * @param expiresAtMs monotonic; left out: as long after `nowMs` as the packet says.
- */
-export function messageOf(
-  bytes: Uint8Array,
-  topics: TopicCache,
-  nowMs: number,
-  options: { readonly origin?: string; readonly expiresAtMs?: number } = {},
-): Message {
-  const decoder = new PacketDecoder({ maxPacketBytes: MAX_PACKET_BYTES, from: 'server', topics, version: 5 });
-  decoder.feed(bytes);
-  const packet = decoder.next();
-  if (packet?.type !== 'publish') throw new TypeError('what is kept of a message is a PUBLISH');
-  const payload = copyBytes(packet.data, packet.start, packet.end);
-  return new Message(packet.topic, payload, packet, packet.properties, nowMs, options.origin, options.expiresAtMs);
+/** Makes messages of such packets again. */
+export class MessageReader {
+  readonly #topics: TopicCache;
+  #decoder: PacketDecoder | undefined;
+
+  constructor(topics: TopicCache) {
+    this.#topics = topics;
+  }
+
+  /**
+   * The message keeps nothing of `bytes`.
+   * @param options.expiresAtMs monotonic; left out: as long after `nowMs` as the packet says.
+   * @throws MqttError where the bytes are no packet
+   */
+  read(bytes: Uint8Array, nowMs: number, options: { readonly origin?: string; readonly expiresAtMs?: number } = {}): Message {
+    this.#decoder ??= new PacketDecoder({ maxPacketBytes: MAX_PACKET_BYTES, from: 'server', topics: this.#topics, version: 5 });
+    const packet = this.#decode(this.#decoder, bytes);
+    const payload = copyBytes(packet.data, packet.start, packet.end);
+    return new Message(packet.topic, payload, packet, packet.properties, nowMs, options.origin, options.expiresAtMs);
+  }
+
+  #decode(decoder: PacketDecoder, bytes: Uint8Array): PublishPacket {
+    try {
+      decoder.feed(bytes);
+      const packet = decoder.next();
+      if (packet?.type === 'publish') return packet;
+    } catch (error) {
+      this.#decoder = undefined;
+      throw error;
+    }
+    this.#decoder = undefined;
+    throw new TypeError('what is kept of a message is a PUBLISH');
+  }
 }
 
 /** The largest that MQTT knows: the publisher's own limit was checked where it came in. */

@@ -5,7 +5,7 @@ import type { BrokerCore } from './broker-core.ts';
 import type { Completion } from './completion.ts';
 import { Deadlines } from './deadlines.ts';
 import type { Message } from './message.ts';
-import { messageOf, packetOf } from './message-packet.ts';
+import { packetOf } from './message-packet.ts';
 import { RetainedDelivery } from './retained-delivery.ts';
 import type { RetainedDoubts } from './retained-doubts.ts';
 import { RetainedStore } from './retained-store.ts';
@@ -92,11 +92,11 @@ export class Retained {
 
   /** What an earlier run of the server had stored; `tellRestored` follows. @param expiresAtMs wall time */
   restore(packet: Uint8Array, expiresAtMs: number): void {
-    const { clock, topics } = this.#core;
+    const { clock, messages } = this.#core;
     const nowMs = clock.monotonicMs();
     const left = expiresAtMs === Infinity ? Infinity : expiresAtMs - clock.now();
     if (left <= 0) return;
-    this.apply(messageOf(packet, topics, nowMs, { expiresAtMs: nowMs + left }));
+    this.apply(messages.read(packet, nowMs, { expiresAtMs: nowMs + left }));
   }
 
   /** Tells the other threads all that was restored, no faster than they take it in. */

@@ -3,7 +3,6 @@ import type { Principal } from './authorizer.ts';
 import type { BrokerCore } from './broker-core.ts';
 import type { Delivery } from './delivery.ts';
 import type { Message } from './message.ts';
-import { messageOf } from './message-packet.ts';
 import type { Outbound } from './outbound.ts';
 import { PendingAnswer } from './pending-answer.ts';
 import { Session } from './session.ts';
@@ -148,9 +147,9 @@ export class StoredState implements StoreOwner {
     { number, packet, expiresAtMs }: { readonly number: number; readonly packet: Uint8Array; readonly expiresAtMs: number },
     holders: readonly Holder[],
   ): void {
-    const { clock, topics, stored } = this.#core;
+    const { clock, messages, stored } = this.#core;
     const nowMs = clock.monotonicMs();
-    const message = messageOf(packet, topics, nowMs, { expiresAtMs: nowMs + expiresAtMs - clock.now() });
+    const message = messages.read(packet, nowMs, { expiresAtMs: nowMs + expiresAtMs - clock.now() });
     message.storeNumber = number;
     stored.numberFrom(number);
     this.#messages.set(number, message);

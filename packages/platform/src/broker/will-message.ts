@@ -6,7 +6,6 @@ import type { BrokerCore } from './broker-core.ts';
 import { copyBytes } from './copy-bytes.ts';
 import type { Claim } from './intake.ts';
 import { Message } from './message.ts';
-import { messageOf } from './message-packet.ts';
 
 /** A will that keeps nothing of the chunk it came in. */
 export function keepWill(will: Will): Will {
@@ -26,7 +25,7 @@ export function willPacket({ topic, payload, qos, retain, properties }: Will): U
 
 /** The will that was stored so. */
 export function storedWill(core: BrokerCore, packet: Uint8Array, delaySec: number): Will {
-  const { topic, payload, qos, retain, properties, expiresAtMs } = messageOf(packet, core.topics, 0);
+  const { topic, payload, qos, retain, properties, expiresAtMs } = core.messages.read(packet, 0);
   const messageExpirySec = expiresAtMs === Infinity ? undefined : expiresAtMs / 1_000;
   return {
     topic: topic.name,
