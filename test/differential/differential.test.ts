@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Mosquitto } from '../harness/mosquitto.ts';
+import { ConnectionClosed } from '../harness/mqtt-client.ts';
 import { Selsyn } from '../harness/selsyn.ts';
 import { runModel } from './model-run.ts';
 import { arbitrarySteps } from './model-step.ts';
@@ -36,10 +37,16 @@ describe('Selsyn beside mosquitto', () => {
         { name: 'Selsyn', port: selsyn.mqttPort, sendsCopies: false },
       ];
       let steps = 0;
+      let closedByMosquitto = 0;
       await fc.assert(
         fc.asyncProperty(arbitrarySteps, async (lot) => {
           steps += lot.length;
-          await runModel(lot, servers);
+          await runModel(lot, servers).catch((error: unknown) => {
+            // mosquitto 2.0.11 closes a connection without a word once in some hundred lots, also beside another mosquitto.
+            if (!isClosedBy(mosquitto?.port, error)) throw error;
+            fc.pre(++closedByMosquitto > MOST_CLOSED);
+            throw error;
+          });
         }),
         {
           numRuns: RUNS,
@@ -52,3 +59,11 @@ describe('Selsyn beside mosquitto', () => {
     RUNS * 10_000 + 120_000,
   );
 });
+
+/** So many lots may be given up, as mosquitto has closed a connection: more, and it is not chance. */
+const MOST_CLOSED = 5 + RUNS / 50;
+
+function isClosedBy(port: number | undefined, error: unknown): boolean {
+  if (error instanceof ConnectionClosed) return error.port === port;
+  return error instanceof Error && error.cause !== undefined && isClosedBy(port, error.cause);
+}

@@ -50,6 +50,17 @@ interface Waiter {
 /** How long an answer may take before a test has failed. */
 const ANSWER_DEADLINE_MS = 20_000;
 
+/** The server has closed a connection on which something was still awaited. */
+export class ConnectionClosed extends Error {
+  /** Of the server. */
+  readonly port: number;
+
+  constructor(port: number) {
+    super('the connection was closed');
+    this.port = port;
+  }
+}
+
 /**
  * One network connection of an MQTT client, of which a test controls everything: packet ids, acknowledgements, when it reads.
  *
@@ -85,7 +96,7 @@ export class RawClient implements Disposable {
     this.closed = new Promise((resolve) =>
       socket.once('close', () => {
         this.isOpen = false;
-        this.#giveUp(new Error('the connection was closed'));
+        this.#giveUp(new ConnectionClosed(options.port));
         resolve();
       }),
     );
