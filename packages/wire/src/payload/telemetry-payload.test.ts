@@ -284,6 +284,19 @@ describe('a telemetry payload', () => {
     return template.replaceAll('\u0001', () => scalars[i++] ?? '0');
   };
 
+  /** Too deep in a value that a later one of the same name replaces, and nowhere else: it may be taken or refused. */
+  const isDeepOnlyInReplaced = (payload: string): boolean => {
+    const isTooDeep = (text: string): boolean => String(expected(text)).startsWith('malformed: The payload is nested deeper');
+    if (!isTooDeep(payload)) return false;
+    let withoutReplaced: string;
+    try {
+      withoutReplaced = JSON.stringify(JSON.parse(payload));
+    } catch {
+      return false;
+    }
+    return !isTooDeep(withoutReplaced);
+  };
+
   it('is decoded as by JSON.parse alone, whatever was learned before', () => {
     fc.assert(
       fc.property(
@@ -297,6 +310,7 @@ describe('a telemetry payload', () => {
           for (const scalars of others) for (const { template } of objects) payloads.push(fill({ template, scalars }));
           payloads.push(`[${payloads.join(' , ')}]`, ...payloads);
           for (const payload of payloads) {
+            if (isDeepOnlyInReplaced(payload)) continue;
             expect(decoded(decoder, payload, hint)).toEqual(expected(payload));
             expect(decoded(decoder, payload)).toEqual(expected(payload));
           }
