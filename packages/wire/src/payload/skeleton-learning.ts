@@ -3,6 +3,7 @@ import { SampleSkeleton } from './sample-skeleton.ts';
 import type { Shape } from './shape.ts';
 
 const MAX_SKELETON_BYTES = 8192;
+const BACKSLASH = 0x5c;
 const utf8 = new TextDecoder();
 
 export interface LearnedSkeleton {
@@ -16,7 +17,8 @@ export interface LearnedSkeleton {
  * Learns a skeleton from the object at `start`, which JSON.parse has read, and which was found to be `sample`.
  *
  * Safe means: each slot belongs to a name of the sample or to its time, and each of those has one slot. That leaves out
- * keys that stand twice, where which of the two counts may depend on what is in them.
+ * keys that stand twice, where which of the two counts may depend on what is in them. It also means: the skeleton reads
+ * the object that it was learned from.
  */
 export function learnSkeleton(data: Uint8Array, start: number, sample: ParsedSample, shape: Shape): LearnedSkeleton {
   const bytes: number[] = [];
@@ -37,13 +39,16 @@ export function learnSkeleton(data: Uint8Array, start: number, sample: ParsedSam
     const slot = behindColon && (string || byte === 0x74 || byte === 0x66 || byte === 0x2d || (byte >= 0x30 && byte <= 0x39));
     if (slot) {
       if (!string) after = afterScalar(data, at);
+      // A text with an escape is left to JSON.parse each time, and would be learned anew each time.
+      else if (data.subarray(at, after).includes(BACKSLASH)) safe = false;
       slotEnds.push(bytes.length);
       slotTargets.push(depth === 1 && key === 'ts' ? timeTarget : (targets.get(key) ?? -1));
     } else {
       if (string && safe) text = JSON.parse(utf8.decode(data.subarray(at, after))) as string; // it is a JSON string
       if (byte === 0x3a) key = text;
-      // An array can only be the value of a key that stands twice.
-      if (byte === 0x5b) safe = false;
+      // Only the value of a key that stands twice can be another one; in an array it may be too deep.
+      const nested = byte === 0x5b || (byte === 0x7b && depth > 0 && (depth > 1 || key !== 'values'));
+      if (nested) safe = false;
       if (byte === 0x5b || byte === 0x7b) depth++;
       if (byte === 0x5d || byte === 0x7d) depth--;
       if (bytes.length + (after - at) > MAX_SKELETON_BYTES) safe = false;
@@ -67,7 +72,7 @@ export function learnSkeleton(data: Uint8Array, start: number, sample: ParsedSam
 /** Of valid JSON. */
 function afterString(data: Uint8Array, quote: number): number {
   let at = quote + 1;
-  while (data[at] !== 0x22) at += data[at] === 0x5c ? 2 : 1;
+  while (data[at] !== 0x22) at += data[at] === BACKSLASH ? 2 : 1;
   return at + 1;
 }
 
