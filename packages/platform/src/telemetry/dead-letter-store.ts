@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
 import type { PartitionOffsets } from './catalog.ts';
 import { isBrokenFile, setAside } from './broken-file.ts';
@@ -98,6 +99,15 @@ export class DeadLetterStore {
     return !this.#dirty;
   }
 
+  /** Of each partition of a log the offset after the last record that is kept. Throws what SQLite throws. */
+  ends(log: number): PartitionOffsets {
+    if (!existsSync(deadLettersPath(this.#dir))) return new Map();
+    const rows = this.#use((db) =>
+      db.prepare('SELECT partition, max("offset") AS last FROM dead_letter WHERE log = ? GROUP BY partition').all(log),
+    );
+    return new Map(rows.map((row) => [Number(row['partition']), Number(row['last']) + 1]));
+  }
+
   /** Removes what is kept of a device. */
   erase(device: string, log: number): void {
     while (this.write(log));
@@ -105,9 +115,14 @@ export class DeadLetterStore {
     this.#dirty = true;
   }
 
-  /** Removes what is kept of a device's records before `ends`, by partition: for what a crash has brought back. */
+  /**
+   * Removes what is kept of a device's records before `ends`, by partition, and of logs before this one: for what a crash
+   * has brought back.
+   */
   eraseBefore(device: string, log: number, ends: PartitionOffsets): void {
     this.#use((db) => {
+      // Records of theirs that came after the removal, and that the log still has, are read again under this number.
+      db.prepare('DELETE FROM dead_letter WHERE device = ? AND log < ?').run(device, log);
       const erase = db.prepare('DELETE FROM dead_letter WHERE device = ? AND log = ? AND partition = ? AND "offset" < ?');
       for (const [partition, end] of ends) erase.run(device, log, partition, end);
     });

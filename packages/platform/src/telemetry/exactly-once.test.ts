@@ -12,6 +12,7 @@ type Command =
   | { readonly do: 'append'; readonly partition: number; readonly messages: readonly Message[] }
   | { readonly do: 'consume'; readonly batches: number }
   | { readonly do: 'seal' | 'seal-some' | 'low-water' | 'kill' | 'power-loss' | 'compact' }
+  | { readonly do: 'wait' | 'low-water-slice' | 'erase' }
   | { readonly do: 'forget'; readonly device: number };
 
 interface Message {
@@ -50,20 +51,25 @@ const command: fc.Arbitrary<Command> = fc.oneof(
       do: fc.constantFrom('seal', 'seal', 'seal-some', 'seal-some', 'low-water', 'low-water', 'kill', 'power-loss', 'compact'),
     }),
   },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('forget' as const), device: fc.nat(2) }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constantFrom('wait', 'low-water-slice', 'low-water-slice', 'erase') }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('forget' as const), device: fc.nat(2) }) },
 );
 
+/** More in a long run: each takes some tens of ms. */
+const RUNS = Number(process.env['SELSYN_MODEL_RUNS'] ?? 60);
+const TIMEOUT_MS = 60_000 + RUNS * 1_000;
+
 describe('the telemetry store', () => {
-  test('holds every point of the log exactly once, whatever happens in between', { timeout: 60_000 }, async () => {
+  test('holds every point of the log exactly once, whatever happens in between', { timeout: TIMEOUT_MS }, async () => {
     await fc.assert(fc.asyncProperty(fc.array(command, { minLength: 5, maxLength: 40, size: 'max' }), run), {
-      numRuns: Number(process.env['SELSYN_MODEL_RUNS'] ?? 60),
+      numRuns: RUNS,
     });
   });
 });
 
 test(
   'gives each sample without a time one of its own, also when some of a batch are stored and the rest is replayed',
-  { timeout: 60_000 },
+  { timeout: TIMEOUT_MS },
   async () => {
     const step = fc.constantFrom('append', 'append', 'append', 'consume', 'seal', 'low-water', 'kill', 'power-loss');
     await fc.assert(
@@ -87,7 +93,7 @@ test(
         store.consume();
         expect((store.stored()['a']?.['n'] ?? []).map(([, n]) => n)).toEqual(Array.from({ length: sent }, (_, n) => n));
       }),
-      { numRuns: 60 },
+      { numRuns: RUNS },
     );
   },
 );
@@ -115,6 +121,16 @@ async function run(commands: readonly Command[]): Promise<void> {
       case 'low-water':
         store.saveLowWater();
         break;
+      case 'low-water-slice':
+        if (!store.writer.lowWater.running) store.writer.beginLowWater();
+        store.stepLowWater();
+        break;
+      case 'wait':
+        store.clock.advance(300);
+        break;
+      case 'erase':
+        store.writer.eraser.step();
+        break;
       case 'kill':
         await store.crash();
         break;
@@ -137,9 +153,13 @@ async function run(commands: readonly Command[]): Promise<void> {
   store.saveLowWater();
   expect(log.released).toEqual([log.end(0), log.end(1)]);
   store.compact();
+  while (store.writer.eraser.busy) store.writer.eraser.step();
   expect(store.stored()).toEqual(plain(model));
+  store.saveLowWater();
   await store.crash((file) => file.includes('days'));
   expect(store.stored()).toEqual(plain(model));
+  const known = new Set([...store.writer.devices.all()].flatMap(({ series }) => series));
+  expect(store.chunks().filter(({ series }) => !known.has(series))).toEqual([]);
 }
 
 function append(

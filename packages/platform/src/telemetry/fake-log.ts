@@ -50,6 +50,7 @@ export class FakeLog implements Log {
     while (batches.length > 0 && batches.at(-1)!.firstOffset + batches.at(-1)!.records.length > end) batches.pop();
     const last = batches.at(-1);
     this.#ends[partition] = last === undefined ? 0 : last.firstOffset + last.records.length;
+    this.released[partition] = Math.min(this.released[partition]!, this.#ends[partition]);
   }
 
   end(partition: number): number {
@@ -69,6 +70,8 @@ export class FakeLog implements Log {
   }
 
   release(partition: PartitionId, before: Offset): Promise<void> {
+    // A real log may have dropped them.
+    if (before < this.released[partition]!) throw new SelsynError('internal', 'records that were released are wanted back');
     this.released[partition] = before;
     return Promise.resolve();
   }

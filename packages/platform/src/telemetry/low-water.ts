@@ -20,6 +20,9 @@ export interface LowWaterParts {
  *   begin   the least position that a point in memory has: everything before it is committed
  *   sync    dead letters, then each day file that has commits: until then the log is their write-ahead log
  *   save    the mark, in the catalog; then the log may drop what lies before it
+ *
+ * The mark never goes back: the catalog keeps nothing of what it has passed. So what is consumed after `begin` must belong
+ * to a step that begins after it (TelemetryWriter.beginLowWater).
  */
 export class LowWater {
   readonly #parts: LowWaterParts;

@@ -1,8 +1,9 @@
 import type { LogLines } from '../kernel/log-lines.ts';
-import type { Catalog } from './catalog.ts';
+import type { Catalog, PartitionOffsets } from './catalog.ts';
 import type { ChunkWriter } from './chunk-writer.ts';
 import { dayFileName } from './day-file-schema.ts';
 import type { DayFiles } from './day-files.ts';
+import type { DeadLetterStore } from './dead-letter-store.ts';
 import type { DeviceTable } from './device-table.ts';
 import type { LatestValues } from './latest-values.ts';
 import type { ProgressRow, ReplayMarks } from './replay-marks.ts';
@@ -26,15 +27,16 @@ export interface RecoveryParts {
   readonly devices: DeviceTable;
   readonly latest: LatestValues;
   readonly marks: ReplayMarks;
+  readonly deadLetters: DeadLetterStore;
   readonly logLines: LogLines;
 }
 
 /**
  * Brings back what was known before the last stop, and finds where the log must be read from.
  *
- * Marks count only for the log that they were made for, and only if it still has all that they speak of: else the
- * log gets a new number and is read from the low-water mark, and points that are in day files already are stored
- * again, equal, which readers and compaction merge.
+ * Marks count only for the log that they were made for, and only if it still has all that is known of it: else other
+ * records get the offsets that they speak of. The log gets a new number then and is read from the low-water mark, and
+ * points that are in day files already are stored again, equal, which readers and compaction merge.
  *
  * @returns for each partition, in the order given, the first offset to read
  */
@@ -53,8 +55,10 @@ export function recover(parts: RecoveryParts, log: LogExtent): number[] {
   const saved = catalog.lowWater();
   let loaded = loadDays(parts);
   const rows = [...loaded.values()].flat();
+  const known = [saved, ...catalog.forgotten().values(), lettersEnd(parts)];
   const lost = log.partitions.filter(
-    ({ partition, end }, index) => (saved.get(partition) ?? 0) > end || rows.some(({ positions }) => positions[index]! > end),
+    ({ partition, end }, index) =>
+      known.some((offsets) => (offsets.get(partition) ?? 0) > end) || rows.some(({ positions }) => positions[index]! > end),
   );
   const starts = log.partitions.map(({ partition, oldest, end }) => {
     const from = saved.get(partition);
@@ -80,6 +84,16 @@ export function recover(parts: RecoveryParts, log: LogExtent): number[] {
       partitions.map((partition) => ends.get(partition) ?? 0),
     );
   return starts;
+}
+
+/** The dead letters of the log end there; where they cannot be read, nothing is known of it by them. */
+function lettersEnd({ catalog, deadLetters, logLines }: RecoveryParts): PartitionOffsets {
+  try {
+    return deadLetters.ends(catalog.log);
+  } catch (error) {
+    logLines.warn({ err: error }, 'The dead letters could not be read at the start');
+    return new Map();
+  }
 }
 
 /** The marks of all days that can have any, and the rows of `progress` of each such day. */

@@ -65,10 +65,13 @@ export class StoreHarness {
 
   saveLowWater(): void {
     this.writer.beginLowWater();
-    while (this.writer.lowWater.running) {
-      const saved = this.writer.lowWater.step();
-      saved?.forEach((offset, partition) => void this.log.release(this.log.partitions[partition]!, offset as Offset));
-    }
+    while (this.writer.lowWater.running) this.stepLowWater();
+  }
+
+  /** One slice of a round that was begun. */
+  stepLowWater(): void {
+    const saved = this.writer.lowWater.step();
+    saved?.forEach((offset, partition) => void this.log.release(this.log.partitions[partition]!, offset as Offset));
   }
 
   compact(): void {

@@ -114,8 +114,8 @@ export class TelemetryWriter {
   open(log: LogExtent): Positions {
     this.catalog.open();
     this.files.open();
-    const { catalog, files, chunks, devices, latest, marks } = this;
-    this.#positions = recover({ catalog, files, writer: chunks, devices, latest, marks, logLines: this.#logLines }, log);
+    const { catalog, files, chunks: writer, devices, latest, marks, deadLetters } = this;
+    this.#positions = recover({ catalog, files, writer, devices, latest, marks, deadLetters, logLines: this.#logLines }, log);
     this.consumer.assignAfter(catalog.assignedMs());
     for (const device of devices.all()) {
       // Removed devices are in the table too, for what the log still has of them; they have no series.
@@ -206,6 +206,9 @@ export class TelemetryWriter {
 
   beginLowWater(): void {
     this.lowWater.begin(this.#positions, this.consumer.assignedMs);
+    // Where nothing is in memory the mark passes the beginning of the current step. What is consumed next must not belong to
+    // it: a later round would take the mark back, to records of which nobody knows any more that their device was removed.
+    this.#stepStartMs = -Infinity;
   }
 
   close(): void {
