@@ -1,8 +1,16 @@
 import { defineConfig } from 'vitest/config';
+import { seedOfRun } from './test/harness/seed-of-run.ts';
+
+const given = process.env['SELSYN_SEED'];
+const seed = seedOfRun(given);
+if (given === 'random') console.log(`SELSYN_SEED=${seed} repeats what this run chooses at random`);
 
 export default defineConfig({
   test: {
     include: ['packages/**/*.test.{ts,tsx}', 'test/**/*.test.ts', 'tools/**/*.test.ts'],
+    // Drawn once, for all processes of the run.
+    env: { SELSYN_SEED: String(seed) },
+    setupFiles: ['test/harness/repeatable-properties.ts'],
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 60_000,

@@ -1,4 +1,5 @@
-import type { ModelStep, ModelSubscription } from './model-step.ts';
+import type { ModelStep } from './model-step.ts';
+import { connect, publish, subscribe } from './steps.ts';
 
 /** Where mosquitto 2.0 does other than Selsyn, and the clause by which Selsyn does as it does. The model is steered around these. */
 export interface Difference {
@@ -11,40 +12,6 @@ export interface Difference {
   readonly selsyn: RegExp;
   readonly mosquitto: RegExp;
 }
-
-const connect = (client: 'A' | 'B', options: Partial<ModelStep & { kind: 'connect' }> = {}): ModelStep => ({
-  kind: 'connect',
-  client,
-  version: 5,
-  cleanStart: true,
-  outlives: false,
-  will: undefined,
-  receiveMaximum: undefined,
-  ...options,
-});
-const subscribe = (client: 'A' | 'B', ...subscriptions: readonly Partial<ModelSubscription>[]): ModelStep => ({
-  kind: 'subscribe',
-  client,
-  identifier: undefined,
-  subscriptions: subscriptions.map((one) => ({
-    filter: 'a',
-    qos: 0,
-    noLocal: false,
-    retainAsPublished: false,
-    retainHandling: 0,
-    ...one,
-  })),
-});
-const publish = (client: 'A' | 'B', options: Partial<ModelStep & { kind: 'publish' }> = {}): ModelStep => ({
-  kind: 'publish',
-  client,
-  topic: 'a',
-  qos: 1,
-  retain: false,
-  empty: false,
-  properties: {},
-  ...options,
-});
 
 export const DIFFERENCES: readonly Difference[] = [
   {

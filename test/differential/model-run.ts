@@ -65,11 +65,15 @@ function isLeftOut(step: ModelStep, client: ModelClient, clients: ReadonlyMap<Cl
     case 'connect':
       // Whether a client that is taken over still hears its own will is left to the server.
       return client.connected && client.hasWill && (client.persistent || client.subscriptions.size > 0);
+    case 'subscribe':
+      // When all is sent again, a retained message could not be told from a copy of what came live.
+      if (client.muted && client.persistent) return true;
+      // In 3.1.1 it can not ask for the options that mosquitto keeps from when it spoke 5.0.
+      return !client.connected || (client.version === 4 && step.subscriptions.some(({ filter }) => hasOptions(client, filter)));
     case 'mute':
       // Which of several copies are within the window would be seen.
       return !client.connected || client.hasWindow;
     case 'publish':
-      if (isOwnAmongOthers(client)) return true;
       return !client.connected || (step.topic.startsWith('shared/') && !everyMemberListens(clients));
     case 'broken-qos2':
       // What became of a message whose session ended half way is not said.
@@ -80,10 +84,9 @@ function isLeftOut(step: ModelStep, client: ModelClient, clients: ReadonlyMap<Cl
   }
 }
 
-/** Several subscriptions, of which only some are No Local, may match what the client itself publishes. */
-function isOwnAmongOthers({ subscriptions }: ModelClient): boolean {
-  const noLocal = [...subscriptions.values()].filter((one) => one.noLocal).length;
-  return noLocal > 0 && subscriptions.size > 1;
+function hasOptions({ subscriptions }: ModelClient, filter: string): boolean {
+  const one = subscriptions.get(filter);
+  return one !== undefined && (one.noLocal || one.retainAsPublished);
 }
 
 /** Which member is chosen is left to the server; one that does not listen would make that choice visible later. */
@@ -97,6 +100,8 @@ function everyMemberListens(clients: ReadonlyMap<ClientName, ModelClient>): bool
 function steer(step: ModelStep, client: ModelClient): ModelStep {
   // mosquitto sends retained messages to shared subscriptions too.
   if (step.kind === 'publish' && step.topic.startsWith('shared/')) return { ...step, retain: false };
+  // A DISCONNECT of 3.1.1 says nothing: the session is what the CONNECT made it (MQTT 3.1.1, 3.1.2.4 and 3.14).
+  if (step.kind === 'disconnect' && client.version === 4) return { ...step, withWill: false, endsSession: false };
   if (step.kind !== 'subscribe') return step;
   const seen = new Map(client.subscriptions);
   const subscriptions = step.subscriptions.map((one) => {

@@ -5,6 +5,8 @@ import { CLIENTS, type ClientName, type ConnectStep, type ModelStep, type ModelW
 import { Observation } from './observation.ts';
 
 const LONG_SEC = 3_600;
+/** A mark that is retained. */
+const KEPT = 'kept';
 
 export interface Server {
   readonly name: string;
@@ -71,6 +73,7 @@ export class Subject implements AsyncDisposable {
       { filter: `${this.#root}#`, qos: 2, retainAsPublished: true },
       { filter: `${this.#marks}gone`, qos: 1 },
     ]);
+    await witness.publish(this.#marks + KEPT, KEPT, { qos: 1, retain: true });
   }
 
   isConnected(name: ClientName): boolean {
@@ -111,7 +114,7 @@ export class Subject implements AsyncDisposable {
     const cleaner = await RawClient.connect({ port: this.#port, version: 5 });
     const retained: string[] = [];
     cleaner.onPacket = (packet) => void (packet.type === 'publish' && retained.push(packet.topic));
-    await cleaner.subscribe([{ filter: `${this.#root}#` }, { filter: `shared/${this.#root}#` }]);
+    await cleaner.subscribe([this.#root, `shared/${this.#root}`, this.#marks].map((root) => ({ filter: `${root}#` })));
     await cleaner.ping();
     for (const topic of new Set(retained)) await cleaner.publish(topic, '', { qos: 1, retain: true });
     cleaner.destroy();
@@ -167,6 +170,7 @@ export class Subject implements AsyncDisposable {
         }));
         const identified = isFive && step.identifier !== undefined ? { subscriptionIdentifier: step.identifier } : {};
         observation.answer(`SUBACK ${(await client.subscribe(subscriptions, identified)).reasonCodes.join(' ')}`);
+        await this.#retainedSent(place, client);
         return;
       }
       case 'unsubscribe': {
@@ -251,6 +255,16 @@ export class Subject implements AsyncDisposable {
     } else place.observation.delivery(connection, packet.topic.slice(this.#root.length), packet);
   }
 
+  /**
+   * All retained messages that are due to a new subscription have come: Selsyn sends those of each in turn, and what it has not sent
+   * when the client goes it sends on the next connection, as it is then.
+   */
+  async #retainedSent(place: Place, client: RawClient): Promise<void> {
+    place.lastMark = '';
+    await client.subscribe([{ filter: this.#marks + KEPT, qos: 0 }]);
+    await this.#marked(place, KEPT);
+  }
+
   /** Every connected client has had a mark that the acting client, and then the witness, published after the step. */
   async #quiet(actor: Place): Promise<void> {
     for (const publisher of [actor.client, this.#witnessClient]) {
@@ -259,14 +273,15 @@ export class Subject implements AsyncDisposable {
       const waiting = CLIENTS.filter((name) => this.isConnected(name));
       const qos: QoS = 1;
       await Promise.all(waiting.map(async (name) => await publisher.publish(this.#marks + name, mark, { qos })));
-      for (const name of waiting) {
-        const place = this.#place(name);
-        const deadline = performance.now() + 10_000;
-        while (place.lastMark !== mark && place.client?.isOpen === true) {
-          if (performance.now() > deadline) throw new Error(`${this.name}: ${name} was not sent its mark`);
-          await new Promise(setImmediate);
-        }
-      }
+      for (const name of waiting) await this.#marked(this.#place(name), mark);
+    }
+  }
+
+  async #marked(place: Place, mark: string): Promise<void> {
+    const deadline = performance.now() + 10_000;
+    while (place.lastMark !== mark && place.client?.isOpen === true) {
+      if (performance.now() > deadline) throw new Error(`${this.name}: ${place.step?.client} was not sent ${mark}`);
+      await new Promise(setImmediate);
     }
   }
 

@@ -82,7 +82,7 @@ export interface ClientLibrary {
   open(way: Way, options: ClientOptions): Promise<LibraryClient>;
 }
 
-/** @param certificates the folder into which `selsyn device certificate` wrote those of the device `d1`; unneeded without mutual TLS. */
+/** @param certificates the folder into which `selsyn cert issue` wrote those of the device `d1`; unneeded without mutual TLS. */
 export function wayThrough(door: Door, selsyn: Selsyn, certificates = ''): Way {
   const isWebSocket = door.startsWith('WebSocket');
   const isSecure = door.endsWith('TLS');

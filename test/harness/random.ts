@@ -1,3 +1,5 @@
+import { seedOfRun } from './seed-of-run.ts';
+
 /** Random choices that repeat: the same ones for the same seed (mulberry32). */
 export class Random {
   readonly seed: number;
@@ -8,11 +10,10 @@ export class Random {
     this.#state = seed;
   }
 
-  /** The seed of this run: taken from the environment to repeat one, and printed. */
+  /** The choices of a test, by the seed of the run; it is printed. */
   static ofRun(test: string): Random {
-    const given = process.env['SELSYN_SEED'];
-    const random = new Random(given === undefined ? Math.floor(Math.random() * 0x7fff_ffff) : Number(given));
-    process.stderr.write(`${test}: SELSYN_SEED=${random.seed}\n`);
+    const random = new Random(seedOfRun(process.env['SELSYN_SEED']));
+    process.stderr.write(`${test}: SELSYN_SEED=${random.seed} repeats its choices\n`);
     return random;
   }
 

@@ -11,12 +11,15 @@ export interface StartOptions {
   /** A folder that an earlier run left; a new one where absent, removed at the end. */
   readonly data?: string;
   readonly settings?: readonly string[];
+  /** Of Node itself, as `--import FILE`; they hold in its threads too. */
+  readonly nodeOptions?: readonly string[];
 }
 
 /** What a running server says of itself in `run.json`. */
 interface RunFile {
   readonly http: string;
   readonly mqtt: string;
+  readonly https?: string;
   readonly mqtts?: string;
   readonly ws?: string;
   readonly wss?: string;
@@ -25,7 +28,14 @@ interface RunFile {
 }
 
 /** The settings of ports, and the URL that tells what came of each. */
-const PORTS = { 'mqtt.port': 'mqtt', 'http.port': 'http', 'tls.port': 'mqtts', 'ws.port': 'ws', 'ws.tlsPort': 'wss' } as const;
+const PORTS = {
+  'mqtt.port': 'mqtt',
+  'http.port': 'http',
+  'https.port': 'https',
+  'tls.port': 'mqtts',
+  'ws.port': 'ws',
+  'ws.tlsPort': 'wss',
+} as const;
 /** Free ports for all doors, as settings. */
 export const FREE_PORTS: readonly string[] = Object.keys(PORTS).map((key) => `${key}=0`);
 
@@ -34,6 +44,7 @@ export class Selsyn implements AsyncDisposable {
   readonly data: string;
   readonly #ownsData: boolean;
   readonly #settings: readonly string[];
+  readonly #nodeOptions: readonly string[];
   #child: ChildProcess | undefined;
   #said = '';
   #run: RunFile = { http: '', mqtt: '' };
@@ -42,6 +53,7 @@ export class Selsyn implements AsyncDisposable {
     this.#ownsData = options.data === undefined;
     this.data = options.data ?? mkdtempSync(join(tmpdir(), 'selsyn-test-'));
     this.#settings = options.settings ?? [];
+    this.#nodeOptions = options.nodeOptions ?? [];
   }
 
   static async start(options: StartOptions = {}): Promise<Selsyn> {
@@ -61,6 +73,11 @@ export class Selsyn implements AsyncDisposable {
   /** Of MQTT over TLS; clients trust `caFile`. */
   get mqttsUrl(): string {
     return this.#run.mqtts ?? '';
+  }
+
+  /** Of the API over TLS. */
+  get httpsUrl(): string {
+    return this.#run.https ?? '';
   }
 
   get wsUrl(): string {
@@ -98,7 +115,7 @@ export class Selsyn implements AsyncDisposable {
     rmSync(join(this.data, 'run.json'), { force: true });
     const child = spawn(
       process.execPath,
-      [CLI, 'up', '--data', this.data, ...settings.flatMap((setting) => ['--set', setting])],
+      [...this.#nodeOptions, CLI, 'up', '--data', this.data, ...settings.flatMap((setting) => ['--set', setting])],
       { stdio: ['ignore', 'pipe', 'pipe'] },
     );
     this.#child = child;

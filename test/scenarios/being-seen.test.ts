@@ -1,10 +1,9 @@
 import { execFile, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connectAsync, type IClientOptions, type MqttClient } from 'mqtt';
 import { describe, expect, it } from 'vitest';
+import { Mosquitto } from '../harness/mosquitto.ts';
 import { findProgram } from '../harness/programs.ts';
 import { metricsReference } from '../../tools/metrics-reference.ts';
 import { ADMIN_KEY, CLI, eventually, Selsyn } from '../harness/selsyn.ts';
@@ -34,45 +33,12 @@ async function sysNames(program: string, port: number): Promise<Set<string>> {
   return new Set(stdout.split('\n').filter((line) => line !== ''));
 }
 
-async function freePort(): Promise<number> {
-  return await new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
-}
-
-/** A mosquitto that tells of itself every second. */
-async function startMosquitto(program: string): Promise<{ readonly port: number } & AsyncDisposable> {
-  const folder = mkdtempSync(join(tmpdir(), 'selsyn-mosquitto-'));
-  const port = await freePort();
-  writeFileSync(join(folder, 'mosquitto.conf'), `listener ${port} 127.0.0.1\nallow_anonymous true\nsys_interval 1\n`);
-  const child = spawn(program, ['-c', join(folder, 'mosquitto.conf')], { stdio: 'ignore' });
-  await eventually(
-    async () =>
-      await connectAsync(`mqtt://127.0.0.1:${port}`, { reconnectPeriod: 0 }).then(
-        async (client) => (await client.endAsync(), true),
-        () => undefined,
-      ),
-  );
-  return {
-    port,
-    async [Symbol.asyncDispose]() {
-      const ended = new Promise((resolve) => child.once('exit', resolve));
-      child.kill();
-      await ended;
-      rmSync(folder, { recursive: true, force: true });
-    },
-  };
-}
-
 describe('$SYS', () => {
   it.skipIf(mosquitto === undefined || subscriber === undefined)('has the names that mosquitto has', async () => {
     await using selsyn = await Selsyn.start({ settings: ['access.mode=open', 'gateway.threads=2', 'mqtt.sysIntervalSec=1'] });
-    await using peer = await startMosquitto(mosquitto ?? '');
+    await using peer = await Mosquitto.start(['sys_interval 1']);
     const [ours, theirs] = await Promise.all(
-      [selsyn.mqttPort, peer.port].map(async (port) => await sysNames(subscriber ?? '', port)),
+      [selsyn.mqttPort, peer?.port ?? 0].map(async (port) => await sysNames(subscriber ?? '', port)),
     );
     expect(theirs?.size).toBeGreaterThan(50);
     expect([...(ours ?? [])].filter((name) => theirs?.has(name) === false)).toEqual([]);

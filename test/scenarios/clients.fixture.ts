@@ -27,7 +27,7 @@ export class OpenServers {
       Selsyn.start({ settings: [...settings, 'tls.clientCertificates=required'] }),
     ]);
     this.#all = { anyone, certified };
-    const made = await certified.cli('device', 'certificate', 'd1', '--out', this.#folder);
+    const made = await certified.cli('cert', 'issue', 'd1', '--create', '--out', this.#folder);
     if (made.code !== 0) throw new Error(made.stderr);
   }
 

@@ -1,5 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
+import { Agent, request } from 'node:https';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,7 +9,7 @@ import { connect } from 'node:tls';
 import { connectAsync, type IClientOptions, type MqttClient } from 'mqtt';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { findProgram } from '../harness/programs.ts';
-import { eventually, Selsyn } from '../harness/selsyn.ts';
+import { ADMIN_KEY, eventually, Selsyn } from '../harness/selsyn.ts';
 
 const MOSQUITTO_PUB = findProgram('mosquitto_pub') ?? '';
 
@@ -24,9 +26,9 @@ describe('the doors of a running server', () => {
     clients.push(client);
     return client;
   };
-  /** The certificate that the TLS door shows. */
-  const shown = async (selsyn: Selsyn, caFile: string): Promise<string> => {
-    const socket = connect({ port: Number(new URL(selsyn.mqttsUrl).port), host: '127.0.0.1', ca: readFileSync(caFile) });
+  /** The certificate that the TLS door shows, or that of another URL. */
+  const shown = async (selsyn: Selsyn, caFile: string, url = selsyn.mqttsUrl): Promise<string> => {
+    const socket = connect({ port: Number(new URL(url).port), host: '127.0.0.1', ca: readFileSync(caFile) });
     await once(socket, 'secureConnect');
     const fingerprint = socket.getPeerX509Certificate()?.fingerprint256 ?? '';
     socket.destroy();
@@ -67,7 +69,7 @@ describe('the doors of a running server', () => {
     'let mosquitto_pub and mosquitto_sub in with the authority and a device certificate',
     async () => {
       await using selsyn = await Selsyn.start({ settings: ['access.mode=open', 'tls.clientCertificates=required'] });
-      const made = await selsyn.cli('device', 'certificate', 'd1', '--out', join(folder, 'd1'));
+      const made = await selsyn.cli('cert', 'issue', 'd1', '--create', '--out', join(folder, 'd1'));
       expect([made.code, made.stderr]).toEqual([0, '']);
       const common = [
         '-h',
@@ -86,7 +88,7 @@ describe('the doors of a running server', () => {
       execFileSync(MOSQUITTO_PUB, [...withCertificate, '-r', '-m', 'hello']);
       expect(execFileSync('mosquitto_sub', [...withCertificate, '-C', '1', '-W', '10'], { encoding: 'utf8' })).toBe('hello\n');
       expect(() => execFileSync(MOSQUITTO_PUB, [...common, '-m', 'no'], { stdio: 'pipe' })).toThrow();
-      const again = await selsyn.cli('device', 'certificate', 'd1', '--out', join(folder, 'd1'));
+      const again = await selsyn.cli('cert', 'issue', 'd1', '--create', '--out', join(folder, 'd1'));
       expect([again.code, again.stderr]).toEqual([1, expect.stringContaining('exists already')]);
     },
   );
@@ -122,6 +124,7 @@ describe('the doors of a running server', () => {
     process.kill(own.pid, 'SIGHUP');
     await eventually(async () => (own.said.includes('the TLS certificate was read again') ? true : undefined));
     for (let n = 0; n < 8; n++) expect(await shown(own, files.cert)).not.toBe(one);
+    expect(await shown(own, files.cert, own.httpsUrl)).toBe(await shown(own, files.cert));
     writeFileSync(files.key, 'broken');
     process.kill(own.pid, 'SIGHUP');
     await eventually(async () => (own.said.includes('the old one stays in use') ? true : undefined));
@@ -129,11 +132,42 @@ describe('the doors of a running server', () => {
     await stays.publishAsync('still', 'here', { qos: 1 });
   });
 
+  it('serve the API over HTTPS too, also under names that plain HTTP on loopback refuses, and end its streams when the server stops', async () => {
+    await using selsyn = await Selsyn.start();
+    expect(selsyn.said).toContain(selsyn.httpsUrl);
+    expect(await shown(selsyn, selsyn.caFile, selsyn.httpsUrl)).toBe(await shown(selsyn, selsyn.caFile));
+    const agent = new Agent({ ca: readFileSync(selsyn.caFile), servername: 'localhost', keepAlive: true });
+    const get = async (path: string, headers: Record<string, string> = {}): Promise<IncomingMessage> =>
+      await new Promise((resolve, reject) => {
+        request(`${selsyn.httpsUrl}${path}`, { agent, headers: { authorization: `Bearer ${ADMIN_KEY}`, ...headers } }, resolve)
+          .on('error', reject)
+          .end();
+      });
+    const named = { host: 'iot.example.com' };
+    const me = await get('/api/v1/me', named);
+    expect([me.statusCode, (await selsyn.fetch('/api/v1/me')).status]).toEqual([200, 200]);
+    me.resume();
+    const stream = await get('/api/v1/live?devices=');
+    let heard = '';
+    stream.setEncoding('utf8').on('data', (piece: string) => (heard += piece));
+    const ended = once(stream, 'end');
+    await selsyn.end('SIGTERM');
+    await ended;
+    expect(heard).toContain('event: bye');
+    agent.destroy();
+  });
+
   it('are removed, the Unix socket too, when the server stops', async () => {
     const unix = join(folder, 'mqtt.sock');
     await using selsyn = await Selsyn.start({ settings: [`mqtt.unixSocket=${unix}`, 'ws.enabled=false', 'tls.enabled=false'] });
-    expect([existsSync(unix), selsyn.mqttsUrl, selsyn.wsUrl, selsyn.wssUrl, selsyn.caFile]).toEqual([true, '', '', '', '']);
-    expect(existsSync(join(selsyn.data, 'pki'))).toBe(false);
+    expect([existsSync(unix), selsyn.mqttsUrl, selsyn.wsUrl, selsyn.wssUrl, selsyn.httpsUrl, selsyn.caFile]).toEqual([
+      true,
+      '',
+      '',
+      '',
+      '',
+      '',
+    ]);
     await selsyn.end('SIGTERM');
     expect(existsSync(unix)).toBe(false);
   });

@@ -21,27 +21,18 @@ describe('the first steps of a new user', () => {
   });
   afterAll(async () => await selsyn[Symbol.asyncDispose]());
 
-  const publish = async (payload: string): Promise<void> => {
-    const args = [
-      '-h',
-      '127.0.0.1',
-      '-p',
-      String(selsyn.mqttPort),
-      '-i',
-      'sensor123',
-      '-u',
-      'sensor123',
-      '-P',
-      token,
-      '-q',
-      '1',
-      '-t',
-      'telemetry/sensor123',
-      '-m',
-      payload,
-    ];
-    await run(mosquittoPub ?? '', args);
+  const publish = async (payload: string, { password = token, topic = 'telemetry/sensor123', version = '311' } = {}) => {
+    const port = String(selsyn.mqttPort);
+    const who = ['-i', 'sensor123', '-u', 'sensor123', '-P', password];
+    const what = ['-q', '1', '-t', topic, '-m', payload];
+    await run(mosquittoPub ?? '', ['-V', version, '-h', '127.0.0.1', '-p', port, ...who, ...what]);
   };
+
+  it('the start says where everything is, with paths that can be copied', () => {
+    expect(selsyn.said).toContain(` is running on ${selsyn.data}\n`);
+    expect(selsyn.said).toContain(`(clients trust ${selsyn.caFile})\n`);
+    expect(selsyn.said).toContain(`npx selsyn --data ${selsyn.data} query sensor123 --last 1h\n`);
+  });
 
   it.skipIf(mosquittoPub === undefined)('a point from mosquitto_pub is in the API and in `selsyn query`', async () => {
     await publish('{"temperature":23.5}');
@@ -63,40 +54,9 @@ describe('the first steps of a new user', () => {
   });
 
   it.skipIf(mosquittoPub === undefined)('a device can publish neither with a wrong token nor as another device', async () => {
-    await expect(
-      run(mosquittoPub ?? '', [
-        '-p',
-        String(selsyn.mqttPort),
-        '-u',
-        'sensor123',
-        '-P',
-        'wrong',
-        '-q',
-        '1',
-        '-t',
-        'telemetry/sensor123',
-        '-m',
-        '{}',
-      ]),
-    ).rejects.toThrow(/refused|authori/i);
+    await expect(publish('{}', { password: 'wrong' })).rejects.toThrow(/refused|authori/i);
     await selsyn.addDevice('other');
-    const args = [
-      '-V',
-      '5',
-      '-p',
-      String(selsyn.mqttPort),
-      '-u',
-      'sensor123',
-      '-P',
-      token,
-      '-q',
-      '1',
-      '-t',
-      'telemetry/other',
-      '-m',
-      '{"stolen":1}',
-    ];
-    await run(mosquittoPub ?? '', args).catch(() => undefined);
+    await publish('{"stolen":1}', { topic: 'telemetry/other', version: '5' }).catch(() => undefined);
     expect(await selsyn.get('/api/v1/devices/other/telemetry/latest')).toEqual({});
   });
 

@@ -13,7 +13,13 @@ describe('a start that cannot succeed', () => {
 
   /** Ends with exit code 1 and one line, which it returns. */
   const failingStart = (...args: string[]): string => {
-    const { status, stderr, stdout } = spawnSync(process.execPath, [CLI, 'up', ...args], { encoding: 'utf8', timeout: 30_000 });
+    // Of this test run, and no setting.
+    const { SELSYN_SEED: _, ...env } = process.env;
+    const { status, stderr, stdout } = spawnSync(process.execPath, [CLI, 'up', ...args], {
+      encoding: 'utf8',
+      timeout: 30_000,
+      env,
+    });
     expect(status, stderr).toBe(1);
     expect(stdout).toBe('');
     expect(stderr.trimEnd().split('\n')).toHaveLength(1);
@@ -26,20 +32,23 @@ describe('a start that cannot succeed', () => {
     expect(failingStart('--data', folder, '--config', join(folder, 'config.json'))).toMatch(/telemetri/);
   });
 
-  it.each(['mqtt.port', 'http.port', 'tls.port', 'ws.port', 'ws.tlsPort'])('names the %s that is in use', async (key) => {
-    const server = createServer();
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const address = server.address();
-    const port = typeof address === 'object' && address !== null ? address.port : 0;
-    for (const threads of [1, 2]) {
-      const settings = [...FREE_PORTS, `${key}=${port}`, `gateway.threads=${threads}`];
-      const line = failingStart('--data', folder, ...settings.flatMap((setting) => ['--set', setting]));
-      expect(line).toContain(`${key}: port ${port}`);
-      expect(line).toContain(`--set ${key}=N`);
-      expect(line).toContain('in use');
-    }
-    server.close();
-  });
+  it.each(['mqtt.port', 'http.port', 'https.port', 'tls.port', 'ws.port', 'ws.tlsPort'])(
+    'names the %s that is in use',
+    async (key) => {
+      const server = createServer();
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      const address = server.address();
+      const port = typeof address === 'object' && address !== null ? address.port : 0;
+      for (const threads of [1, 2]) {
+        const settings = [...FREE_PORTS, `${key}=${port}`, `gateway.threads=${threads}`];
+        const line = failingStart('--data', folder, ...settings.flatMap((setting) => ['--set', setting]));
+        expect(line).toContain(`${key}: port ${port}`);
+        expect(line).toContain(`--set ${key}=N`);
+        expect(line).toContain('in use');
+      }
+      server.close();
+    },
+  );
 
   it('names a certificate that cannot be used, and a Unix socket that is taken', async () => {
     const start = (setting: string): string =>

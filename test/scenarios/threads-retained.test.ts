@@ -45,7 +45,7 @@ describe('retained messages of several threads', () => {
     await threads.selsyn.end('SIGKILL');
     await threads.selsyn.restart();
     for (let n = 0; n < 6; n += 1) expect(await retained(threads, 'kept/#', `after-${n}`)).toEqual(views[0]);
-  });
+  }, 180_000);
 
   it('leave whoever subscribes while one is replaced with the new one, never with the old one or none', async () => {
     await using threads = await Threads.start(3);
@@ -92,5 +92,5 @@ describe('retained messages of several threads', () => {
     done = true;
     await Promise.all(busy);
     expect(wrong).toEqual([]);
-  });
+  }, 180_000);
 });
