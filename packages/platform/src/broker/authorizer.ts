@@ -20,10 +20,21 @@ export interface Principal {
   readonly id: string;
   /** Sessions are kept apart by it: clients of two namespaces never take over each other's sessions. */
   readonly sessionNamespace: string;
+  /** Names the credential that it showed, where there is one to tell from others: a certificate's id. */
+  readonly credentialId?: string | undefined;
+  /** How long its sessions may outlive their connections, s; absent: as long as those of all. */
+  readonly maxSessionExpirySec?: number | undefined;
   mayPublish(topic: string): boolean;
+  /** Whether what it publishes on this topic may be retained. Absent: wherever it may publish. */
+  mayRetain?(topic: string): boolean;
   maySubscribe(filter: string): boolean;
   /** Whether a message on this topic may be delivered to it, whatever filter it came by. */
   mayReceive(topic: string): boolean;
+}
+
+/** Whether a client may leave a message behind for those who subscribe later. */
+export function mayRetain(principal: Pick<Principal, 'mayRetain'>, topic: string): boolean {
+  return principal.mayRetain === undefined || principal.mayRetain(topic);
 }
 
 /** Reason codes of MQTT 5; the broker maps them for 3.1.1. */
@@ -36,6 +47,11 @@ export interface Refusal {
 /** Decides who may connect. Knows devices, so that the broker need not. */
 export interface Authorizer {
   authenticate(request: ConnectRequest): Promise<Principal | Refusal>;
+  /**
+   * What a client that was let in may do now, if it may still be here. Absent: it may do what it could for as long as it is connected.
+   * The answer is of the same id and namespace.
+   */
+  renew?(principal: Principal): Promise<Principal | Refusal>;
   /** Begins an enhanced authentication (MQTT 5.0, section 4.12). Undefined: the method is not known here. */
   beginExchange?(method: string, request: ConnectRequest): AuthExchange | undefined;
 }

@@ -7,7 +7,7 @@ import type { SessionStore } from '../session-store/session-store.ts';
 import { AckRing } from './ack-ring.ts';
 import { BufferPool } from './buffer-pool.ts';
 import type { BusLink } from './bus-link.ts';
-import { ClientWatch } from './client-watch.ts';
+import { ClientWatch, type PresenceListener } from './client-watch.ts';
 import { type CloseReason, codeOfIntakeError } from './close-reasons.ts';
 import type { Completion } from './completion.ts';
 import { BrokerCounters } from './counters.ts';
@@ -18,6 +18,7 @@ import { MemoryWatermarks } from './memory-watermarks.ts';
 import { Marks } from './marks.ts';
 import type { Message } from './message.ts';
 import { MessageReader } from './message-packet.ts';
+import type { RequestHandler } from './requests.ts';
 import { Retained } from './retained.ts';
 import type { SessionConnection } from './session.ts';
 import { SharedGroups } from './shared-groups.ts';
@@ -25,6 +26,7 @@ import { StoreLink } from './store-link.ts';
 import { type Matches, Subscriptions } from './subscriptions.ts';
 import { StoredDeliveries } from './stored-deliveries.ts';
 import { TokenBucket } from './token-bucket.ts';
+import { dueTo } from './topic-trie.ts';
 import { WideSubscriptions } from './wide-subscriptions.ts';
 
 /** A reader of a socket that was told to stop. */
@@ -37,7 +39,9 @@ export interface BrokerCoreOptions {
   readonly clock: Clock;
   readonly logLines: LogLines;
   readonly intake: Intake | undefined;
+  readonly requests: RequestHandler | undefined;
   readonly store: SessionStore | undefined;
+  readonly presence: PresenceListener | undefined;
 }
 
 /** What the connections and sessions of one thread share: who subscribes, what is retained, what waits for disk. */
@@ -46,6 +50,7 @@ export class BrokerCore implements IntakeListener {
   readonly clock: Clock;
   readonly logLines: LogLines;
   readonly intake: Intake | undefined;
+  readonly requests: RequestHandler | undefined;
   readonly counters = new BrokerCounters();
   readonly topics: TopicCache;
   readonly messages: MessageReader;
@@ -72,11 +77,12 @@ export class BrokerCore implements IntakeListener {
   readonly #doomed: [SessionConnection, CloseReason][] = [];
 
   constructor(options: BrokerCoreOptions) {
-    const { limits, clock, logLines, intake, store } = options;
+    const { limits, clock, logLines, intake, requests, store, presence } = options;
     this.limits = limits;
     this.clock = clock;
     this.logLines = logLines;
     this.intake = intake;
+    this.requests = requests;
     this.topics = new TopicCache(limits.topicCacheSize);
     this.messages = new MessageReader(this.topics);
     this.ring = new AckRing(limits.maxWaitingAcks);
@@ -88,7 +94,7 @@ export class BrokerCore implements IntakeListener {
     this.ends = new ThrottledLines({ logLines, clock, sentence: 'a connection has ended' });
     this.#admission =
       limits.acceptPerSec === 0 ? undefined : new TokenBucket({ perSec: limits.acceptPerSec, burst: limits.acceptPerSec });
-    this.watch = new ClientWatch(this);
+    this.watch = new ClientWatch(this, presence);
     this.retained = new Retained(this);
     this.groups = new SharedGroups(this);
     this.intake?.attach(this);
@@ -135,8 +141,8 @@ export class BrokerCore implements IntakeListener {
   /** Delivers to all that subscribe, here and in other threads. */
   deliver(message: Message, matches: Matches, completion?: Completion): void {
     for (const match of matches.list) {
-      if (match.noLocal && match.subscriber.key === message.origin) continue; // [MQTT-3.8.3-3]
-      match.subscriber.deliver(message, match, completion);
+      const due = dueTo(match, message.origin);
+      if (due !== undefined) match.subscriber.deliver(message, due, completion);
     }
     this.stored.write(message, completion);
   }
@@ -144,9 +150,8 @@ export class BrokerCore implements IntakeListener {
   /** Delivers what came from another thread to the sessions of this one. Shared groups were seen to where it came in. */
   deliverHere(message: Message, { list }: Matches, completion?: Completion): void {
     for (const match of list) {
-      const { subscriber } = match;
-      if (subscriber.reach !== 'session' || (match.noLocal && subscriber.key === message.origin)) continue;
-      subscriber.deliver(message, match, completion);
+      const due = dueTo(match, message.origin);
+      if (due?.subscriber.reach === 'session') due.subscriber.deliver(message, due, completion);
     }
     this.stored.write(message, completion);
   }

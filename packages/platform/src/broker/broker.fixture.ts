@@ -13,11 +13,13 @@ import type { Bus } from '../bus/bus.ts';
 import { SelsynError } from '../kernel/errors.ts';
 import { FakeClock } from '../kernel/fake-clock.ts';
 import { silentLogLines } from '../kernel/log-lines.ts';
+import { MemorySessionStore } from '../session-store/drivers/memory/memory-session-store.ts';
 import type { SessionStore } from '../session-store/session-store.ts';
 import type { Authorizer, Principal } from './authorizer.ts';
 import { Broker } from './broker.ts';
 import type { Claim, Intake, IntakeListener } from './intake.ts';
 import type { BrokerLimits } from './limits.ts';
+import type { RequestHandler } from './requests.ts';
 import type { Transport, TransportListener } from './transport.ts';
 
 /** Lets everything run that was left for later turns of the event loop. */
@@ -225,6 +227,7 @@ export interface TestBrokerOptions {
   readonly authorizer?: Authorizer;
   readonly bus?: Bus | undefined;
   /** Opened: the caller calls `broker.restore()` before the first connect. */
+  readonly requests?: RequestHandler;
   readonly store?: SessionStore;
   readonly limits?: Partial<BrokerLimits>;
   readonly clock?: FakeClock;
@@ -237,6 +240,7 @@ export function openTestBroker(options: TestBrokerOptions = {}): TestBroker {
   const broker = new Broker({
     authorizer: options.authorizer ?? PERMISSIVE,
     intake,
+    requests: options.requests,
     bus: options.bus,
     store: options.store,
     limits: options.limits,
@@ -259,4 +263,30 @@ export function openTestBroker(options: TestBrokerOptions = {}): TestBroker {
       return client;
     },
   };
+}
+
+/** A broker that has taken up what its store has: an empty one in memory unless said otherwise. */
+export async function openRestored(options: TestBrokerOptions = {}): Promise<TestBroker> {
+  const opened = openTestBroker({ store: new MemorySessionStore(), ...options });
+  await opened.broker.restore();
+  return opened;
+}
+
+/** What a 5.0 client connects with whose session outlives its connection. */
+export function kept(clientId: string): Partial<ConnectPacket> {
+  return { clientId, cleanStart: false, properties: { sessionExpirySec: 1_000 } };
+}
+
+/** A 5.0 client that has subscribed, and what came of it taken. */
+export async function subscribed(
+  broker: TestBroker,
+  filter: string,
+  qos: 0 | 1 | 2,
+  connect: Partial<ConnectPacket>,
+): Promise<TestClient> {
+  const client = await broker.connect(5, connect);
+  client.send(subscribeOf(filter, qos));
+  await settled();
+  await client.take();
+  return client;
 }

@@ -2,15 +2,18 @@ import type { Bus } from '../bus/bus.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { LogLines } from '../kernel/log-lines.ts';
 import type { SessionStore } from '../session-store/session-store.ts';
+import { AccessChanges } from './access-changes.ts';
 import type { Authorizer } from './authorizer.ts';
 import { BrokerCore } from './broker-core.ts';
 import { BusLink, type SessionCloser } from './bus-link.ts';
 import { ClientInspector } from './client-inspector.ts';
+import type { PresenceListener } from './client-watch.ts';
 import { Connection, type ConnectionHost } from './connection.ts';
 import type { BrokerCounters } from './counters.ts';
 import type { Intake } from './intake.ts';
 import { type BrokerLimits, DEFAULT_LIMITS } from './limits.ts';
 import { type OwnMessage, publishOwn } from './own-message.ts';
+import type { RequestHandler } from './requests.ts';
 import { Sessions } from './sessions.ts';
 import { StoredState } from './stored-state.ts';
 import type { Tracing } from './trace.ts';
@@ -20,10 +23,14 @@ export interface BrokerOptions {
   readonly authorizer: Authorizer;
   /** Takes the messages that the platform itself wants. Must not call its listener from within `accept`. */
   readonly intake?: Intake | undefined;
+  /** Answers what clients ask of the platform. */
+  readonly requests?: RequestHandler | undefined;
   /** Keeps sessions and retained messages beyond this process; without it no session outlives its connection. */
   readonly store?: SessionStore | undefined;
   /** Joins the brokers of other threads; not needed where this is the only one. */
   readonly bus?: Bus | undefined;
+  /** Told of each connection that was let in, and of its end. */
+  readonly presence?: PresenceListener | undefined;
   readonly limits?: Partial<BrokerLimits> | undefined;
   readonly clock: Clock;
   readonly logLines: LogLines;
@@ -42,20 +49,22 @@ export class Broker implements ConnectionHost, SessionCloser, AsyncDisposable {
   readonly #clock: Clock;
   readonly #store: SessionStore | undefined;
   readonly #connections = new Set<Connection>();
+  readonly #accessChanges: AccessChanges;
   #stopSweeping: (() => void) | undefined;
   #closing = false;
   #onQuiet: (() => void) | undefined;
 
   constructor(options: BrokerOptions) {
-    const { clock, logLines, intake, bus, store } = options;
+    const { clock, logLines, intake, requests, bus, store, presence } = options;
     // Without a store nothing outlives its connection.
     const limits = { ...DEFAULT_LIMITS, ...options.limits, ...(store === undefined && { sessionExpiryMaxSec: 0 }) };
     this.authorizer = options.authorizer;
     this.newClientId = () => options.newClientId();
     this.#clock = clock;
     this.#store = store;
-    this.#core = new BrokerCore({ limits, clock, logLines, intake, store });
+    this.#core = new BrokerCore({ limits, clock, logLines, intake, requests, store, presence });
     this.sessions = new Sessions(this.#core);
+    this.#accessChanges = new AccessChanges(this.#core, this.sessions, this.authorizer);
     const { watch, counters } = this.#core;
     this.inspector = new ClientInspector({ sessions: this.sessions, watch, counters });
     if (bus !== undefined) this.#core.bus = new BusLink(this.#core, bus, this);
@@ -132,6 +141,23 @@ export class Broker implements ConnectionHost, SessionCloser, AsyncDisposable {
       closed++;
     }
     return closed;
+  }
+
+  /** Ends the sessions of a principal in this thread, with and without a client, with all that they hold. O(sessions). */
+  endSessionsOf(principalId: string): void {
+    for (const session of this.sessions.values()) {
+      if (session.principal.id !== principalId) continue;
+      session.connection?.close('administrative');
+      this.sessions.end(session);
+    }
+  }
+
+  /**
+   * What these principals may do has changed, or whether they may be here at all: their connections heed it once this has resolved,
+   * in this thread.
+   */
+  async accessChanged(principals: ReadonlySet<string> | 'all'): Promise<void> {
+    await this.#accessChanges.apply(principals);
   }
 
   takeOver(key: string, stamp: number): void {

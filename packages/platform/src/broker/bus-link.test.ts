@@ -133,6 +133,16 @@ describe('two brokers on one bus', () => {
     expect(third.transport.ended).toBe(false);
   });
 
+  it('keep the later one also where the news of the earlier one comes after it', async () => {
+    const [a, b] = sides.brokers;
+    // In one turn: neither has heard of the other's when it opens its own.
+    const clients = [new TestClient(a.broker, 5), new TestClient(b.broker, 5)] as const;
+    for (const client of clients) client.send(connectOf(5, { clientId: 'same' }));
+    await crossed();
+    expect(clients.map(({ transport }) => transport.ended)).toEqual([true, false]);
+    expect([a.broker.counters.sessions, b.broker.counters.sessions]).toEqual([0, 1]);
+  });
+
   it('let in a client that begins anew only once the other has ended what it had', async () => {
     const [a] = sides.brokers;
     const [bus] = sides.buses;

@@ -1,21 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { MemorySessionStore } from '../session-store/drivers/memory/memory-session-store.ts';
-import { connectOf, openTestBroker, settled, subscribeOf, TestClient, type TestBroker } from './broker.fixture.ts';
+import { connectOf, openRestored, openTestBroker, settled, subscribeOf, TestClient } from './broker.fixture.ts';
 import type { ClientListQuery } from './inspection.ts';
 
 const ALL: ClientListQuery = { prefix: '', state: undefined, after: undefined, limit: 100 };
-
-async function open(): Promise<TestBroker> {
-  const opened = openTestBroker({ store: new MemorySessionStore() });
-  await opened.broker.restore();
-  return opened;
-}
 
 const KEPT = { cleanStart: false, properties: { sessionExpirySec: 3_600, receiveMaximum: 20 } };
 
 describe('the inspector', () => {
   it('shows a client that is connected', async () => {
-    const { broker, connect, clock } = await open();
+    const { broker, connect, clock } = await openRestored();
     clock.advance(5_000);
     const will = { topic: 'gone', payload: new Uint8Array(), qos: 0, retain: false, properties: {} } as const;
     const client = await connect(5, { clientId: 'd1', username: 'device', keepAliveSec: 60, will, ...KEPT });
@@ -54,7 +47,7 @@ describe('the inspector', () => {
   });
 
   it('shows one whose session waits for it, with the messages that wait and why it went', async () => {
-    const { broker, connect, clock } = await open();
+    const { broker, connect, clock } = await openRestored();
     const client = await connect(5, { clientId: 'd1', ...KEPT });
     client.send(subscribeOf('a/#', 1));
     await client.take();
@@ -83,7 +76,7 @@ describe('the inspector', () => {
   });
 
   it('remembers one that is gone: why, and what it was denied', async () => {
-    const { broker, connect } = await open();
+    const { broker, connect } = await openRestored();
     const client = await connect(5, { clientId: 'd1', username: 'device', password: Buffer.from('pass-word') });
     client.send(subscribeOf('secret/#'), subscribeOf('secret/#'));
     client.publish('secret/1', 'pay-load', { qos: 1 });
@@ -127,7 +120,7 @@ describe('the inspector', () => {
   });
 
   it('lists by prefix and state, page by page, each client once', async () => {
-    const { broker, connect } = await open();
+    const { broker, connect } = await openRestored();
     for (const clientId of ['b1', 'a1', 'a2', 'a3']) await connect(5, { clientId, ...KEPT });
     (await connect(5, { clientId: 'a2', ...KEPT })).transport.destroy();
     (await connect(5, { clientId: 'a0' })).transport.destroy();
@@ -151,7 +144,7 @@ describe('the inspector', () => {
   });
 
   it('tells devices with the same client id apart', async () => {
-    const { broker, connect } = await open();
+    const { broker, connect } = await openRestored();
     await connect(5, { clientId: 'esp', username: 'one' });
     (await connect(5, { clientId: 'esp', username: 'two' })).transport.destroy();
     await settled();
@@ -162,7 +155,7 @@ describe('the inspector', () => {
   });
 
   it('disconnects a client, and ends its session where that is asked for', async () => {
-    const { broker, connect } = await open();
+    const { broker, connect } = await openRestored();
     const client = await connect(5, { clientId: 'd1', ...KEPT });
     expect(broker.inspector.disconnect('d1', false)).toBe(1);
     expect(await client.take()).toMatchObject([{ type: 'disconnect', reasonCode: 0x98 }]);

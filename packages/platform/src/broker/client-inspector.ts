@@ -9,7 +9,9 @@ import type {
   ClientPlace,
   ClientRecall,
   ClientSummary,
+  ClientTakeovers,
   ConnectionFacts,
+  CredentialUse,
 } from './inspection.ts';
 import { type Session, sessionKey } from './session.ts';
 import type { Sessions } from './sessions.ts';
@@ -43,6 +45,22 @@ export class ClientInspector {
     };
   }
 
+  /** Clients whose id more than one connection fights for, as far as it can be told by how often they were taken over. */
+  takenOver(atLeast: number, nowMs: number): readonly ClientTakeovers[] {
+    return this.#watch.takeovers.atLeast(atLeast, nowMs);
+  }
+
+  /** Of every connection whose client showed a certificate. O(clients of this thread). */
+  credentialUses(): readonly CredentialUse[] {
+    const uses: CredentialUse[] = [];
+    for (const { connection, principal, clientId } of this.#sessions.values()) {
+      const { credentialId, id: principalId } = principal;
+      if (connection !== undefined && credentialId !== undefined)
+        uses.push({ credentialId, principalId, clientId, remoteAddress: connection.remoteAddress });
+    }
+    return uses;
+  }
+
   recall(places: readonly ClientPlace[]): ClientRecall[] {
     return places.map((place) => {
       const key = keyOf(place);
@@ -61,12 +79,17 @@ export class ClientInspector {
     return [...found, stranger].filter((detail) => detail !== undefined);
   }
 
-  /** Closes what clients with this id have open, and ends their sessions if asked. @returns how many were closed or ended. */
-  disconnect(clientId: string, discard: boolean): number {
+  /**
+   * Closes what clients with this id have open, and ends their sessions if asked.
+   * @param principals only those who signed in as one of these; undefined: all.
+   * @returns how many were closed or ended.
+   */
+  disconnect(clientId: string, discard: boolean, principals?: readonly string[]): number {
     let count = 0;
     for (const key of this.#withId(clientId)) {
       const session = this.#sessions.get(key);
       if (session === undefined || (session.connection === undefined && !discard)) continue;
+      if (principals !== undefined && !principals.includes(session.principal.id)) continue;
       count++;
       session.connection?.close('administrative');
       if (discard) this.#sessions.end(session);

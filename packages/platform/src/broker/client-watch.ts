@@ -4,7 +4,14 @@ import type { CloseReason } from './close-reasons.ts';
 import { publishOwn } from './own-message.ts';
 import { Presence, type PresenceEvent, type PresentClient } from './presence.ts';
 import type { Session } from './session.ts';
+import { Takeovers } from './takeovers.ts';
 import type { Tracing } from './trace.ts';
+
+/** Hears who is connected. */
+export interface PresenceListener {
+  /** A connection of this principal was let in (1), or such a one has ended (-1). Must not throw, nor wait. */
+  presenceChanged(principalId: string, change: 1 | -1, atMs: number): void;
+}
 
 /** A connection, as far as others are told of it. */
 export interface WatchedConnection {
@@ -16,14 +23,17 @@ export interface WatchedConnection {
 /** Everything that is told about the clients of one thread: to administrators, to subscribers of events, to traces. */
 export class ClientWatch {
   readonly history = new ClientHistory();
+  readonly takeovers = new Takeovers();
   /** Undefined while nobody traces, so that each hook costs a comparison. */
   tracing: Tracing | undefined;
   readonly #core: BrokerCore;
   readonly #presence: Presence;
+  readonly #listener: PresenceListener | undefined;
   #lastStamp = 0;
 
-  constructor(core: BrokerCore) {
+  constructor(core: BrokerCore, listener?: PresenceListener) {
     this.#core = core;
+    this.#listener = listener;
     this.#presence = new Presence({
       isWanted: (topic) => core.subscriptions.isWanted(topic),
       publish: (event) => this.#publish(event),
@@ -37,7 +47,9 @@ export class ClientWatch {
   }
 
   opened(session: Session, connection: WatchedConnection): void {
-    this.#presence.connected(this.#presentOf(session, connection), this.#core.clock.now());
+    const atMs = this.#core.clock.now();
+    this.#listener?.presenceChanged(session.principal.id, 1, atMs);
+    this.#presence.connected(this.#presentOf(session, connection), atMs);
   }
 
   /** @param code what the client was told, where it can be told. */
@@ -45,8 +57,10 @@ export class ClientWatch {
     const atMs = this.#core.clock.now();
     this.history.closed(session, { reason, code, atMs });
     this.tracing?.closed(session, reason);
+    if (reason === 'taken-over') this.takeovers.add(session, atMs);
     // One that was never open did not come either.
     if (connection.stamp === 0) return;
+    this.#listener?.presenceChanged(session.principal.id, -1, atMs);
     this.#presence.disconnected(this.#presentOf(session, connection), reason, atMs);
   }
 

@@ -21,6 +21,7 @@ export const CLOSE_REASONS = {
   'no-room': ReasonCode.quotaExceeded,
   'payload-invalid': ReasonCode.payloadFormatInvalid,
   'reauthentication-failed': ReasonCode.notAuthorized,
+  'access-withdrawn': ReasonCode.notAuthorized,
   'log-failed': ReasonCode.implementationSpecificError,
   administrative: ReasonCode.administrativeAction,
   'server-shutdown': ReasonCode.serverShuttingDown,
@@ -44,6 +45,7 @@ export const IMPOSED_REASONS: ReadonlySet<CloseReason> = new Set<CloseReason>([
   'no-room',
   'payload-invalid',
   'reauthentication-failed',
+  'access-withdrawn',
   'log-failed',
   'internal',
 ]);

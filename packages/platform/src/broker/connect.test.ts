@@ -189,6 +189,10 @@ describe('CONNECT', () => {
       [5, 'secret', 'x', 0x87],
       [4, 'secret', 'x', 5],
       [5, 'a', 'x'.repeat(6), 0x95],
+      // What only the server says of itself and of clients, as for PUBLISH.
+      [5, '$SYS/broker/version', 'x', 0x87],
+      [5, '$aws/events/presence/connected/c1', 'x', 0x87],
+      [4, '$SYS/broker/version', 'x', 5],
     ] as const) {
       const client = new TestClient(broker, version);
       client.send(connectOf(version, { will: { ...will, topic, payload: Buffer.from(payload) } }));

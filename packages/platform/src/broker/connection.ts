@@ -170,7 +170,7 @@ export class Connection implements TransportListener, OpeningHost, OutboundHost,
 
   /** What it waited for is over. */
   continueReading(): void {
-    if (this.#stopped || (this.#state !== 'connecting' && this.#state !== 'open')) return;
+    if (this.#state !== 'connecting' && this.#state !== 'open' && this.#opening?.awaitsAuth !== true) return;
     this.#lastActiveMs = this.#core.clock.monotonicMs();
     this.goOn();
   }
@@ -182,7 +182,7 @@ export class Connection implements TransportListener, OpeningHost, OutboundHost,
   }
 
   goOn(): void {
-    this.#halted = false;
+    this.#halted = this.#stopped;
     this.#takePackets();
     if (this.#halted) return;
     if (this.#ended) this.close('connection-lost');
@@ -230,6 +230,10 @@ export class Connection implements TransportListener, OpeningHost, OutboundHost,
     this.#halted = true;
     this.#transport.pause();
     this.#core.clock.after(forMs, () => this.continueReading());
+  }
+
+  accessChanged(): void {
+    this.#serving?.inbound.forgetRoutes();
   }
 
   /** Takes no more packets: the broker is about to close. What was taken can still be answered. */
@@ -334,9 +338,7 @@ export class Connection implements TransportListener, OpeningHost, OutboundHost,
 
   /** A client that is too fast is not read for a while. */
   #keepPace(pace: Pace, type: Packet['type']): void {
-    const nowMs = this.#core.clock.monotonicMs();
-    if (type === 'publish' || type === 'subscribe' || type === 'unsubscribe') pace.spendMessage(nowMs);
-    const waitMs = pace.waitMs(nowMs);
+    const waitMs = pace.spendPacket(type, this.#core.clock.monotonicMs());
     if (waitMs > 0) this.rest(waitMs);
   }
 

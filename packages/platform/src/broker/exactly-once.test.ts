@@ -1,19 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { SelsynError } from '../kernel/errors.ts';
 import { MemorySessionStore } from '../session-store/drivers/memory/memory-session-store.ts';
-import { openTestBroker, settled, subscribeOf, type TestBroker, type TestClient } from './broker.fixture.ts';
+import { openRestored, settled, subscribeOf, type TestClient } from './broker.fixture.ts';
 
 const KEPT = { cleanStart: false, properties: { sessionExpirySec: 1_000 } };
 
-async function open(store: MemorySessionStore): Promise<TestBroker> {
-  const opened = openTestBroker({ store });
-  await opened.broker.restore();
-  return opened;
-}
-
 /** A subscriber and a publisher with persistent sessions; `crash` gives them again after a crash of the server. */
 async function pair(store = new MemorySessionStore()): Promise<{ store: MemorySessionStore; sub: TestClient; pub: TestClient }> {
-  const broker = await open(store);
+  const broker = await openRestored({ store });
   const sub = await broker.connect(5, { ...KEPT, clientId: 'sub' });
   const pub = await broker.connect(5, { ...KEPT, clientId: 'pub' });
   if (sub.connack?.sessionPresent !== true) {
@@ -91,7 +85,7 @@ describe('a QoS 2 message of a persistent session', () => {
 
   it('is answered on the connection that asks again, when the first has gone before', async () => {
     const store = new MemorySessionStore();
-    const broker = await open(store);
+    const broker = await openRestored({ store });
     const sub = await broker.connect(5, { ...KEPT, clientId: 'sub' });
     sub.send(subscribeOf('t', 2));
     await settled();

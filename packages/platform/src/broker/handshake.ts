@@ -1,7 +1,8 @@
 import type { ConnackProperties, ConnectPacket } from '@selsyn/wire/mqtt/packets.ts';
 import { ReasonCode } from '@selsyn/wire/mqtt/reason-codes.ts';
-import type { Principal } from './authorizer.ts';
+import { mayRetain, type Principal } from './authorizer.ts';
 import type { BrokerLimits } from './limits.ts';
+import { isReservedTopic } from './reserved-topics.ts';
 import { levelsOf } from './topic-levels.ts';
 
 /** The reason code that refuses a CONNECT before anybody asks who it is; undefined: it may go on. */
@@ -25,7 +26,8 @@ export function refusalOfWill(packet: ConnectPacket, principal: Principal, limit
   if (will === undefined) return undefined;
   if (will.payload.length > limits.maxWillBytes) return ReasonCode.packetTooLarge;
   if (levelsOf(will.topic) > limits.maxTopicLevels) return ReasonCode.topicNameInvalid;
-  return principal.mayPublish(will.topic) ? undefined : ReasonCode.notAuthorized;
+  const mayLeaveIt = principal.mayPublish(will.topic) && (!will.retain || mayRetain(principal, will.topic));
+  return isReservedTopic(will.topic) || !mayLeaveIt ? ReasonCode.notAuthorized : undefined;
 }
 
 /** The keep-alive that holds, s; 0: none. A 5.0 client can be told another one than it asked for [MQTT-3.1.2-21]. */

@@ -7,12 +7,17 @@ import type { Topic } from '@selsyn/wire/mqtt/topic-cache.ts';
 import { isSelsynError } from '../kernel/errors.ts';
 import type { AckOwner } from './ack-ring.ts';
 import type { BrokerCore } from './broker-core.ts';
+import { mayRetain } from './authorizer.ts';
+import { ClientAliases } from './client-aliases.ts';
 import { codeOfIntakeError, reasonOfRefusal } from './close-reasons.ts';
+import { Afterwards } from './completion.ts';
+import { copyBytes } from './copy-bytes.ts';
 import type { Claim } from './intake.ts';
 import { Message } from './message.ts';
 import type { Outgoing } from './outgoing.ts';
 import { PendingAnswer } from './pending-answer.ts';
 import { openRoute, type Route } from './publish-route.ts';
+import { answerRequest } from './request-answering.ts';
 import type { Session } from './session.ts';
 import { TakenOnce } from './taken-once.ts';
 
@@ -33,7 +38,8 @@ export class Inbound implements AckOwner {
   #route: Route | undefined;
   /** All routes, once the connection uses more than one topic. */
   #routes: Map<Topic, Route> | undefined;
-  #aliases: (Topic | undefined)[] | undefined;
+  /** Made when its client first uses one. */
+  #aliases: ClientAliases | undefined;
   /** Answers of this connection in the ring. */
   #waiting = 0;
   /** Answers that wait for more than the ring, and those behind them, oldest first. */
@@ -58,7 +64,8 @@ export class Inbound implements AckOwner {
     const { qos, properties } = packet;
     this.received++;
     core.counters.payloadBytesReceived += packet.end - packet.start;
-    const topic = properties === undefined ? packet.topic : this.#resolveAlias(packet);
+    const alias = properties?.topicAlias;
+    const topic = alias === undefined ? packet.topic : this.#clientAliases.resolve(alias, packet.topic);
     let route = this.#route;
     if (route === undefined || route.topic !== topic) route = this.#takeRoute(topic);
     if (qos === 0) core.counters.received0++;
@@ -66,6 +73,10 @@ export class Inbound implements AckOwner {
     const refusal = route.refusal === 0 ? this.#faultOf(packet, topic) : route.refusal;
     if (refusal !== 0) {
       this.#refuse(packet, refusal);
+      return;
+    }
+    if (route.isRequest) {
+      this.#receiveRequest(packet);
       return;
     }
     const { version } = core.subscriptions;
@@ -143,14 +154,19 @@ export class Inbound implements AckOwner {
     else pending.splice(0, given);
   }
 
+  /** Each topic is asked about again. */
+  forgetRoutes(): void {
+    this.#route = undefined;
+    this.#routes = undefined;
+  }
+
   /** Nothing is answered any more. */
   close(): void {
     this.#closed = true;
     // What was refused without its client being told is not taken: it may be sent again by the next connection.
     const { received, isPersistent } = this.#session;
     if (isPersistent) for (const [packetId, state] of received) if (state === 'taken') received.delete(packetId);
-    this.#route = undefined;
-    this.#routes = undefined;
+    this.forgetRoutes();
     this.#aliases = undefined;
     this.#pending = undefined;
   }
@@ -188,6 +204,25 @@ export class Inbound implements AckOwner {
     if (packet.retain && !core.retained.publish(message, taken)) taken.atLeast(ReasonCode.quotaExceeded);
     core.deliver(message, matches, taken);
     once?.delivered(pending, taken);
+    pending.started();
+  }
+
+  /** What the platform answers itself. It is acknowledged once the answers are on their way. */
+  #receiveRequest(packet: PublishPacket): void {
+    const { packetId, qos } = packet;
+    const topic = this.#route?.topic.name ?? '';
+    const { key, clientId, principal, connection } = this.#session;
+    const payload = copyBytes(packet.data, packet.start, packet.end);
+    const request = { client: key, clientId, principal, remoteAddress: connection?.remoteAddress ?? '', topic, payload };
+    if (qos === 0) {
+      answerRequest(this.#core, this.#session, request, new Afterwards(() => undefined));
+      return;
+    }
+    const pending = new PendingAnswer(this, packetId, qos);
+    (this.#pending ??= []).push(pending);
+    if (qos === 2) this.#session.received.set(packetId, pending);
+    this.#followRing(pending, packetId, qos);
+    answerRequest(this.#core, this.#session, request, pending);
     pending.started();
   }
 
@@ -259,8 +294,10 @@ export class Inbound implements AckOwner {
       counters.dropped['payload-invalid']++;
       return ReasonCode.payloadFormatInvalid;
     }
+    if (!packet.retain) return 0;
+    if (!mayRetain(this.#session.principal, topic.name)) return ReasonCode.notAuthorized;
     const sizeBytes = packet.end - packet.start;
-    if (!packet.retain || sizeBytes === 0 || retained.hasRoom({ topic, sizeBytes: sizeBytes + topic.bytes.length })) return 0;
+    if (sizeBytes === 0 || retained.hasRoom({ topic, sizeBytes: sizeBytes + topic.bytes.length })) return 0;
     counters.dropped['retained-full']++;
     return ReasonCode.quotaExceeded;
   }
@@ -326,23 +363,11 @@ export class Inbound implements AckOwner {
 
   /** What an alias of the client stands for; undefined: nothing. */
   topicOfAlias(alias: number): string | undefined {
-    return this.#aliases?.[alias]?.name;
+    return this.#aliases?.nameOf(alias);
   }
 
-  #resolveAlias(packet: PublishPacket): Topic {
-    const alias = packet.properties?.topicAlias;
-    if (alias === undefined) return packet.topic;
-    if (alias > this.#core.limits.topicAliasMaximum) {
-      throw new MqttError(ReasonCode.topicAliasInvalid, '[MQTT-3.3.2-9]', 'the topic alias is over the maximum');
-    }
-    this.#aliases ??= [];
-    if (packet.topic.name !== '') {
-      this.#aliases[alias] = packet.topic;
-      return packet.topic;
-    }
-    const topic = this.#aliases[alias];
-    if (topic === undefined) throw protocolError('(3.3.2.3.4)', 'the topic alias stands for no topic');
-    return topic;
+  get #clientAliases(): ClientAliases {
+    return (this.#aliases ??= new ClientAliases(this.#core.limits.topicAliasMaximum));
   }
 
   #takeRoute(topic: Topic): Route {

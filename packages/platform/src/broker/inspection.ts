@@ -87,6 +87,23 @@ export interface ClientRecall {
   readonly lastClose: ClientClose | undefined;
 }
 
+/** A client id whose connections were taken over again and again, the pauses between shorter than a day. */
+export interface ClientTakeovers {
+  readonly clientId: string;
+  readonly principalId: string;
+  readonly count: number;
+  readonly firstAtMs: number;
+  readonly lastAtMs: number;
+}
+
+/** A connection whose client showed a certificate. */
+export interface CredentialUse {
+  readonly credentialId: string;
+  readonly principalId: string;
+  readonly clientId: string;
+  readonly remoteAddress: string;
+}
+
 /** What is known of a connection that is open. */
 export interface ConnectionFacts {
   readonly door: Door;

@@ -3,13 +3,14 @@ import { SelsynError } from '../kernel/errors.ts';
 import { MemorySessionStore } from '../session-store/drivers/memory/memory-session-store.ts';
 import type { SessionStore } from '../session-store/session-store.ts';
 import {
+  connectOf,
   openTestBroker,
   PERMISSIVE,
   settled,
   subscribeOf,
   type TestBroker,
   type TestBrokerOptions,
-  type TestClient,
+  TestClient,
 } from './broker.fixture.ts';
 import { SteppedStore } from './stepped-store.fixture.ts';
 
@@ -177,6 +178,17 @@ describe('a persistent subscriber', () => {
     store.settle();
     expect(await again.take()).toMatchObject([{ type: 'pubrel', packetId }]);
     expect(store.durable()).toContainEqual({ kind: 'released', session: 1, packetId });
+  });
+
+  it('that begins anew without a session is let in only once it is stored that the one before has ended', async () => {
+    const store = new SteppedStore();
+    const broker = await open(store);
+    (await steadily(store, subscriber(broker, 'sub', 't', 1))).transport.destroy();
+    const clean = new TestClient(broker.broker, 5);
+    clean.send(connectOf(5, { clientId: 'sub' }));
+    expect(await clean.take()).toEqual([]);
+    expect(await steadily(store, clean.take())).toMatchObject([{ type: 'connack', reasonCode: 0, sessionPresent: false }]);
+    expect(store.durable()).toEqual([]);
   });
 
   it('that resumes with a smaller window may say that it has what was not sent again yet', async () => {

@@ -6,12 +6,12 @@ import { FakeClock } from '../kernel/fake-clock.ts';
 import { MemorySessionStore } from '../session-store/drivers/memory/memory-session-store.ts';
 import {
   connectOf,
-  openTestBroker,
+  openRestored,
   settled,
   subscribeOf,
-  TestClient,
   type TestBroker,
   type TestBrokerOptions,
+  TestClient,
 } from './broker.fixture.ts';
 import type { Session } from './session.ts';
 import { Subscriptions } from './subscriptions.ts';
@@ -20,12 +20,6 @@ import { TopicTrie } from './topic-trie.ts';
 /** Where other brokers have failed, by their trackers. */
 
 const WILL = { topic: 'w', payload: Buffer.from('gone'), qos: 1, retain: false, properties: {} } as const;
-
-async function open(options: TestBrokerOptions = {}): Promise<TestBroker> {
-  const opened = openTestBroker({ store: new MemorySessionStore(), ...options });
-  await opened.broker.restore();
-  return opened;
-}
 
 async function subscribed(
   broker: TestBroker,
@@ -62,7 +56,7 @@ describe('a takeover of a session that ends with its connection', () => {
     ['5.0, clean start 1', 5, true],
     ['3.1.1, clean session', 4, true],
   ] as const)('ends it, publishes its will, and finds no session: %s', async (_what, version, cleanStart) => {
-    const broker = await open();
+    const broker = await openRestored();
     const watcher = await subscribed(broker, 'watcher', 'w', 1);
     const first = await broker.connect(version, { clientId: 'c', cleanStart, will: WILL });
     first.send(subscribeOf('t', 1));
@@ -77,7 +71,7 @@ describe('a takeover of a session that ends with its connection', () => {
   it('does so across threads', async () => {
     const { seats, control } = newLocalBus(2);
     const buses = seats.map((seat) => new LocalBus(seat));
-    const [one, two] = (await Promise.all(buses.map(async (bus) => await open({ bus })))) as [TestBroker, TestBroker];
+    const [one, two] = (await Promise.all(buses.map(async (bus) => await openRestored({ bus })))) as [TestBroker, TestBroker];
     const watcher = await subscribed(two, 'watcher', 'w', 1);
     const first = await one.connect(5, { clientId: 'c', will: WILL });
     const second = await two.connect(5, { clientId: 'c' });
@@ -92,7 +86,7 @@ describe('a takeover of a session that ends with its connection', () => {
 
 describe('the QoS of a subscription by wildcard', () => {
   it('is that of the message or its own, the lower, and of overlapping ones the highest', async () => {
-    const broker = await open();
+    const broker = await openRestored();
     const levels = await Promise.all(([0, 1, 2] as const).map(async (qos) => await subscribed(broker, `q${qos}`, 'a/+/#', qos)));
     const both = await subscribed(broker, 'both', 'a/#', 0);
     both.send(subscribeOf('a/b/c', 1));
@@ -112,7 +106,7 @@ describe('the QoS of a subscription by wildcard', () => {
   });
 
   it('is the lower for what is queued for a session that is away, and for what is retained', async () => {
-    const broker = await open();
+    const broker = await openRestored();
     (await subscribed(broker, 'away', '+/b/#', 1, kept('away'))).transport.destroy();
     const publisher = await broker.connect(5, { clientId: 'p' });
     publisher.publish('a/b', 'x', { qos: 2, packetId: 1, retain: true });
@@ -142,7 +136,7 @@ describe('a shared group', () => {
   };
   for (const [what, how] of Object.entries(leave)) {
     it(`loses nothing of a member that ${what}, in flight or queued`, async () => {
-      const broker = await open();
+      const broker = await openRestored();
       const a = await member(broker, 'a', { keepAliveSec: what === 'is silent for too long' ? 10 : 0 });
       const publisher = await broker.connect(5, { clientId: 'p' });
       expect(await publishAll(publisher, 't', texts(6))).toEqual([0, 0, 0, 0, 0, 0]);
@@ -155,7 +149,7 @@ describe('a shared group', () => {
   }
 
   it('loses nothing of a member that unsubscribes and goes', async () => {
-    const broker = await open();
+    const broker = await openRestored();
     const a = await member(broker, 'a');
     const publisher = await broker.connect(5, { clientId: 'p' });
     await publishAll(publisher, 't', texts(6));
@@ -170,7 +164,7 @@ describe('a shared group', () => {
   });
 
   it('loses nothing of a persistent member whose session expires, nor of one that is away while others are full', async () => {
-    const broker = await open({ limits: { maxQueuedMessages: 6, maxInFlight: 100 } });
+    const broker = await openRestored({ limits: { maxQueuedMessages: 6, maxInFlight: 100 } });
     const a = await member(broker, 'a', kept('a', 60));
     a.transport.destroy();
     const publisher = await broker.connect(5, { clientId: 'p' });
@@ -188,7 +182,7 @@ describe('retained messages', () => {
   const COUNT = 100_000;
 
   async function withRetained(count: number, options: TestBrokerOptions = {}, qos: 0 | 1 = 0): Promise<TestBroker> {
-    const broker = await open(options);
+    const broker = await openRestored(options);
     const publisher = await broker.connect(4, { clientId: 'publisher' });
     const packets: OutgoingPacket[] = [];
     for (let i = 0; i < count; i++)
@@ -274,25 +268,25 @@ describe('a dead session', () => {
   it('ends when its time is over, also across a restart, and keeps nothing', async () => {
     const store = new MemorySessionStore();
     const clock = new FakeClock();
-    const before = await open({ store, clock });
+    const before = await openRestored({ store, clock });
     const client = await subscribed(before, 'c', 't', 1, kept('c', 60));
     const publisher = await before.connect(5, { clientId: 'p' });
     client.transport.destroy();
     await publishAll(publisher, 't', texts(10));
     clock.advance(40_000);
     const second = store.reopen();
-    const after = await open({ store: second, clock });
+    const after = await openRestored({ store: second, clock });
     expect([after.broker.sessions.size, after.broker.counters.queued]).toEqual([1, 10]);
     clock.advance(22_000);
     await settled();
     const { counters } = after.broker;
     expect([after.broker.sessions.size, counters.queued, counters.queuedBytes, counters.subscriptions]).toEqual([0, 0, 0, 0]);
     await settled();
-    expect((await open({ store: second.reopen(), clock })).broker.sessions.size).toBe(0);
+    expect((await openRestored({ store: second.reopen(), clock })).broker.sessions.size).toBe(0);
   });
 
   it('takes the place of no living one: their number is bounded, and who has one comes in', async () => {
-    const broker = await open({ limits: { maxSessions: 3 } });
+    const broker = await openRestored({ limits: { maxSessions: 3 } });
     for (const clientId of ['a', 'b', 'c']) (await broker.connect(5, kept(clientId))).transport.destroy();
     for (const version of [5, 4] as const) {
       const client = new TestClient(broker.broker, version);
@@ -308,7 +302,7 @@ describe('a dead session', () => {
 describe('a restart', () => {
   it('neither repeats what was done nor stalls on what was under way', async () => {
     const store = new MemorySessionStore();
-    const before = await open({ store });
+    const before = await openRestored({ store });
     const narrow = { ...kept('c'), properties: { sessionExpirySec: 1_000, receiveMaximum: 2 } };
     const client = await subscribed(before, 'c', 't', 2, narrow);
     const publisher = await before.connect(5, { clientId: 'p' });
@@ -323,7 +317,7 @@ describe('a restart', () => {
     );
     await client.take();
 
-    const after = await open({ store: store.reopen() });
+    const after = await openRestored({ store: store.reopen() });
     const back = await after.connect(5, narrow);
     const got: string[] = [];
     for (let round = 0; round < 20; round++) {

@@ -21,8 +21,9 @@ export interface BrokerLimits {
   /** QoS 1 and 2 messages unacknowledged by a client; a smaller receive maximum of the client counts. */
   readonly maxInFlight: number;
   /**
-   * QoS 1 and 2 messages that one subscriber may have waiting for its window or its socket; one more ends its session. Common
-   * clients have a window of 20, and publishers of more in flight fill the queue as fast as they send: it must hold a burst.
+   * QoS 1 and 2 messages that one subscriber may have waiting for its window, its socket or its return; one more ends a session that
+   * ends with its connection, and is refused to its publisher by one that does not. Common clients have a window of 20, and
+   * publishers of more in flight fill the queue as fast as they send: it must hold a burst.
    */
   readonly maxQueuedMessages: number;
   /** Should be several times `maxPacketBytes`. */

@@ -7,6 +7,7 @@ import { authPacket } from './auth-packet.ts';
 import type { BrokerCore } from './broker-core.ts';
 import { Afterwards } from './completion.ts';
 import { connackProperties, refusalOfConnect, refusalOfSession, refusalOfWill, sessionExpiryOf } from './handshake.ts';
+import type { BrokerLimits } from './limits.ts';
 import type { Outgoing } from './outgoing.ts';
 import { sessionKey, type SessionConnection } from './session.ts';
 import type { OpenedSession, Sessions } from './sessions.ts';
@@ -79,14 +80,15 @@ export class Opening {
     return this.#packet?.properties.maxPacketBytes ?? Infinity;
   }
 
-  /** True until CONNECT has come. */
-  get awaitsConnect(): boolean {
-    return this.#packet === undefined;
+  /** True while the client has a challenge to answer: AUTH is read then. */
+  get awaitsAuth(): boolean {
+    return this.#awaitsAuth;
   }
 
   /** Nobody waits for what it comes to any more. */
   abandon(): void {
     this.#over = true;
+    this.#awaitsAuth = false;
   }
 
   take(packet: Packet): void {
@@ -166,7 +168,8 @@ export class Opening {
   }
 
   #open(packet: ConnectPacket, admission: Admission, principal: Principal, data: Uint8Array | undefined): void {
-    const { limits, store } = this.#core;
+    const { store } = this.#core;
+    const limits = limitsFor(principal, this.#core.limits);
     const clientId = this.#clientId;
     const properties = {
       ...connackProperties(packet, clientId, limits),
@@ -212,6 +215,12 @@ export class Opening {
     }
     waiting.started();
   }
+}
+
+/** Those of this client, which may be kept for a shorter time than others. */
+function limitsFor({ maxSessionExpirySec }: Principal, limits: BrokerLimits): BrokerLimits {
+  if (maxSessionExpirySec === undefined || maxSessionExpirySec >= limits.sessionExpiryMaxSec) return limits;
+  return { ...limits, sessionExpiryMaxSec: maxSessionExpirySec };
 }
 
 class Request implements ConnectRequest {

@@ -4,44 +4,21 @@ import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
 import { FakeClock } from '../kernel/fake-clock.ts';
 import { MemorySessionStore } from '../session-store/drivers/memory/memory-session-store.ts';
+import type { Authorizer } from './authorizer.ts';
 import { Broker } from './broker.ts';
 import {
   connectOf,
+  kept,
+  openRestored,
   openTestBroker,
   PERMISSIVE,
   publishOf,
   settled,
+  subscribed,
   subscribeOf,
-  TestClient,
   type TestBroker,
-  type TestBrokerOptions,
+  TestClient,
 } from './broker.fixture.ts';
-import type { BrokerLimits } from './limits.ts';
-
-async function open(limits: Partial<BrokerLimits>, options: TestBrokerOptions = {}): Promise<TestBroker> {
-  const opened = openTestBroker({ store: new MemorySessionStore(), ...options, limits });
-  await opened.broker.restore();
-  return opened;
-}
-
-const kept = (clientId: string): Partial<ConnectPacket> => ({
-  clientId,
-  cleanStart: false,
-  properties: { sessionExpirySec: 1_000 },
-});
-
-async function subscribed(
-  broker: TestBroker,
-  filter: string,
-  qos: 0 | 1 | 2,
-  connect: Partial<ConnectPacket>,
-): Promise<TestClient> {
-  const client = await broker.connect(5, connect);
-  client.send(subscribeOf(filter, qos));
-  await settled();
-  await client.take();
-  return client;
-}
 
 async function tryConnect({ broker }: TestBroker, version: 4 | 5, connect: Partial<ConnectPacket>): Promise<number> {
   const client = new TestClient(broker, version);
@@ -54,7 +31,7 @@ async function tryConnect({ broker }: TestBroker, version: 4 | 5, connect: Parti
 
 describe('a server that is full', () => {
   it('says Server busy, but not to a client that comes back to its own connected session', async () => {
-    const broker = await open({ maxConnections: 2 });
+    const broker = await openRestored({ limits: { maxConnections: 2 } });
     const first = await broker.connect(5, kept('a'));
     await broker.connect(5, { clientId: 'b' });
     expect([await tryConnect(broker, 5, { clientId: 'c' }), await tryConnect(broker, 4, { clientId: 'c' })]).toEqual([0x89, 3]);
@@ -64,7 +41,7 @@ describe('a server that is full', () => {
   });
 
   it('lets CONNECTs in at a steady pace; the others are told Server busy, and may try again', async () => {
-    const broker = await open({ acceptPerSec: 10 });
+    const broker = await openRestored({ limits: { acceptPerSec: 10 } });
     const storm = async (): Promise<number[]> =>
       await Promise.all(
         Array.from({ length: 30 }, async (_, i) => await tryConnect(broker, i % 2 === 0 ? 5 : 4, { clientId: `c${i}` })),
@@ -79,7 +56,7 @@ describe('a server that is full', () => {
 
 describe('a client that sends too fast', () => {
   it.each(['publish', 'subscribe'] as const)('by %s is read at its rate, and loses nothing', async (type) => {
-    const broker = await open({ maxMessagesPerSec: 10 });
+    const broker = await openRestored({ limits: { maxMessagesPerSec: 10 } });
     const client = await broker.connect(4, { clientId: 'fast' });
     client.send(
       ...Array.from({ length: 40 }, () => (type === 'publish' ? publishOf('t', 'x', { qos: 1 }) : subscribeOf('t', 0))),
@@ -97,7 +74,7 @@ describe('a client that sends too fast', () => {
   });
 
   it('by bytes of any packets is read at its rate', async () => {
-    const broker = await open({ maxBytesPerSec: 100 });
+    const broker = await openRestored({ limits: { maxBytesPerSec: 100 } });
     const client = await broker.connect(4, { clientId: 'fast' });
     broker.clock.advance(10_000);
     client.send(...Array.from({ length: 150 }, () => ({ type: 'pingreq' }) as const));
@@ -112,7 +89,7 @@ describe('a client that does not read', () => {
   const limits = { maxBacklogBytes: 1_000, maxPacketBytes: 1_000, unreadDeadlineMs: 30_000 };
 
   it('has all its control packets answered, however full its socket is of messages', async () => {
-    const broker = await open(limits);
+    const broker = await openRestored({ limits });
     const client = await subscribed(broker, 't', 0, { clientId: 'slow' });
     client.transport.congested = true;
     const publisher = await broker.connect(5, { clientId: 'p' });
@@ -132,7 +109,7 @@ describe('a client that does not read', () => {
   });
 
   it('is not read any more when its answers come to more than its share, and goes on when it reads', async () => {
-    const broker = await open(limits);
+    const broker = await openRestored({ limits });
     const client = await broker.connect(4, { clientId: 'flood' });
     client.transport.congested = true;
     const pings = Buffer.concat(Array.from({ length: 200 }, () => encodePacket({ type: 'pingreq' }, 4)));
@@ -150,7 +127,7 @@ describe('a client that does not read', () => {
   });
 
   it('is told so and closed when it reads nothing for long', async () => {
-    const broker = await open(limits);
+    const broker = await openRestored({ limits });
     const client = await broker.connect(5, { clientId: 'flood', keepAliveSec: 0 });
     client.transport.congested = true;
     const pings = Buffer.concat(Array.from({ length: 2_000 }, () => encodePacket({ type: 'pingreq' }, 5)));
@@ -167,7 +144,7 @@ describe('a client that does not read', () => {
 
 describe('a packet that trickles in', () => {
   it('ends the connection, also one without a keep-alive', async () => {
-    const broker = await open({ packetDeadlineMs: 60_000 });
+    const broker = await openRestored({ limits: { packetDeadlineMs: 60_000 } });
     const client = await broker.connect(5, { clientId: 'loris', keepAliveSec: 0 });
     broker.clock.advance(3_600_000);
     const bytes = encodePacket(publishOf('t', 'x'.repeat(1_000)), 5);
@@ -181,7 +158,7 @@ describe('a packet that trickles in', () => {
   });
 
   it('may take long where much of it comes', async () => {
-    const broker = await open({ packetDeadlineMs: 60_000 });
+    const broker = await openRestored({ limits: { packetDeadlineMs: 60_000 } });
     const client = await broker.connect(5, { clientId: 'modem', keepAliveSec: 0 });
     const bytes = encodePacket(publishOf('t', 'x'.repeat(600_000), { qos: 1, packetId: 1 }), 5);
     for (let at = 0; at < bytes.length; at += 2_000) {
@@ -194,7 +171,7 @@ describe('a packet that trickles in', () => {
 
 describe('memory', () => {
   it('sheds QoS 0 first, then refuses what is to be kept, and takes all again when there is room', async () => {
-    const broker = await open({ maxMemoryBytes: 100_000, maxBacklogBytes: 1_000_000 });
+    const broker = await openRestored({ limits: { maxMemoryBytes: 100_000, maxBacklogBytes: 1_000_000 } });
     (await subscribed(broker, 'q', 1, kept('away'))).transport.destroy();
     const slow = await subscribed(broker, 'zero', 0, { clientId: 'slow' });
     slow.transport.congested = true;
@@ -232,7 +209,7 @@ describe('memory', () => {
   });
 
   it('that is full ends a subscriber that holds much of it, and not one that is only behind', async () => {
-    const broker = await open({ maxMemoryBytes: 100_000 });
+    const broker = await openRestored({ limits: { maxMemoryBytes: 100_000 } });
     const [hog, behind] = [
       await subscribed(broker, 'hog', 1, { clientId: 'hog' }),
       await subscribed(broker, 'behind', 1, { clientId: 'behind' }),
@@ -251,7 +228,7 @@ describe('memory', () => {
   });
 
   it('counts what sockets have not taken and packets that are not whole', async () => {
-    const broker = await open({ maxMemoryBytes: 10_000 });
+    const broker = await openRestored({ limits: { maxMemoryBytes: 10_000 } });
     (await subscribed(broker, 'q', 1, kept('away'))).transport.destroy();
     const half = await broker.connect(5, { clientId: 'half' });
     half.sendBytes(encodePacket(publishOf('t', 'x'.repeat(20_000)), 5).subarray(0, 10_100));
@@ -268,7 +245,7 @@ describe('memory', () => {
 describe('the log and the store of sessions', () => {
   it('that fall behind stop reading from all, and lose nothing', async () => {
     const store = new MemorySessionStore({ maxPending: 5 });
-    const broker = await open({}, { store });
+    const broker = await openRestored({ store });
     (await subscribed(broker, 'q', 1, kept('away'))).transport.destroy();
     await settled();
     const publisher = await broker.connect(5, { clientId: 'p' });
@@ -285,8 +262,28 @@ describe('the log and the store of sessions', () => {
     expect(answers.every((packet) => packet.type === 'puback' && packet.reasonCode === 0)).toBe(true);
   });
 
+  it('that fall behind while a client is asked for AUTH hear its answer when they have caught up', async () => {
+    const principal = { id: 'c', sessionNamespace: '', mayPublish: () => true, maySubscribe: () => true, mayReceive: () => true };
+    const authorizer: Authorizer = {
+      ...PERMISSIVE,
+      beginExchange: () => ({
+        step: async (data) => (data === undefined ? { challenge: Buffer.from('who?') } : { granted: principal, data: undefined }),
+      }),
+    };
+    const broker = openTestBroker({ authorizer });
+    const client = new TestClient(broker.broker, 5);
+    client.send(connectOf(5, { properties: { authenticationMethod: 'ASK' } }));
+    expect(await client.take()).toMatchObject([{ type: 'auth', reasonCode: 0x18 }]);
+    broker.intake.saturated = true;
+    client.send({ type: 'auth', reasonCode: 0x18, authenticationMethod: 'ASK', authenticationData: Buffer.from('c') });
+    expect([await client.take(), client.transport.paused]).toEqual([[], true]);
+    broker.intake.drain();
+    expect(await client.take()).toMatchObject([{ type: 'connack', reasonCode: 0 }]);
+    expect(client.transport.paused).toBe(false);
+  });
+
   it('a server that stops does not begin to read again when they have caught up', async () => {
-    const broker = await open({});
+    const broker = await openRestored();
     const client = await broker.connect(5, { clientId: 'c' });
     broker.intake.saturated = true;
     client.publish('telemetry/d', 'x', { qos: 1, packetId: 1 });
@@ -294,6 +291,29 @@ describe('the log and the store of sessions', () => {
     broker.intake.drain();
     await settled();
     expect(broker.intake.accepted).toEqual([]);
+    broker.clock.advance(4_000);
+    await closed;
+  });
+
+  it('a server that stops takes nothing from a client that is let in meanwhile', async () => {
+    let decide = (): void => {};
+    const decision = new Promise<void>((resolve) => (decide = resolve));
+    const authorizer: Authorizer = {
+      authenticate: async (request) => {
+        if (request.clientId === 'late') await decision;
+        return await PERMISSIVE.authenticate(request);
+      },
+    };
+    const broker = await openRestored({ authorizer });
+    (await broker.connect(5, { clientId: 'p' })).publish('telemetry/d', 'before', { qos: 1, packetId: 1 });
+    const late = new TestClient(broker.broker, 5);
+    late.send(connectOf(5, { clientId: 'late' }), publishOf('telemetry/d', 'behind', { qos: 1, packetId: 1 }));
+    const closed = broker.broker.close();
+    decide();
+    await settled();
+    expect(broker.intake.accepted).toEqual(['before']);
+    broker.intake.settle();
+    expect((await late.take()).at(-1)).toMatchObject({ type: 'disconnect', reasonCode: 0x8b });
     broker.clock.advance(4_000);
     await closed;
   });

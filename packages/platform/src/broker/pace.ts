@@ -1,3 +1,4 @@
+import type { Packet } from '@selsyn/wire/mqtt/packets.ts';
 import type { BrokerLimits } from './limits.ts';
 import { TokenBucket } from './token-bucket.ts';
 
@@ -16,16 +17,13 @@ export class Pace {
     this.#bytes = bytesPerSec === 0 ? undefined : new TokenBucket({ perSec: bytesPerSec, burst: bytesPerSec });
   }
 
-  spendMessage(nowMs: number): void {
-    this.#messages?.spend(1, nowMs);
+  /** What costs the broker work is a message. @returns how long it is not to be read, ms; 0: it may go on. */
+  spendPacket(type: Packet['type'], nowMs: number): number {
+    if (type === 'publish' || type === 'subscribe' || type === 'unsubscribe') this.#messages?.spend(1, nowMs);
+    return Math.max(this.#messages?.waitMs(1, nowMs) ?? 0, this.#bytes?.waitMs(0, nowMs) ?? 0);
   }
 
   spendBytes(bytes: number, nowMs: number): void {
     this.#bytes?.spend(bytes, nowMs);
-  }
-
-  /** How long it is not to be read, ms; 0: it may go on. */
-  waitMs(nowMs: number): number {
-    return Math.max(this.#messages?.waitMs(1, nowMs) ?? 0, this.#bytes?.waitMs(0, nowMs) ?? 0);
   }
 }

@@ -1,12 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { MemorySessionStore } from '../session-store/drivers/memory/memory-session-store.ts';
-import { openTestBroker, settled, subscribeOf, type TestBroker, type TestClient } from './broker.fixture.ts';
-
-async function open(store = new MemorySessionStore(), limits = {}): Promise<TestBroker> {
-  const opened = openTestBroker({ store, limits });
-  await opened.broker.restore();
-  return opened;
-}
+import { openRestored, settled, subscribeOf, type TestBroker, type TestClient } from './broker.fixture.ts';
 
 const KEPT = { clientId: 'sub', cleanStart: false, properties: { sessionExpirySec: 1_000 } };
 
@@ -21,7 +15,7 @@ async function subscriber({ connect }: TestBroker, version: 4 | 5 = 5, qos: 0 | 
 describe('a persistent session', () => {
   it('gets what was published while its client was away, in order, in both versions', async () => {
     for (const version of [4, 5] as const) {
-      const broker = await open();
+      const broker = await openRestored();
       const first = await subscriber(broker, version);
       first.transport.destroy();
       const publisher = await broker.connect(5, { clientId: 'p' });
@@ -36,7 +30,7 @@ describe('a persistent session', () => {
 
   it('survives a crash of the server with its subscriptions and messages', async () => {
     const store = new MemorySessionStore();
-    const before = await open(store);
+    const before = await openRestored({ store });
     const first = await subscriber(before);
     first.transport.destroy();
     const publisher = await before.connect(5, { clientId: 'p' });
@@ -48,7 +42,7 @@ describe('a persistent session', () => {
       { type: 'puback', reasonCode: 0 },
     ]);
 
-    const after = await open(store.reopen());
+    const after = await openRestored({ store: store.reopen() });
     const second = await reconnect(after, 5);
     expect(await second.texts()).toEqual(['kept', 'retained']);
     const other = await after.connect(5, { clientId: 'other' });
@@ -60,7 +54,7 @@ describe('a persistent session', () => {
   });
 
   it('tells a publisher that its queue is full, and delivers to nobody', async () => {
-    const broker = await open(undefined, { maxQueuedMessages: 2 });
+    const broker = await openRestored({ limits: { maxQueuedMessages: 2 } });
     const away = await subscriber(broker);
     away.transport.destroy();
     const there = await broker.connect(5, { clientId: 'there' });
@@ -80,7 +74,7 @@ describe('a persistent session', () => {
 
   it('is not acknowledged for before it has the message durably', async () => {
     const store = new MemorySessionStore();
-    const broker = await open(store);
+    const broker = await openRestored({ store });
     const away = await subscriber(broker);
     away.transport.destroy();
     await settled();

@@ -129,6 +129,7 @@ export const DISCONNECT_REASONS: Readonly<Record<CloseReason, DisconnectReason>>
   'no-room': 'THROTTLED',
   'payload-invalid': 'CLIENT_ERROR',
   'reauthentication-failed': 'AUTH_ERROR',
+  'access-withdrawn': 'AUTH_ERROR',
   'log-failed': 'SERVER_ERROR',
   administrative: 'API_INITIATED_DISCONNECT',
   'server-shutdown': 'SERVER_INITIATED_DISCONNECT',

@@ -13,17 +13,20 @@ export interface Route {
   /** The reason code with which it is refused; 0: it is not. */
   readonly refusal: number;
   readonly claim: Claim | undefined;
+  /** The platform answers it; nobody else gets it. */
+  readonly isRequest: boolean;
   /** Who subscribes, as of `version` of the subscriptions. */
   matches: Matches;
   version: number;
 }
 
-export function openRoute({ limits, intake }: BrokerCore, principal: Principal, topic: Topic): Route {
+export function openRoute({ limits, intake, requests }: BrokerCore, principal: Principal, topic: Topic): Route {
   let refusal = 0;
   if (levelsOf(topic.name) > limits.maxTopicLevels) refusal = ReasonCode.topicNameInvalid;
   else if (isReservedTopic(topic.name) || !principal.mayPublish(topic.name)) refusal = ReasonCode.notAuthorized;
-  const claim = refusal === 0 ? intake?.claim(principal, topic.name) : undefined;
-  return { topic, refusal, claim, matches: NO_MATCHES, version: -1 };
+  const isRequest = refusal === 0 && requests !== undefined && requests.handles(topic.name);
+  const claim = refusal === 0 && !isRequest ? intake?.claim(principal, topic.name) : undefined;
+  return { topic, refusal, claim, isRequest, matches: NO_MATCHES, version: -1 };
 }
 
 const NO_MATCHES: Matches = { list: [], plain: true };

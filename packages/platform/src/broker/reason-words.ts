@@ -22,6 +22,7 @@ export const CLOSE_WORDS: Readonly<Record<CloseReason, string>> = {
     'there was no room for a message: in the log, or in the queue of a subscriber; a 3.1.1 client cannot be told otherwise',
   'payload-invalid': 'a payload was not of the format that its publisher said',
   'reauthentication-failed': 'it could not authenticate again',
+  'access-withdrawn': 'its credential was revoked or has expired, or it may not connect any more',
   'log-failed': 'a message could not be stored',
   administrative: 'an administrator closed it, or its credential was taken back',
   'server-shutdown': 'the server stopped',

@@ -1,15 +1,9 @@
 import type { ConnectPacket } from '@selsyn/wire/mqtt/packets.ts';
 import { describe, expect, it } from 'vitest';
 import { MemorySessionStore } from '../session-store/drivers/memory/memory-session-store.ts';
-import { openTestBroker, settled, subscribeOf, type TestBroker, type TestClient } from './broker.fixture.ts';
+import { openRestored, openTestBroker, settled, subscribeOf, type TestBroker, type TestClient } from './broker.fixture.ts';
 
 const WILL = { topic: 'w', payload: Buffer.from('gone'), qos: 1, retain: false } as const;
-
-async function open(store = new MemorySessionStore()): Promise<TestBroker> {
-  const opened = openTestBroker({ store });
-  await opened.broker.restore();
-  return opened;
-}
 
 async function watcher(broker: TestBroker): Promise<TestClient> {
   const client = await broker.connect(5, { clientId: 'watcher' });
@@ -24,7 +18,7 @@ function kept(sessionExpirySec: number, extra: Partial<ConnectPacket> = {}): Par
 
 describe('the end of a session', () => {
   it('comes when its expiry has passed, whatever the wall clock does', async () => {
-    const broker = await open();
+    const broker = await openRestored();
     const client = await broker.connect(5, kept(60));
     client.transport.destroy();
     broker.clock.advance(30_000);
@@ -37,7 +31,7 @@ describe('the end of a session', () => {
   });
 
   it('comes with the connection where its expiry is 0: a takeover finds no session, and its will is out', async () => {
-    const broker = await open();
+    const broker = await openRestored();
     const seen = await watcher(broker);
     await broker.connect(5, kept(0, { will: { ...WILL, properties: {} } }));
     const second = await broker.connect(5, kept(0));
@@ -47,7 +41,7 @@ describe('the end of a session', () => {
 
   it('comes with a clean start, and the store forgets it', async () => {
     const store = new MemorySessionStore();
-    const broker = await open(store);
+    const broker = await openRestored({ store });
     const client = await broker.connect(5, kept(60));
     client.send(subscribeOf('t', 1));
     await client.take();
@@ -58,7 +52,7 @@ describe('the end of a session', () => {
   });
 
   it('comes with DISCONNECT that says so [MQTT-3.14.2-2]', async () => {
-    const broker = await open();
+    const broker = await openRestored();
     const client = await broker.connect(5, kept(60));
     client.send({ type: 'disconnect', reasonCode: 0, sessionExpirySec: 0 });
     await settled();
@@ -68,7 +62,7 @@ describe('the end of a session', () => {
 
 describe('a will', () => {
   it('waits for its delay, and is never sent when the client is back before [MQTT-3.1.3-9]', async () => {
-    const broker = await open();
+    const broker = await openRestored();
     const seen = await watcher(broker);
     const will = { ...WILL, properties: { willDelayIntervalSec: 10 } };
     const client = await broker.connect(5, kept(60, { will }));
@@ -85,7 +79,7 @@ describe('a will', () => {
   });
 
   it('goes out when the session ends before its delay is over', async () => {
-    const broker = await open();
+    const broker = await openRestored();
     const seen = await watcher(broker);
     const client = await broker.connect(5, kept(60, { will: { ...WILL, properties: { willDelayIntervalSec: 1_000 } } }));
     client.transport.destroy();
@@ -95,12 +89,12 @@ describe('a will', () => {
 
   it('of a client that was connected goes out after a crash of the server', async () => {
     const store = new MemorySessionStore();
-    const before = await open(store);
+    const before = await openRestored({ store });
     const sub = await before.connect(5, kept(60, { clientId: 'sub' }));
     sub.send(subscribeOf('w', 1));
     await sub.take();
     await before.connect(5, kept(60, { will: { ...WILL, properties: {} } }));
-    const after = await open(store.reopen());
+    const after = await openRestored({ store: store.reopen() });
     after.clock.advance(1_500);
     const again = await after.connect(5, kept(60, { clientId: 'sub' }));
     expect(await again.texts()).toEqual(['gone']);

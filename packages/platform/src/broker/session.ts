@@ -20,6 +20,8 @@ import { willPacket } from './will-message.ts';
 export interface SessionConnection extends WatchedConnection {
   readonly facts: ConnectionFacts;
   close(reason: CloseReason): void;
+  /** What its client may do is asked anew. */
+  accessChanged(): void;
   /** Takes no packets for so long. */
   rest(forMs: number): void;
 }

@@ -112,6 +112,12 @@ export class Sessions {
     return ticket;
   }
 
+  /** What was to be published when its connection ends is not. */
+  withdrawWill(session: Session): void {
+    session.will = undefined;
+    if (session.open && session.isPersistent) this.#store(session, false);
+  }
+
   /** Numbers of sessions to come are larger than this. */
   numberFrom(last: number): void {
     this.#lastNumber = Math.max(this.#lastNumber, last);

@@ -1,3 +1,4 @@
+import { ReasonCode } from '@selsyn/wire/mqtt/reason-codes.ts';
 import type { PeerId } from '../bus/bus.ts';
 import { parseSharedFilter } from '@selsyn/wire/topics/topic-filter.ts';
 import type { BrokerCore } from './broker-core.ts';
@@ -66,7 +67,10 @@ export class SharedGroups {
 
   /** A message that another thread has given to the members here. */
   deliverTo(name: string, message: Message, completion: Completion | undefined): void {
-    this.#groups.get(name)?.deliverHere(message, completion);
+    const group = this.#groups.get(name);
+    // The last one here has gone meanwhile, and no other thread has any: whoever gave it may have it still.
+    if (group === undefined) completion?.atLeast(ReasonCode.noMatchingSubscribers);
+    else group.deliverHere(message, completion);
     this.#core.stored.write(message, completion);
   }
 

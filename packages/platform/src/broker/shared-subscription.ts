@@ -134,6 +134,8 @@ export class SharedSubscription implements Subscriber, DeliverySource {
   #offer(peer: PeerId, offer: Offer): void {
     const { message, completion } = offer;
     offer.tried.add(peer);
+    // By the time of the answer, the bytes that it came in may be those of another packet.
+    if (message.qos > 0) message.own();
     const answer = new Afterwards((code) => {
       if (code !== ReasonCode.quotaExceeded && code !== ReasonCode.noMatchingSubscribers) {
         if (code < 0x80) completion?.mark?.addGroup(this.name);

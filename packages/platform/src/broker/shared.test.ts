@@ -1,3 +1,4 @@
+import { encodePacket } from '@selsyn/wire/mqtt/encoder.ts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { LocalBus, newLocalBus } from '../bus/drivers/local/local-bus.ts';
 import { MemorySessionStore } from '../session-store/drivers/memory/memory-session-store.ts';
@@ -238,6 +239,50 @@ describe('a shared subscription of two threads whose members keep what they miss
     for (let i = 0; i < 10; i++) await settled();
     expect((await b.texts()).toSorted()).toEqual(TEXTS.slice(0, 4).toSorted());
     expect(await (await member(one, 'a', 1, true)).texts()).toEqual([]);
+  });
+
+  it('keeps for a member that has unsubscribed and gone what another thread has nobody for any more', async () => {
+    const [one, two] = threads.brokers;
+    const a = await member(one, 'a', 1, true);
+    const publisher = await one.connect(5, { clientId: 'p' });
+    await publish(publisher, TEXTS.slice(0, 4));
+    await codes(publisher);
+    const b = await member(two, 'b');
+    a.send({ type: 'unsubscribe', packetId: 9, filters: [FILTER] });
+    for (let i = 0; i < 10; i++) await settled();
+    // What was sent to it is still its own [MQTT-3.10.4-3], and the first thread does not know yet that `b` has gone too.
+    b.transport.destroy();
+    a.transport.destroy();
+    for (let i = 0; i < 10; i++) await settled();
+    const again = await one.connect(5, { clientId: 'a', cleanStart: false, properties: { sessionExpirySec: 1_000 } });
+    expect((await again.texts()).toSorted()).toEqual(TEXTS.slice(0, 4).toSorted());
+  });
+
+  it('gives a message that came in pieces to whom it comes at last as it was published', async () => {
+    const [one, two] = threads.brokers;
+    // The member there is full and is asked first, so that the one here is found when the next packet has come.
+    const there = await two.connect(5, {
+      clientId: 'b',
+      cleanStart: false,
+      properties: { sessionExpirySec: 100, receiveMaximum: 1 },
+    });
+    there.send(subscribeOf('own/#', 1), subscribeOf(FILTER, 1));
+    for (let i = 0; i < 5; i++) await settled();
+    const publisher = await one.connect(5, { clientId: 'p' });
+    for (let i = 0; i < 5; i++) publisher.publish(`own/${i}`, `own ${i}`, { qos: 1, packetId: 20 + i });
+    await codes(publisher);
+    const here = await one.connect(4, { clientId: 'a' });
+    here.send(subscribeOf(FILTER, 1));
+    for (let i = 0; i < 5; i++) await settled();
+    await here.take();
+    const texts = ['first', 'other', 'third', 'forth'];
+    for (const [i, text] of texts.entries()) {
+      const bytes = encodePacket(publishOf('t/1', text, { qos: 1, packetId: i + 1 }), 5);
+      publisher.sendBytes(bytes.subarray(0, 4));
+      publisher.sendBytes(bytes.subarray(4));
+    }
+    expect(await codes(publisher)).toEqual([0, 0, 0, 0]);
+    expect((await here.texts()).toSorted()).toEqual(texts.toSorted());
   });
 
   it('leaves a QoS 2 message in its thread while its session lasts, for a crash would leave it with both', async () => {

@@ -40,6 +40,19 @@ describe('SUBSCRIBE', () => {
     expect(await client.texts()).toEqual(['foreign']);
   });
 
+  it('sends own messages by those that overlap with one with no local, as if that were not there', async () => {
+    const { connect } = openTestBroker();
+    const client = await connect(5);
+    const other = await connect(5, { clientId: 'other' });
+    client.send(subscribeOf('#', 1, { noLocal: true, retainAsPublished: true }, 7), subscribeOf('a', 0, {}, 8));
+    for (const publisher of [client, other]) publisher.publish('a', 'x', { qos: 1, packetId: 1, retain: true });
+    const got = (await client.take()).filter(({ type }) => type === 'publish');
+    expect(got).toMatchObject([
+      { qos: 0, retain: false, properties: { subscriptionIdentifiers: [8] } },
+      { qos: 1, retain: true, properties: { subscriptionIdentifiers: [7, 8] } },
+    ]);
+  });
+
   it('keeps the retain flag only where asked to', async () => {
     const { connect } = openTestBroker();
     const plain = await connect(5, { clientId: 'plain' });

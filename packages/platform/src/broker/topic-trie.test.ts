@@ -1,7 +1,7 @@
 import { filterMatches } from '@selsyn/wire/topics/topic-filter.ts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type SubscriptionOptions, TopicTrie } from './topic-trie.ts';
+import { dueTo, type SubscriptionOptions, TopicTrie } from './topic-trie.ts';
 
 const PLAIN: SubscriptionOptions = { qos: 0, noLocal: false, retainAsPublished: false, identifier: 0 };
 
@@ -25,13 +25,36 @@ describe('the topic trie', () => {
 
   it('joins overlapping subscriptions of one subscriber', () => {
     const trie = new TopicTrie<string>();
-    trie.set('a/#', 's', { qos: 0, noLocal: true, retainAsPublished: false, identifier: 5 });
+    trie.set('a/#', 's', { qos: 0, noLocal: false, retainAsPublished: false, identifier: 5 });
     trie.set('a/b', 's', { qos: 2, noLocal: false, retainAsPublished: true, identifier: 7 });
     trie.set('+/b', 's', { ...PLAIN, qos: 1 });
     expect(trie.match('a/b')).toEqual([
-      { subscriber: 's', qos: 2, noLocal: false, retainAsPublished: true, identifiers: [5, 7] },
+      { subscriber: 's', qos: 2, noLocal: false, own: undefined, retainAsPublished: true, identifiers: [5, 7] },
     ]);
   });
+
+  it.each([[[0, 1, 2]], [[0, 2, 1]], [[1, 0, 2]], [[1, 2, 0]], [[2, 0, 1]], [[2, 1, 0]]])(
+    'joins for own messages only those without no local, in whatever order they match (%j)',
+    (order) => {
+      const trie = new TopicTrie<{ readonly key: string }>();
+      const subscriber = { key: 's' };
+      const options: readonly SubscriptionOptions[] = [
+        { qos: 2, noLocal: true, retainAsPublished: true, identifier: 5 },
+        { qos: 0, noLocal: false, retainAsPublished: false, identifier: 6 },
+        { qos: 1, noLocal: false, retainAsPublished: false, identifier: 7 },
+      ];
+      // They match in this order.
+      for (const [i, filter] of ['#', 'a/#', 'a/b'].entries()) trie.set(filter, subscriber, options[order[i] ?? 0] ?? PLAIN);
+      const [match] = trie.match('a/b');
+      if (match === undefined) throw new Error('there is no match');
+      const foreign = dueTo(match, 'other');
+      expect([foreign?.qos, foreign?.retainAsPublished, foreign?.identifiers?.toSorted()]).toEqual([2, true, [5, 6, 7]]);
+      const own = dueTo(match, 's');
+      expect([own?.qos, own?.retainAsPublished, own?.identifiers?.toSorted()]).toEqual([1, false, [6, 7]]);
+      for (const filter of ['#', 'a/#', 'a/b']) trie.set(filter, subscriber, { ...PLAIN, noLocal: true });
+      expect(trie.match('a/b').map((each) => dueTo(each, 's'))).toEqual([undefined]);
+    },
+  );
 
   it('replaces a subscription to the same filter', () => {
     const trie = new TopicTrie<string>();

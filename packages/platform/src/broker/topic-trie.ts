@@ -13,8 +13,10 @@ export interface SubscriptionOptions {
 export interface Match<S> {
   readonly subscriber: S;
   readonly qos: QoS;
-  /** True only when all of its matching subscriptions say so. */
+  /** One of its matching subscriptions says so: what it published itself, it gets by `own`. */
   readonly noLocal: boolean;
+  /** Where one has No Local: those that do not, joined; undefined where all have it. */
+  readonly own: Match<S> | undefined;
   readonly retainAsPublished: boolean;
   /** The identifiers of all matching subscriptions that have one [MQTT-3.3.4-3]; undefined for none. */
   readonly identifiers: readonly number[] | undefined;
@@ -102,6 +104,11 @@ export class TopicTrie<S> {
   }
 }
 
+/** What a subscriber is due of a message of this origin: of its own, nothing by a subscription with No Local [MQTT-3.8.3-3]. */
+export function dueTo<S extends { readonly key: string }>(match: Match<S>, origin: string | undefined): Match<S> | undefined {
+  return match.noLocal && match.subscriber.key === origin ? match.own : match;
+}
+
 interface Node<S> {
   children: Map<string, Node<S>> | undefined;
   here: Map<S, SubscriptionOptions> | undefined;
@@ -142,8 +149,7 @@ function join<S>(found: readonly Map<S, SubscriptionOptions>[]): Match<S>[] {
       const place = places?.get(subscriber);
       if (place === undefined) {
         places?.set(subscriber, matches.length);
-        const { qos, noLocal, retainAsPublished, identifier } = options;
-        matches.push({ subscriber, qos, noLocal, retainAsPublished, identifiers: identifier === 0 ? undefined : [identifier] });
+        matches.push(matchOf(subscriber, options));
       } else {
         matches[place] = joinTwo(matches[place] as Match<S>, options);
       }
@@ -152,13 +158,25 @@ function join<S>(found: readonly Map<S, SubscriptionOptions>[]): Match<S>[] {
   return matches;
 }
 
+function matchOf<S>(subscriber: S, { qos, noLocal, retainAsPublished, identifier }: SubscriptionOptions): Match<S> {
+  const identifiers = identifier === 0 ? undefined : [identifier];
+  return { subscriber, qos, noLocal, own: undefined, retainAsPublished, identifiers };
+}
+
 function joinTwo<S>(match: Match<S>, options: SubscriptionOptions): Match<S> {
   const { identifier } = options;
   return {
     subscriber: match.subscriber,
     qos: match.qos > options.qos ? match.qos : options.qos,
-    noLocal: match.noLocal && options.noLocal,
+    noLocal: match.noLocal || options.noLocal,
+    own: match.noLocal || options.noLocal ? joinOwn(match, options) : undefined,
     retainAsPublished: match.retainAsPublished || options.retainAsPublished,
     identifiers: identifier === 0 ? match.identifiers : [...(match.identifiers ?? []), identifier],
   };
+}
+
+function joinOwn<S>(match: Match<S>, options: SubscriptionOptions): Match<S> | undefined {
+  const own = match.noLocal ? match.own : match;
+  if (options.noLocal) return own;
+  return own === undefined ? matchOf(match.subscriber, options) : joinTwo(own, options);
 }

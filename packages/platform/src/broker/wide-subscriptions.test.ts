@@ -1,41 +1,6 @@
-import type { ConnectPacket } from '@selsyn/wire/mqtt/packets.ts';
 import { describe, expect, it } from 'vitest';
-import { MemorySessionStore } from '../session-store/drivers/memory/memory-session-store.ts';
-import {
-  openTestBroker,
-  settled,
-  subscribeOf,
-  type TestBroker,
-  type TestBrokerOptions,
-  type TestClient,
-} from './broker.fixture.ts';
-import type { BrokerLimits } from './limits.ts';
+import { kept, openRestored, settled, subscribed, subscribeOf, type TestClient } from './broker.fixture.ts';
 import { isWide } from './wide-subscriptions.ts';
-
-async function open(limits: Partial<BrokerLimits>, options: TestBrokerOptions = {}): Promise<TestBroker> {
-  const opened = openTestBroker({ store: new MemorySessionStore(), ...options, limits });
-  await opened.broker.restore();
-  return opened;
-}
-
-const kept = (clientId: string): Partial<ConnectPacket> => ({
-  clientId,
-  cleanStart: false,
-  properties: { sessionExpirySec: 1_000 },
-});
-
-async function subscribed(
-  broker: TestBroker,
-  filter: string,
-  qos: 0 | 1 | 2,
-  connect: Partial<ConnectPacket>,
-): Promise<TestClient> {
-  const client = await broker.connect(5, connect);
-  client.send(subscribeOf(filter, qos));
-  await settled();
-  await client.take();
-  return client;
-}
 
 describe('a subscription to everything', () => {
   it.each([
@@ -49,7 +14,7 @@ describe('a subscription to everything', () => {
   ])('%s is one: %s', (filter, wide) => expect(isWide(filter)).toBe(wide));
 
   it('is one of so many, of all clients together', async () => {
-    const broker = await open({ maxWideSubscriptions: 3 });
+    const broker = await openRestored({ limits: { maxWideSubscriptions: 3 } });
     const first = await broker.connect(5, { clientId: 'a' });
     first.send(subscribeOf('#'), subscribeOf('+/#'), subscribeOf('#', 1), subscribeOf('$share/g/#'));
     const second = await broker.connect(5, { clientId: 'b' });
@@ -68,7 +33,7 @@ describe('a subscription to everything', () => {
   });
 
   it('at QoS 0 that does not read costs publishers nothing, and memory its share', async () => {
-    const broker = await open({ maxBacklogBytes: 10_000 });
+    const broker = await openRestored({ limits: { maxBacklogBytes: 10_000 } });
     const wide = await subscribed(broker, '#', 0, { clientId: 'wide' });
     wide.transport.congested = true;
     const publisher = await broker.connect(5, { clientId: 'p' });
@@ -84,7 +49,7 @@ describe('a subscription to everything', () => {
   it.each([['#'], ['$share/g/#']])(
     'of a session that is away (%s) stops publishers for a minute, not for ever',
     async (filter) => {
-      const broker = await open({ maxQueuedMessages: 3, wideFullMs: 60_000 });
+      const broker = await openRestored({ limits: { maxQueuedMessages: 3, wideFullMs: 60_000 } });
       (await subscribed(broker, filter, 1, kept('wide'))).transport.destroy();
       (await subscribed(broker, 't', 1, kept('narrow'))).transport.destroy();
       const publisher = await broker.connect(5, { clientId: 'p' });
@@ -112,7 +77,7 @@ describe('a subscription to everything', () => {
   );
 
   it('of a client that is there and acknowledges nothing ends too, and it is told', async () => {
-    const broker = await open({ maxQueuedMessages: 3, wideFullMs: 60_000 });
+    const broker = await openRestored({ limits: { maxQueuedMessages: 3, wideFullMs: 60_000 } });
     const wide = await subscribed(broker, '#', 1, {
       ...kept('wide'),
       properties: { sessionExpirySec: 1_000, receiveMaximum: 1 },
@@ -126,7 +91,7 @@ describe('a subscription to everything', () => {
   });
 
   it('whose client takes its messages in time is left alone', async () => {
-    const broker = await open({ maxQueuedMessages: 3, wideFullMs: 60_000 });
+    const broker = await openRestored({ limits: { maxQueuedMessages: 3, wideFullMs: 60_000 } });
     (await subscribed(broker, '#', 1, kept('wide'))).transport.destroy();
     const publisher = await broker.connect(5, { clientId: 'p' });
     for (let i = 1; i <= 4; i++) publisher.publish('t', `m${i}`, { qos: 1, packetId: i });

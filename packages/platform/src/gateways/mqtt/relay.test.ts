@@ -106,6 +106,22 @@ describe('the relay between gateway threads', () => {
     expect(await flood()).toBeGreaterThan(1_000_000);
   });
 
+  it('tells that the client has ended only behind what was under way to a broker that did not read', async () => {
+    ends[1].start();
+    const client = new FakeTransport();
+    relay(0, client, 'first ');
+    await turns();
+    const [served] = brokers[1].served;
+    served?.transport.pause();
+    client.send('behind');
+    client.clientEnds();
+    await turns();
+    expect([client.text, client.calls]).toEqual(['first ', []]);
+    served?.transport.resume();
+    await turns();
+    expect([client.text, client.calls]).toEqual(['first behind', ['end']]);
+  });
+
   it('leaves all sockets unread for a thread that is stalled, and goes on when it runs again', async () => {
     const clients = Array.from({ length: 1_000 }, () => new FakeTransport());
     for (const client of clients) relay(0, client, 'x');

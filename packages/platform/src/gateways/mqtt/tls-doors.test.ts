@@ -9,7 +9,7 @@ import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../kernel/clock.ts';
-import { openLocalAuthority } from '../../identity/local-authority.ts';
+import { openTestAuthority } from '../../pki/authority.fixture.ts';
 import { FREE, openDoors, type TestDoors } from './doors.fixture.ts';
 import type { ClientCertificates } from './tls-material.ts';
 import { testPki, type TestPki } from './tls.fixture.ts';
@@ -24,7 +24,7 @@ describe('the TLS door', () => {
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'selsyn-tls-'));
     pki = await testPki(folder);
-    const other = await openLocalAuthority({ dir: join(folder, 'other'), clock: systemClock });
+    const other = await openTestAuthority({ dir: join(folder, 'other'), clock: systemClock });
     const [known, unknown] = await Promise.all([pki.authority.issueDeviceCertificate('d1'), other.issueDeviceCertificate('d2')]);
     device = { cert: known.certificatePem, key: known.privateKeyPem };
     foreign = { cert: unknown.certificatePem, key: unknown.privateKeyPem };
@@ -169,7 +169,7 @@ describe('the TLS door', () => {
     await open('required');
     const before = await secure(device);
     const admitted = await doors.nth(0);
-    const other = await openLocalAuthority({ dir: join(folder, 'other'), clock: systemClock });
+    const other = await openTestAuthority({ dir: join(folder, 'other'), clock: systemClock });
     const { certificatePem, privateKeyPem } = await other.serverCertificate([{ type: 'dns', value: 'localhost' }]);
     doors.gateway.renewTls({
       certificate: certificatePem,

@@ -19,7 +19,7 @@ export interface TlsHandshakeOptions {
  */
 export function newTlsHandshake({ material, clientCertificates, alpn, onSecure, onFailed }: TlsHandshakeOptions): Server {
   const server = createServer({
-    ...secureContextOptions(material),
+    ...secureContextOptions(material, MQTT_SESSIONS),
     ALPNProtocols: [...alpn],
     requestCert: clientCertificates !== 'none',
     // Where a certificate is optional, what does not verify is handed on as such: the Authorizer may know it all the same.
@@ -32,10 +32,14 @@ export function newTlsHandshake({ material, clientCertificates, alpn, onSecure, 
 
 /** New handshakes use it; open connections and handshakes under way keep what they began with. */
 export function renewTls(server: Server, material: TlsMaterial): void {
-  server.setSecureContext(secureContextOptions(material));
+  server.setSecureContext(secureContextOptions(material, MQTT_SESSIONS));
 }
 
-function secureContextOptions(material: TlsMaterial): SecureContextOptions & { readonly ticketKeys: Buffer } {
+/** @param sessions a ticket of one kind resumes no session of another */
+export function secureContextOptions(
+  material: TlsMaterial,
+  sessions: string,
+): SecureContextOptions & { readonly ticketKeys: Buffer } {
   return {
     cert: material.certificate,
     key: material.privateKey,
@@ -43,9 +47,10 @@ function secureContextOptions(material: TlsMaterial): SecureContextOptions & { r
     minVersion: 'TLSv1.2',
     // Sessions are resumed by tickets alone: nothing is kept here for a client that is gone.
     ticketKeys: Buffer.from(material.ticketKeys),
-    sessionIdContext: 'selsyn-mqtt',
+    sessionIdContext: sessions,
     sessionTimeout: SESSION_SEC,
   };
 }
 
+const MQTT_SESSIONS = 'selsyn-mqtt';
 const SESSION_SEC = 7_200;

@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { openLocalAuthority, type LocalAuthority } from '../../identity/local-authority.ts';
-import { machineServerNames } from '../../identity/server-names.ts';
+import { openTestAuthority, type TestAuthority } from '../../pki/authority.fixture.ts';
+import { machineServerNames } from '../../pki/server-names.ts';
 import { systemClock } from '../../kernel/clock.ts';
 import type { TlsMaterial } from './tls-material.ts';
 
 export interface TestPki {
-  readonly authority: LocalAuthority;
+  readonly authority: TestAuthority;
   readonly caFile: string;
   readonly caPem: string;
   readonly material: TlsMaterial;
@@ -14,7 +14,7 @@ export interface TestPki {
 
 /** A local authority in a folder, and TLS with it. */
 export async function testPki(folder: string): Promise<TestPki> {
-  const authority = await openLocalAuthority({ dir: join(folder, 'pki'), clock: systemClock });
+  const authority = await openTestAuthority({ dir: join(folder, 'pki'), clock: systemClock });
   const { certificatePem, privateKeyPem } = await authority.serverCertificate(
     machineServerNames({ hostname: 'test-host', interfaces: {} }),
   );
