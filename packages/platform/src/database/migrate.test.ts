@@ -36,11 +36,11 @@ test('a database of a newer program is left alone', async () => {
 
 test('tokens that were given before SCRAM was stay as they are', async () => {
   await using open = openSqliteDatabase(':memory:');
-  const { '0004-scram': _, ...before } = MIGRATIONS;
+  const before = Object.fromEntries(Object.entries(MIGRATIONS).filter(([name]) => name < '0004'));
   await migrate(open.database, before);
   await sql`insert into device (id, created_at_ms) values ('boiler', 1)`.execute(open.database);
   await sql`insert into device_token (device_id, token_hash, created_at_ms) values ('boiler', 'h', 2)`.execute(open.database);
-  expect(await migrate(open.database)).toEqual(['0004-scram']);
+  expect(await migrate(open.database)).toContain('0004-scram');
   expect(await open.database.selectFrom('device_token').selectAll().execute()).toEqual([
     {
       device_id: 'boiler',
@@ -53,5 +53,5 @@ test('tokens that were given before SCRAM was stay as they are', async () => {
     },
   ]);
   const [secret] = await open.database.selectFrom('server_secret').selectAll().execute();
-  expect(secret).toEqual({ name: 'scram-challenge', value: expect.stringMatching(/^[A-Za-z0-9_-]{43}$/) });
+  expect(secret).toMatchObject({ name: 'scram-challenge', value: expect.stringMatching(/^[A-Za-z0-9_-]{43}$/) });
 });

@@ -4,6 +4,16 @@ import { devices } from './migrations/0001-devices.ts';
 import { deviceTokens } from './migrations/0002-device-tokens.ts';
 import { apiKeys } from './migrations/0003-api-keys.ts';
 import { scram } from './migrations/0004-scram.ts';
+import { auditTrail } from './migrations/0005-audit-trail.ts';
+import { registry } from './migrations/0006-registry.ts';
+import { certificates } from './migrations/0007-certificates.ts';
+import { policies } from './migrations/0008-policies.ts';
+import { provisioning } from './migrations/0009-provisioning.ts';
+import { people } from './migrations/0010-people.ts';
+import { imports } from './migrations/0011-imports.ts';
+import { secrets } from './migrations/0012-secrets.ts';
+import { checks } from './migrations/0013-checks.ts';
+import { provisioningTokens } from './migrations/0014-provisioning-tokens.ts';
 import type { Database } from './schema.ts';
 
 /** In the order of their names. What was released is never changed or taken away: a new one is added. */
@@ -12,6 +22,16 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0002-device-tokens': deviceTokens,
   '0003-api-keys': apiKeys,
   '0004-scram': scram,
+  '0005-audit-trail': auditTrail,
+  '0006-registry': registry,
+  '0007-certificates': certificates,
+  '0008-policies': policies,
+  '0009-provisioning': provisioning,
+  '0010-people': people,
+  '0011-imports': imports,
+  '0012-secrets': secrets,
+  '0013-checks': checks,
+  '0014-provisioning-tokens': provisioningTokens,
 };
 
 /**

@@ -16,10 +16,20 @@ interface Request {
 interface Reply {
   readonly id: number;
   readonly answer?: unknown;
-  readonly error?: { readonly code: ErrorCode; readonly message: string; readonly details: Readonly<Record<string, unknown>> };
+  readonly error?: {
+    readonly code: ErrorCode;
+    readonly message: string;
+    readonly details: Readonly<Record<string, unknown>>;
+    readonly retryable: boolean;
+  };
 }
 
-const GONE = { code: 'thread.gone', message: 'the thread that answers this call has ended', details: {} } as const;
+const GONE = {
+  code: 'thread.gone',
+  message: 'the thread that answers this call has ended',
+  details: {},
+  retryable: false,
+} as const;
 
 /** An answer whose buffers are handed over instead of copied. */
 export class Transfer {
@@ -50,7 +60,7 @@ async function answer(port: MessagePort, calls: Calls, request: Request): Promis
     const known = error instanceof SelsynError ? error : new SelsynError('internal', String(error), { cause: error });
     port.postMessage({
       id: request.id,
-      error: { code: known.code, message: known.message, details: known.details },
+      error: { code: known.code, message: known.message, details: known.details, retryable: known.retryable },
     } satisfies Reply);
   }
 }
@@ -84,7 +94,12 @@ export class ThreadCaller<C extends Calls> {
       const timer = setTimeout(() => {
         this.#settle({
           id,
-          error: { code: 'thread.timeout', message: `no answer to ${call} in ${this.#deadlineMs} ms`, details: {} },
+          error: {
+            code: 'thread.timeout',
+            message: `no answer to ${call} in ${this.#deadlineMs} ms`,
+            details: {},
+            retryable: true,
+          },
         });
       }, this.#deadlineMs);
       this.#waiting.set(id, { resolve, reject, timer });
@@ -100,8 +115,8 @@ export class ThreadCaller<C extends Calls> {
     clearTimeout(waiting.timer);
     if (reply.error === undefined) waiting.resolve(reply.answer);
     else {
-      const { code, message, details } = reply.error;
-      waiting.reject(new SelsynError(code, message, { details, retryable: code === 'thread.timeout' }));
+      const { code, message, details, retryable } = reply.error;
+      waiting.reject(new SelsynError(code, message, { details, retryable }));
     }
   }
 }

@@ -1,89 +1,136 @@
 import type { AliasableExpression } from 'kysely';
-import type { Database, Schema } from '../database/schema.ts';
+import { systemActor, type Actor } from '../audit/actor.ts';
+import { inTransaction } from '../database/in-transaction.ts';
+import type { Database } from '../database/schema.ts';
 import type { Clock } from '../kernel/clock.ts';
-import { parseDeviceId, type DeviceId } from '../kernel/device-id.ts';
+import type { DeviceId } from '../kernel/device-id.ts';
 import { SelsynError } from '../kernel/errors.ts';
-import { checkDraft, OPEN_TAG, type Device, type DeviceDraft } from './device.ts';
+import { checkDraft, OPEN_TAG, type Device, type DeviceDraft, type DevicePatch } from './device.ts';
+import { putDevices, type PutMode, type PutOutcome } from './device-put.ts';
+import { readDevices, type StoredDevice } from './device-rows.ts';
+import { AFTER_ANY_ID_CHARACTER, filterOf, type DeviceFilter } from './device-search.ts';
+import { deleteDevices, deviceOfDraft, insertDevices, TypeCheck, updateDevices, type WriteContext } from './device-writing.ts';
+import { patched } from './device-patch.ts';
+import type { Filter } from './filter/filter-ast.ts';
+import { FilterSearch } from './filter/filter-search.ts';
+import { ROOT_GROUP } from './group-path.ts';
+import type { DeviceSet } from './index/device-set.ts';
+import { devicesOf } from './index/term-counts.ts';
+import { ALL_DEVICES } from './index/term.ts';
 import { decodePageCursor, encodePageCursor } from './page-cursor.ts';
+import { EVERYTHING, scopeIncludes, type Scope } from './scope.ts';
+import { chunksOf } from './statement-chunks.ts';
 
-/** Which devices a list or a count is about; absent fields allow all. */
-export interface DeviceFilter {
-  /** The id starts with this. */
-  readonly idPrefix?: string | undefined;
-  readonly tag?: string | undefined;
-}
+export type { DeviceFilter } from './device-search.ts';
 
 export interface DevicePage {
-  /** Ordered by id, byte by byte. */
+  /**
+   * Ordered by id, byte by byte. Where a filter, a group or a scope was asked for: in the order in which the devices were
+   * registered.
+   */
   readonly items: readonly Device[];
   /** Present when there are more. */
   readonly cursor?: string;
 }
 
-/** Ids that one call of `ensure` takes. */
+/** Does, in the transaction that removes devices, what must not outlive them and is in no table that refers to theirs. */
+export type OnRemoving = (ids: readonly DeviceId[], actor: Actor, transaction: Database) => Promise<void>;
+
+/** Ids that one call of `ensure`, and devices that one call of `put` takes. */
 export const MAX_ENSURED = 10_000;
 
-/** Sorts after every character that an id may have. */
-const AFTER_ANY_ID_CHARACTER = '\x7f';
-/** SQLite and PostgreSQL bind far more; one statement of this size stays under a millisecond. */
-const ROWS_PER_STATEMENT = 500;
+const REGISTRY: Actor = systemActor('registry');
+const OPEN_ACCESS: Actor = systemActor('open-access');
+/** Not in any id: a page in the order of registration goes on after a number. */
+const NUMBER_MARK = '#';
 
-/** The devices that this platform knows. Only one thread writes; every method is one statement or one transaction. */
+/**
+ * The devices that this platform knows. Only one thread writes; every method is one statement or one transaction, that of
+ * the caller where there is one. Each change is in the audit trail, and is found by filters from then on.
+ */
 export class DeviceStore {
   readonly #database: Database;
   readonly #clock: Clock;
+  readonly #onRemoving: OnRemoving | undefined;
 
-  constructor(dependencies: { readonly database: Database; readonly clock: Clock }) {
+  constructor(dependencies: {
+    readonly database: Database;
+    readonly clock: Clock;
+    readonly onRemoving?: OnRemoving | undefined;
+  }) {
     this.#database = dependencies.database;
     this.#clock = dependencies.clock;
+    this.#onRemoving = dependencies.onRemoving;
   }
 
   /** @throws SelsynError `device.exists`, `request.invalid` */
-  async create(draft: DeviceDraft): Promise<Device> {
+  async create(draft: DeviceDraft, actor: Actor = REGISTRY): Promise<Device> {
     checkDraft(draft);
-    const device = deviceOf(draft, this.#clock.now());
-    await inTransaction(this.#database, async (transaction) => {
-      const inserted = await transaction
-        .insertInto('device')
-        .values({ id: device.id, name: device.name ?? null, created_at_ms: device.createdAtMs })
-        .onConflict((conflict) => conflict.column('id').doNothing())
-        .executeTakeFirst();
-      if (inserted.numInsertedOrUpdatedRows === 0n) {
-        throw new SelsynError('device.exists', `there is a device ${device.id} already`, { details: { id: device.id } });
+    const device = deviceOfDraft(draft, this.#clock.now());
+    await this.#write(actor, async (context) => {
+      const known = await context.transaction.selectFrom('device').select('id').where('id', '=', draft.id).executeTakeFirst();
+      if (known !== undefined) {
+        throw new SelsynError('device.exists', `there is a device ${draft.id} already`, { details: { id: draft.id } });
       }
-      if (device.tags.length > 0) {
-        await transaction
-          .insertInto('device_tag')
-          .values(device.tags.map((tag) => ({ device_id: device.id, tag })))
-          .execute();
-      }
+      (await TypeCheck.of(context, [device.type])).check(device);
+      await insertDevices(context, [device]);
     });
     return device;
   }
 
-  async find(id: DeviceId): Promise<Device | undefined> {
-    const row = await this.#database.selectFrom('device').selectAll().where('id', '=', id).executeTakeFirst();
-    if (row === undefined) return undefined;
-    const tags = await this.#tagsOf([id]);
-    return fromRow(row, tags.get(id) ?? []);
+  /**
+   * Adds or changes many devices in one transaction, and says of each what became of it: one that is refused does not keep
+   * the others out.
+   *
+   * @param drafts at most 10,000. What comes twice is there already the second time.
+   * @param mode what happens with those that are there: `create` leaves them, `upsert` gives them the fields of the draft.
+   * @returns in the order of the drafts.
+   * @throws SelsynError `request.too-large`
+   */
+  async put(drafts: readonly DeviceDraft[], mode: PutMode, actor: Actor = REGISTRY): Promise<readonly PutOutcome[]> {
+    if (drafts.length > MAX_ENSURED) {
+      throw new SelsynError('request.too-large', `at most ${MAX_ENSURED} devices can be written at once`);
+    }
+    return await this.#write(actor, async (context) => await putDevices(context, drafts, mode));
   }
 
-  /** @throws SelsynError `device.not-found` */
-  async get(id: DeviceId): Promise<Device> {
+  async find(id: DeviceId): Promise<Device | undefined> {
+    return (await this.#stored(this.#database, id))?.device;
+  }
+
+  /** @throws SelsynError `device.not-found`, also for one that is out of the scope */
+  async get(id: DeviceId, scope: Scope = EVERYTHING): Promise<Device> {
     const device = await this.find(id);
-    if (device === undefined) throw noDevice(id);
+    if (device === undefined || !scopeIncludes(scope, device.group)) throw noDevice(id);
     return device;
   }
 
   /** `get` for those who need nothing of the device. @throws SelsynError `device.not-found` */
-  async ensureKnown(id: DeviceId): Promise<void> {
-    const row = await this.#database.selectFrom('device').select('id').where('id', '=', id).executeTakeFirst();
-    if (row === undefined) throw noDevice(id);
+  async ensureKnown(id: DeviceId, scope: Scope = EVERYTHING): Promise<void> {
+    const group = (await this.groupOf([id])).get(id);
+    if (group === undefined || !scopeIncludes(scope, group)) throw noDevice(id);
   }
 
-  /** A page in O(limit), wherever in the list it is. @throws SelsynError `request.invalid` for a cursor that is none. */
+  /** The groups of those of the devices that there are. */
+  async groupOf(ids: Iterable<DeviceId>): Promise<ReadonlyMap<DeviceId, string>> {
+    const groups = new Map<DeviceId, string>();
+    for (const some of chunksOf([...new Set(ids)])) {
+      const rows = await this.#database
+        .selectFrom('device')
+        .innerJoin('device_group', 'device_group.id', 'device.group_id')
+        .select(['device.id', 'device_group.path'])
+        .where('device.id', 'in', some)
+        .execute();
+      for (const { id, path } of rows) groups.set(id as DeviceId, path);
+    }
+    return groups;
+  }
+
+  /** A page, as fast wherever in the list it is. @throws SelsynError `request.invalid` for a filter or cursor that is none. */
   async list(query: DeviceFilter & { readonly limit: number; readonly cursor?: string | undefined }): Promise<DevicePage> {
     const after = query.cursor === undefined ? undefined : decodePageCursor(query.cursor);
+    const filter = filterOf(query);
+    if (filter !== undefined) return await this.#listMatching(filter, query.limit, after);
     const found = await this.#idsOf(query, after)
       .orderBy('found.id')
       .limit(query.limit + 1)
@@ -91,24 +138,51 @@ export class DeviceStore {
     const ids = found.slice(0, query.limit).map((row) => row.id);
     const last = ids.at(-1);
     if (last === undefined) return { items: [] };
-    const rows = await this.#database.selectFrom('device').selectAll().where('id', 'in', ids).orderBy('id').execute();
-    const tags = await this.#tagsOf(ids);
-    const items = rows.map((row) => fromRow(row, tags.get(row.id) ?? []));
+    const devices = new Map((await readDevices(this.#database, { ids })).map(({ device }) => [device.id as string, device]));
+    const items = ids.flatMap((id) => devices.get(id) ?? []);
     return found.length > query.limit ? { items, cursor: encodePageCursor(last) } : { items };
   }
 
-  async count(filter: DeviceFilter = {}): Promise<number> {
+  /** @throws SelsynError `request.invalid` for a filter that is none. */
+  async count(query: DeviceFilter = {}): Promise<number> {
+    const filter = filterOf(query);
+    if (filter !== undefined) return (await this.#matches(this.#database, filter)).count();
+    const { idPrefix = '', tag } = query;
+    if (idPrefix === '' && tag === undefined) return (await devicesOf(this.#database, [ALL_DEVICES])).get('') ?? 0;
     const row = await this.#database
-      .selectFrom(this.#idsOf(filter).as('matching'))
+      .selectFrom(this.#idsOf(query).as('matching'))
       .select((builder) => builder.fn.countAll().as('count'))
       .executeTakeFirstOrThrow();
     return Number(row.count);
   }
 
-  /** @returns false when there was no such device. */
-  async remove(id: DeviceId): Promise<boolean> {
-    const deleted = await this.#database.deleteFrom('device').where('id', '=', id).executeTakeFirst();
-    return deleted.numDeletedRows > 0n;
+  /**
+   * @throws SelsynError `device.not-found`, `request.invalid`, `access.denied` when it would move out of the scope
+   */
+  async update(id: DeviceId, patch: DevicePatch, actor: Actor = REGISTRY, scope: Scope = EVERYTHING): Promise<Device> {
+    return await this.#write(actor, async (context) => {
+      const before = await this.#stored(context.transaction, id);
+      if (before === undefined || !scopeIncludes(scope, before.device.group)) throw noDevice(id);
+      const after = patched(before.device, patch, this.#clock.now());
+      if (!scopeIncludes(scope, after.group)) {
+        throw new SelsynError('access.denied', `you may not put devices in ${after.group}`, { details: { group: after.group } });
+      }
+      if (after === before.device) return after;
+      (await TypeCheck.of(context, [after.type])).check(after);
+      await updateDevices(context, [{ before, after }]);
+      return after;
+    });
+  }
+
+  /** @returns false when there was no such device, or it is out of the scope. */
+  async remove(id: DeviceId, actor: Actor = REGISTRY, scope: Scope = EVERYTHING): Promise<boolean> {
+    return await this.#write(actor, async (context) => {
+      const device = await this.#stored(context.transaction, id);
+      if (device === undefined || !scopeIncludes(scope, device.device.group)) return false;
+      await this.#onRemoving?.([id], actor, context.transaction);
+      await deleteDevices(context, [device]);
+      return true;
+    });
   }
 
   /**
@@ -124,24 +198,43 @@ export class DeviceStore {
       throw new SelsynError('request.too-large', `at most ${MAX_ENSURED} devices can be registered at once`);
     }
     const nowMs = this.#clock.now();
-    return await inTransaction(this.#database, async (transaction) => {
-      let added = 0;
-      for (let start = 0; start < wanted.length; start += ROWS_PER_STATEMENT) {
-        const created = await transaction
-          .insertInto('device')
-          .values(wanted.slice(start, start + ROWS_PER_STATEMENT).map((id) => ({ id, name: null, created_at_ms: nowMs })))
-          .onConflict((conflict) => conflict.column('id').doNothing())
-          .returning('id')
-          .execute();
-        if (created.length === 0) continue;
-        added += created.length;
-        await transaction
-          .insertInto('device_tag')
-          .values(created.map((row) => ({ device_id: row.id, tag: OPEN_TAG })))
-          .execute();
-      }
-      return added;
+    return await this.#write(OPEN_ACCESS, async (context) => {
+      const known = await new DeviceStore({ database: context.transaction, clock: this.#clock }).groupOf(wanted);
+      const missing = wanted.filter((id) => !known.has(id));
+      await insertDevices(
+        context,
+        missing.map((id) => deviceOfDraft({ id, group: ROOT_GROUP, tags: [OPEN_TAG] }, nowMs)),
+      );
+      return missing.length;
     });
+  }
+
+  async #listMatching(filter: Filter, limit: number, after: string | undefined): Promise<DevicePage> {
+    const afterNumber = after === undefined ? -1 : numberOf(after);
+    return await inTransaction(this.#database, async (transaction) => {
+      const numbers = (await this.#matches(transaction, filter)).take(limit + 1, afterNumber);
+      const shown = numbers.slice(0, limit);
+      const last = shown.at(-1);
+      if (last === undefined) return { items: [] };
+      const stored = [...(await readDevices(transaction, { numbers: shown }))].sort((a, b) => a.number - b.number);
+      const items = stored.map(({ device }) => device);
+      return numbers.length > limit ? { items, cursor: encodePageCursor(`${NUMBER_MARK}${last}`) } : { items };
+    });
+  }
+
+  async #matches(database: Database, filter: Filter): Promise<DeviceSet> {
+    return await inTransaction(
+      database,
+      async (transaction) => await new FilterSearch(transaction, this.#clock.now()).matches(filter),
+    );
+  }
+
+  async #stored(database: Database, id: DeviceId): Promise<StoredDevice | undefined> {
+    return (await readDevices(database, { ids: [id] }))[0];
+  }
+
+  async #write<T>(actor: Actor, work: (context: WriteContext) => Promise<T>): Promise<T> {
+    return await inTransaction(this.#database, async (transaction) => await work({ transaction, clock: this.#clock, actor }));
   }
 
   /** Where a tag is asked for, its index leads: it is in the order of the ids too. */
@@ -155,29 +248,6 @@ export class DeviceStore {
     if (after !== undefined) ids = ids.where('found.id', '>', after);
     return ids;
   }
-
-  async #tagsOf(ids: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>> {
-    const tags = new Map<string, string[]>();
-    if (ids.length === 0) return tags;
-    const rows = await this.#database
-      .selectFrom('device_tag')
-      .selectAll()
-      .where('device_id', 'in', ids)
-      .orderBy('device_id')
-      .orderBy('tag')
-      .execute();
-    for (const row of rows) {
-      const list = tags.get(row.device_id);
-      if (list === undefined) tags.set(row.device_id, [row.tag]);
-      else list.push(row.tag);
-    }
-    return tags;
-  }
-}
-
-/** Joins the transaction of the caller, where there is one. */
-async function inTransaction<T>(database: Database, work: (transaction: Database) => Promise<T>): Promise<T> {
-  return database.isTransaction ? await work(database) : await database.transaction().execute(work);
 }
 
 /** What everybody answers who was asked for a device that is not there. */
@@ -185,12 +255,9 @@ export function noDevice(id: DeviceId): SelsynError {
   return new SelsynError('device.not-found', `there is no device ${id}`, { details: { id } });
 }
 
-function deviceOf(draft: DeviceDraft, createdAtMs: number): Device {
-  const tags = [...new Set(draft.tags)].sort();
-  return draft.name === undefined ? { id: draft.id, tags, createdAtMs } : { id: draft.id, name: draft.name, tags, createdAtMs };
-}
-
-function fromRow(row: Schema['device'], tags: readonly string[]): Device {
-  const device = { id: parseDeviceId(row.id), tags, createdAtMs: Number(row.created_at_ms) };
-  return row.name === null ? device : { ...device, name: row.name };
+/** @throws SelsynError `request.invalid` for the cursor of another list. */
+function numberOf(place: string): number {
+  const digits = /^#(\d{1,15})$/.exec(place)?.[1];
+  if (digits !== undefined) return Number(digits);
+  throw new SelsynError('request.invalid', 'the cursor is of a list without a filter', { details: { field: 'cursor' } });
 }

@@ -1,0 +1,102 @@
+import { SelsynError } from '../kernel/errors.ts';
+import { TYPE_NAME_PATTERN, type Device } from './device.ts';
+
+/** One metric that devices of a type send. */
+export interface MetricSchema {
+  readonly metric: string;
+  /** As people write it: `°C`, `kWh`. */
+  readonly unit?: string | undefined;
+  readonly type: 'number' | 'boolean' | 'text';
+  /** Of a number; inclusive. */
+  readonly min?: number | undefined;
+  readonly max?: number | undefined;
+}
+
+export interface DeviceTypeDraft {
+  readonly name: string;
+  readonly description?: string | undefined;
+  /** What devices of this type send; empty: anything. */
+  readonly telemetry?: readonly MetricSchema[] | undefined;
+  /** Empty: any. A device names its own in the attribute `hardwareVersion`. */
+  readonly hardwareVersions?: readonly string[] | undefined;
+  /** How its payloads are read; undefined: as the platform reads telemetry. */
+  readonly codec?: string | undefined;
+}
+
+export interface DeviceType {
+  readonly name: string;
+  readonly description?: string;
+  readonly telemetry: readonly MetricSchema[];
+  readonly hardwareVersions: readonly string[];
+  readonly codec?: string;
+  readonly createdAtMs: number;
+  readonly updatedAtMs: number;
+}
+
+export const MAX_METRICS = 256;
+export const MAX_HARDWARE_VERSIONS = 64;
+export const MAX_METRIC_NAME = 128;
+export const MAX_UNIT = 32;
+export const MAX_DESCRIPTION = 1000;
+export const HARDWARE_VERSION_ATTRIBUTE = 'hardwareVersion';
+export const HARDWARE_VERSION_PATTERN = /^[A-Za-z0-9:_.+-]{1,64}$/;
+const CODEC_NAME = /^[A-Za-z0-9:_.-]{1,64}$/;
+
+/** @throws SelsynError `request.invalid` that says which field is wrong. */
+export function checkTypeDraft(draft: DeviceTypeDraft): void {
+  const { name, description, telemetry = [], hardwareVersions = [], codec } = draft;
+  if (!TYPE_NAME_PATTERN.test(name)) throw invalid('name', 'the name of a device type is 1 to 64 of A-Z a-z 0-9 : _ . -');
+  if (description !== undefined && description.length > MAX_DESCRIPTION) {
+    throw invalid('description', `a description has at most ${MAX_DESCRIPTION} characters`);
+  }
+  if (telemetry.length > MAX_METRICS) throw invalid('telemetry', `a device type has at most ${MAX_METRICS} metrics`);
+  const seen = new Set<string>();
+  for (const metric of telemetry) {
+    checkMetric(metric);
+    if (seen.has(metric.metric)) throw invalid('telemetry', `the metric ${metric.metric} stands there twice`);
+    seen.add(metric.metric);
+  }
+  if (hardwareVersions.length > MAX_HARDWARE_VERSIONS) {
+    throw invalid('hardwareVersions', `a device type has at most ${MAX_HARDWARE_VERSIONS} hardware versions`);
+  }
+  if (!hardwareVersions.every((version) => HARDWARE_VERSION_PATTERN.test(version))) {
+    throw invalid('hardwareVersions', 'a hardware version is 1 to 64 of A-Z a-z 0-9 : _ . + -');
+  }
+  if (new Set(hardwareVersions).size !== hardwareVersions.length) {
+    throw invalid('hardwareVersions', 'a hardware version stands there twice');
+  }
+  if (codec !== undefined && !CODEC_NAME.test(codec)) {
+    throw invalid('codec', 'the name of a codec is 1 to 64 of A-Z a-z 0-9 : _ . -');
+  }
+}
+
+/** Whether a device may be of a type as it is. @throws SelsynError `request.invalid` */
+export function checkAgainstType(device: Pick<Device, 'attributes'>, type: DeviceType): void {
+  const version = device.attributes[HARDWARE_VERSION_ATTRIBUTE];
+  if (version === undefined || version === null || type.hardwareVersions.length === 0) return;
+  if (typeof version === 'string' && type.hardwareVersions.includes(version)) return;
+  throw invalid(
+    'attributes',
+    `the device type ${type.name} has the hardware versions ${type.hardwareVersions.join(', ')}, not ${JSON.stringify(version).slice(0, 80)}`,
+  );
+}
+
+function checkMetric({ metric, unit, type, min, max }: MetricSchema): void {
+  if (metric.length === 0 || metric.length > MAX_METRIC_NAME) {
+    throw invalid('telemetry', `the name of a metric has 1 to ${MAX_METRIC_NAME} characters`);
+  }
+  if (unit !== undefined && (unit.length === 0 || unit.length > MAX_UNIT)) {
+    throw invalid('telemetry', `the unit of ${metric} has 1 to ${MAX_UNIT} characters`);
+  }
+  if (min === undefined && max === undefined) return;
+  if (type !== 'number') throw invalid('telemetry', `only numbers have a range, and ${metric} is ${type}`);
+  if (!Number.isFinite(min ?? 0) || !Number.isFinite(max ?? 0))
+    throw invalid('telemetry', `the range of ${metric} is not finite`);
+  if (min !== undefined && max !== undefined && min > max) {
+    throw invalid('telemetry', `the range of ${metric} is empty: ${min} is above ${max}`);
+  }
+}
+
+function invalid(field: string, message: string): SelsynError {
+  return new SelsynError('request.invalid', message, { details: { field } });
+}
