@@ -1,113 +1,121 @@
-// The library finds its parts by metadata, which must be there before it.
-import 'reflect-metadata';
-import { createPrivateKey, createPublicKey, randomBytes, webcrypto, type KeyObject } from 'node:crypto';
+import { generateKeyPairSync } from 'node:crypto';
+import { SelsynError } from '../kernel/errors.ts';
+import type { Authority } from './authorities.ts';
+import { certificateIdOf } from './certificate-reading.ts';
 import {
-  AuthorityKeyIdentifierExtension,
-  BasicConstraintsExtension,
-  ExtendedKeyUsage,
-  ExtendedKeyUsageExtension,
-  type Extension,
-  KeyUsageFlags,
-  KeyUsagesExtension,
-  SubjectAlternativeNameExtension,
-  SubjectKeyIdentifierExtension,
-  X509Certificate,
-  X509CertificateGenerator,
-} from '@peculiar/x509';
+  commonNameOnly,
+  extendedKeyUsage,
+  LEAF_RIGHTS,
+  makeCertificate,
+  newSerial,
+  publicationExtensions,
+  type PublicationUrls,
+  subjectAltName,
+} from './certificate-template.ts';
+import { checkCsr } from './csr.ts';
+import { DerError } from './der-reader.ts';
+import { pemOf } from './pem.ts';
+import { isUsablePublicKey, keyHashOf, readPublicKey } from './public-key.ts';
+import type { IssuedCertificate, IssueRequest, SubjectKey } from './signing.ts';
 
-export interface Validity {
-  readonly notBefore: Date;
-  readonly notAfter: Date;
-}
+const MAX_NAME_CHARACTERS = 128;
+const MAX_ALT_NAMES = 200;
+/** RFC 5280, section 4.1.2.5: what GeneralizedTime can say. */
+const MAX_TIME_MS = Date.UTC(9999, 11, 31, 23, 59, 59);
 
-/** A certificate and its private key, PEM both. */
-export interface CertifiedKey {
-  readonly certificatePem: string;
-  readonly privateKeyPem: string;
-}
-
-const ECDSA = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
-
-/** The certificate of an authority that signs no other authorities (RFC 5280, section 4.2.1.9). */
-export async function makeAuthorityCertificate(
-  options: Validity & { readonly privateKeyPem: string; readonly commonName: string },
-): Promise<string> {
-  const keys = keyPairOf(options.privateKeyPem);
-  const certificate = await X509CertificateGenerator.createSelfSigned(
-    {
-      name: nameOf(options.commonName),
-      keys,
-      serialNumber: newSerialNumber(),
-      notBefore: options.notBefore,
-      notAfter: options.notAfter,
-      signingAlgorithm: ECDSA,
-      extensions: [
-        new BasicConstraintsExtension(true, 0, true),
-        new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
-        await SubjectKeyIdentifierExtension.create(keys.publicKey, false, webcrypto),
-      ],
-    },
-    webcrypto,
-  );
-  return `${certificate.toString('pem')}\n`;
-}
-
-export interface LeafCertificateOptions extends Validity {
-  readonly authority: CertifiedKey;
-  /** Of which the certificate is made; the private key need not be here. */
-  readonly publicKey: KeyObject;
-  readonly commonName: string;
-  readonly use: 'server' | 'client';
-  /** Host names and addresses; none for a client. */
-  readonly names: readonly { readonly type: 'dns' | 'ip'; readonly value: string }[];
-}
-
-/** A certificate for one server or one client, signed by an authority. */
-export async function makeLeafCertificate(options: LeafCertificateOptions): Promise<string> {
-  const { authority, use, names } = options;
-  const issuer = new X509Certificate(authority.certificatePem);
-  const publicKey = options.publicKey.toCryptoKey(ECDSA, true, ['verify']);
-  const extensions: Extension[] = [
-    new BasicConstraintsExtension(false, undefined, true),
-    new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
-    new ExtendedKeyUsageExtension([use === 'server' ? ExtendedKeyUsage.serverAuth : ExtendedKeyUsage.clientAuth]),
-    await SubjectKeyIdentifierExtension.create(publicKey, false, webcrypto),
-    await AuthorityKeyIdentifierExtension.create(issuer, false, webcrypto),
-  ];
-  if (names.length > 0) extensions.push(new SubjectAlternativeNameExtension([...names]));
-  const certificate = await X509CertificateGenerator.create(
-    {
-      subject: nameOf(options.commonName),
-      issuer: issuer.subjectName,
-      publicKey,
-      signingKey: keyPairOf(authority.privateKeyPem).privateKey,
-      serialNumber: newSerialNumber(),
-      notBefore: options.notBefore,
-      notAfter: options.notAfter,
-      signingAlgorithm: ECDSA,
-      extensions,
-    },
-    webcrypto,
-  );
-  return `${certificate.toString('pem')}\n`;
-}
-
-/** As JSON, so that nothing in it is read as another part of a name. */
-function nameOf(commonName: string): [{ CN: [string] }] {
-  return [{ CN: [commonName] }];
-}
-
-function keyPairOf(privateKeyPem: string): { readonly privateKey: webcrypto.CryptoKey; readonly publicKey: webcrypto.CryptoKey } {
-  const privateKey = createPrivateKey(privateKeyPem);
+/**
+ * Issues one certificate.
+ * @throws SelsynError `csr.invalid`, `csr.weak-key`, `request.invalid`, `signer.unavailable`
+ */
+export function issueCertificate(authority: Authority, urls: PublicationUrls, request: IssueRequest): IssuedCertificate {
+  const { issuer, facts } = authority;
+  if (issuer === undefined) throw new SelsynError('signer.unavailable', 'the key of the authority is not here');
+  const { commonName, use, names = [] } = request;
+  checkName(commonName);
+  if (names.length > MAX_ALT_NAMES) throw new SelsynError('request.invalid', `more than ${MAX_ALT_NAMES} names`);
+  const { notBeforeMs, notAfterMs } = validityWithin(request, facts);
+  const key = subjectKeyOf(request.key);
+  const { bits, kind } = readPublicKey(key.spki);
+  const serial = newSerial();
+  const der = makeCertificate(issuer, {
+    subject: commonNameOnly(commonName),
+    spki: key.spki,
+    keyBits: bits,
+    extensions: [
+      ...LEAF_RIGHTS,
+      extendedKeyUsage(use),
+      ...(names.length === 0 ? [] : [subjectAltName(names)]),
+      ...publicationExtensions(urls),
+    ],
+    serial,
+    notBeforeMs,
+    notAfterMs,
+  });
   return {
-    privateKey: privateKey.toCryptoKey(ECDSA, true, ['sign']),
-    publicKey: createPublicKey(privateKey).toCryptoKey(ECDSA, true, ['verify']),
+    id: certificateIdOf(der),
+    authorityId: facts.id,
+    serial: serial.toString('hex'),
+    subject: `CN=${commonName}`,
+    keyHash: keyHashOf(key.spki),
+    keyKind: kind,
+    notBeforeMs,
+    notAfterMs,
+    der,
+    certificatePem: pemOf('CERTIFICATE', der),
+    chainPem: facts.chainPem,
+    ...(key.privateKeyPem === undefined ? {} : { privateKeyPem: key.privateKeyPem }),
   };
 }
 
-/** 126 random bits, positive, and never with a leading zero (RFC 5280, section 4.1.2.2). */
-function newSerialNumber(): string {
-  const bytes = randomBytes(16);
-  bytes[0] = ((bytes[0] ?? 0) & 0x3f) | 0x40;
-  return bytes.toString('hex');
+/** Whole seconds, and never outside of the authority's own time: what outlives it is worth nothing. */
+function validityWithin(
+  { notBeforeMs, notAfterMs }: IssueRequest,
+  authority: { readonly notBeforeMs: number; readonly notAfterMs: number },
+): { readonly notBeforeMs: number; readonly notAfterMs: number } {
+  const from = wholeSeconds(Math.max(notBeforeMs, authority.notBeforeMs));
+  const to = wholeSeconds(Math.min(notAfterMs, authority.notAfterMs, MAX_TIME_MS));
+  if (!(from < to))
+    throw new SelsynError(
+      'request.invalid',
+      'the certificate would have no time in which it is valid: it ends too early, or its authority does',
+    );
+  return { notBeforeMs: from, notAfterMs: to };
+}
+
+function wholeSeconds(ms: number): number {
+  return Math.floor(ms / 1_000) * 1_000;
+}
+
+function checkName(commonName: string): void {
+  if (commonName === '' || commonName.length > MAX_NAME_CHARACTERS || /\p{Cc}/u.test(commonName) || !commonName.isWellFormed())
+    throw new SelsynError('request.invalid', `a common name has 1 to ${MAX_NAME_CHARACTERS} characters that can be printed`);
+}
+
+function subjectKeyOf(key: SubjectKey): { readonly spki: Buffer; readonly privateKeyPem?: string } {
+  if ('csr' in key) return { spki: asBuffer(checkCsr(key.csr).publicKey) };
+  if ('generate' in key) {
+    // In one go, without key objects: half the time.
+    const { publicKey, privateKey } = generateKeyPairSync('ec', {
+      namedCurve: 'P-256',
+      publicKeyEncoding: { type: 'spki', format: 'der' },
+      privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+    });
+    return { spki: publicKey, privateKeyPem: privateKey };
+  }
+  const spki = asBuffer(key.publicKey);
+  try {
+    const { weakness } = readPublicKey(spki);
+    if (weakness !== undefined) throw new SelsynError('csr.weak-key', weakness);
+  } catch (error) {
+    if (error instanceof DerError)
+      throw new SelsynError('request.invalid', `the public key cannot be read: ${error.message}`, { cause: error });
+    throw error;
+  }
+  if (!isUsablePublicKey(spki)) throw new SelsynError('request.invalid', 'the public key is none');
+  return { spki };
+}
+
+/** From another thread a Buffer arrives as a Uint8Array. */
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

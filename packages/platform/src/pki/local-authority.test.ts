@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FakeClock } from '../kernel/fake-clock.ts';
-import { openLocalAuthority } from './local-authority.ts';
+import { openTestAuthority } from './authority.fixture.ts';
 import { machineServerNames, readServerName, readSubjectAltNames, sameServerNames, type ServerName } from './server-names.ts';
 
 const DAY_MS = 86_400_000;
@@ -23,7 +23,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 const dir = (): string => join(folder, 'pki');
-const open = async () => await openLocalAuthority({ dir: dir(), clock });
+const open = async () => await openTestAuthority({ dir: dir(), clock });
 const bytesOf = (name: string): string => readFileSync(join(dir(), name), 'utf8');
 
 describe('the local authority', () => {

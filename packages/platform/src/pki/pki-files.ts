@@ -1,4 +1,4 @@
-import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, X509Certificate } from 'node:crypto';
+import { createPrivateKey, generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { SelsynError, systemCode } from '../kernel/errors.ts';
@@ -47,18 +47,18 @@ export function readCertificate(path: string): X509Certificate | undefined {
   }
 }
 
-/** @throws SelsynError `data.unwritable` */
-export function writeCertificate(path: string, pem: string): string {
-  return writeDurably(path, pem, PUBLIC_MODE);
+/** For everybody to read. @throws SelsynError `data.unwritable` */
+export function writePublic(path: string, text: string): string {
+  return writeDurably(path, text, PUBLIC_MODE);
 }
 
-/** A few digits that tell one key from another, for people. */
-export function shortKeyName(privateKeyPem: string): string {
-  const spki = createPublicKey(privateKeyPem).export({ type: 'spki', format: 'der' });
-  return createHash('sha256').update(spki).digest('hex').slice(0, 8);
+/** For its owner alone. @throws SelsynError `data.unwritable` */
+export function writeSecret(path: string, text: string): string {
+  return writeDurably(path, text, SECRET_MODE);
 }
 
-function readText(path: string): string | undefined {
+/** The text of a file, undefined where there is none. @throws SelsynError `data.unwritable` */
+export function readText(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
