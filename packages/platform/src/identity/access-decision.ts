@@ -10,7 +10,7 @@ export interface AccessRequest {
   readonly certificate: ShownCertificate | undefined;
 }
 
-/** The certificate that a client showed in its TLS handshake. */
+/** The certificate that a client showed in its TLS handshake, by which it proved that it has the key. */
 export interface ShownCertificate {
   readonly der: Uint8Array;
   /** True when it was issued, directly or not, by an authority that the listener trusts, and is in its time. */
@@ -20,14 +20,20 @@ export interface ShownCertificate {
 export interface AccessGranted {
   readonly id: string;
   readonly sessionNamespace: string;
+  /** Of the certificate that it showed. */
+  readonly credentialId?: string | undefined;
+  /** How long its sessions may outlive their connections, s; absent: as long as those of all. */
+  readonly maxSessionExpirySec?: number | undefined;
   mayPublish(topic: string): boolean;
+  /** Absent: wherever it may publish. */
+  mayRetain?(topic: string): boolean;
   maySubscribe(filter: string): boolean;
   /** Whether a message on this topic may be delivered to it, whatever filter it came by. */
   mayReceive(topic: string): boolean;
 }
 
 export interface AccessRefused {
-  readonly refused: 'bad-credentials' | 'server-busy';
+  readonly refused: 'bad-credentials' | 'not-authorized' | 'server-busy';
   /** For the operator, not for the client. */
   readonly reason: string;
 }

@@ -19,6 +19,7 @@ let writer: OpenDatabase;
 let reader: OpenDatabase;
 let tokens: DeviceTokens;
 let authorizer: DeviceAuthorizer;
+const SCRAM_KEY = Buffer.alloc(32, 7);
 
 beforeEach(async () => {
   folder = mkdtempSync(path.join(tmpdir(), 'selsyn-identity-'));
@@ -28,7 +29,7 @@ beforeEach(async () => {
   let calls = 0;
   const random = (count: number) => createHash('shake256', { outputLength: count }).update(String(calls++)).digest();
   tokens = new DeviceTokens({ database: writer.database, clock: new FakeClock(), random });
-  authorizer = new DeviceAuthorizer({ database: reader.database, random });
+  authorizer = new DeviceAuthorizer({ database: reader.database, clock: new FakeClock(), random, scramKey: SCRAM_KEY });
 });
 
 afterEach(async () => {
@@ -39,6 +40,8 @@ afterEach(async () => {
 
 async function connect(username: string | undefined, password: string | undefined): Promise<AccessGranted | AccessRefused> {
   return await authorizer.authenticate({
+    clientId: 'c',
+    certificate: undefined,
     username,
     password: password === undefined ? undefined : Buffer.from(password),
   });
@@ -50,7 +53,7 @@ async function prove(
   password: string,
   by = authorizer,
 ): Promise<{ end: AccessStep; salt: string; mutual: boolean }> {
-  const exchange = by.beginExchange('SCRAM-SHA-256');
+  const exchange = by.beginExchange('SCRAM-SHA-256', { clientId: 'c' });
   const client = new ScramClient(username, password);
   const first = await exchange?.step(client.first());
   if (exchange === undefined || first === undefined || !('challenge' in first)) throw new Error('no challenge');
@@ -127,7 +130,12 @@ test('a device that proves by SCRAM that it has its token is let in as itself, a
 
 test('a challenge does not tell which devices there are: not by its form, nor by changing from one thread to the next', async () => {
   const { token } = await tokens.enrol({ id: boiler });
-  const other = new DeviceAuthorizer({ database: writer.database, random: (count) => Buffer.alloc(count, 9) });
+  const other = new DeviceAuthorizer({
+    database: writer.database,
+    clock: new FakeClock(),
+    random: (count) => Buffer.alloc(count, 9),
+    scramKey: SCRAM_KEY,
+  });
   const salts = new Set<string>();
   for (const name of ['boiler', 'unknown', 'unknown2', 'boiler/+']) {
     const [here, there] = [await prove(name, token), await prove(name, token, other)];
@@ -151,7 +159,7 @@ test('a token that was given before SCRAM was serves as a password only, until t
 
 test('there is no other method than SCRAM-SHA-256', () => {
   for (const method of ['', 'SCRAM-SHA-1', 'SCRAM-SHA-256-PLUS', 'scram-sha-256', 'PLAIN']) {
-    expect(authorizer.beginExchange(method)).toBeUndefined();
+    expect(authorizer.beginExchange(method, { clientId: 'c' })).toBeUndefined();
   }
 });
 
@@ -172,7 +180,7 @@ test('a registry that cannot be read keeps everybody out', async () => {
   const { token } = await tokens.enrol({ id: boiler });
   await reader[Symbol.asyncDispose]();
   expect(await connect('boiler', token)).toMatchObject({ refused: 'server-busy' });
-  const step = await authorizer.beginExchange('SCRAM-SHA-256')?.step(new ScramClient('boiler', token).first());
+  const step = await authorizer.beginExchange('SCRAM-SHA-256', { clientId: 'c' })?.step(new ScramClient('boiler', token).first());
   expect(step).toMatchObject({ refused: 'server-busy' });
 });
 

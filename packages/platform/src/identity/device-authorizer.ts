@@ -1,12 +1,45 @@
 import { sql } from 'kysely';
 import type { Database } from '../database/schema.ts';
+import type { Clock } from '../kernel/clock.ts';
 import { isDeviceId } from '../kernel/device-id.ts';
+import { hashSecret, NO_HASH, type RandomBytes, sameHash } from '../kernel/secret.ts';
 import type { AccessExchange, AccessGranted, AccessRefused, AccessRequest } from './access-decision.ts';
+import {
+  certificateIdOf,
+  faultOfCertificate,
+  faultOfClaimBatch,
+  findCertificate,
+  type KnownCertificate,
+} from './certificate-credential.ts';
+import { ClaimPrincipal } from './claim-principal.ts';
+import { readDeviceFacts } from './device-facts.ts';
 import { DevicePrincipal } from './device-principal.ts';
+import { AccessReader } from './policies/access-reader.ts';
 import { ScramAccounts } from './scram-accounts.ts';
 import { SCRAM_SHA_256, ScramExchange } from './scram-exchange.ts';
-import { hashSecret, NO_HASH, sameHash, type RandomBytes } from './secret.ts';
 import { nameOfUsername } from './username.ts';
+
+/** What is to be done about certificates by whoever may write to the database. */
+export interface CertificateDesk {
+  /** A certificate that nobody has connected with before was used. */
+  firstUsed(certificateId: string): void;
+  /**
+   * Registers a certificate that is not known here, where its authority is and says by which template.
+   * @returns whether it is known now. Must not reject for long: a client waits.
+   */
+  registerJustInTime(der: Uint8Array): Promise<boolean>;
+}
+
+export interface DeviceAuthorizerDependencies {
+  /** May be a read-only connection of this thread. */
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  /** Makes up the SCRAM challenges for devices that are not known: the same on all threads, and after a restart. */
+  readonly scramKey: Uint8Array;
+  /** Without it certificates that are not known are refused. */
+  readonly desk?: CertificateDesk | undefined;
+}
 
 /** A token has 43 bytes; a longer password is not hashed to its end. */
 const MAX_PASSWORD_BYTES = 1024;
@@ -15,54 +48,124 @@ const NOTHING = new Uint8Array();
 const SERVER_NONCE_BYTES = 18;
 
 /**
- * Lets in devices that show their token (username = device id, password = token), or prove by SCRAM-SHA-256 that they have it.
+ * Lets in devices that show a certificate that is registered and active, or their token (username = device id, password = token), or
+ * prove by SCRAM-SHA-256 that they have it; and units with a claim certificate, which may only ask for one of their own.
  *
- * Each CONNECT is one look-up by primary key in the database as last committed, so a revoked or rotated token is refused
- * from the next CONNECT on and there is no cache that could be stale. Every refusal is the same and has done the same
- * work, whether the device is unknown, has no token, or another one: nobody learns from it which ids exist.
+ * Each CONNECT looks at the database as last committed: what was revoked, rotated or changed counts from the next CONNECT on, also
+ * for a resumed TLS session, and there is no cache that could be stale. Every refusal of a token is the same and has done the same work,
+ * whether the device is unknown, has no token, or another one: nobody learns from it which ids exist.
  */
 export class DeviceAuthorizer {
-  readonly #database: Database;
+  readonly #dependencies: DeviceAuthorizerDependencies;
   readonly #scram: ScramAccounts;
-  readonly #random: RandomBytes;
+  readonly #access: AccessReader;
 
-  /** @param dependencies.database may be a read-only connection of this thread. */
-  constructor(dependencies: { readonly database: Database; readonly random: RandomBytes }) {
-    this.#database = dependencies.database;
-    this.#random = dependencies.random;
+  constructor(dependencies: DeviceAuthorizerDependencies) {
+    this.#dependencies = dependencies;
     this.#scram = new ScramAccounts(dependencies);
+    this.#access = new AccessReader(dependencies.database);
   }
 
   /** A database that cannot be read is a refusal that the client may retry, never an open door. */
-  async authenticate(request: Pick<AccessRequest, 'username' | 'password'>): Promise<AccessGranted | AccessRefused> {
-    const username = nameOfUsername(request.username);
-    const password = request.password ?? NOTHING;
-    const shownHash = hashSecret(password.length > MAX_PASSWORD_BYTES ? NOTHING : password);
-    let keptHash: string;
+  async authenticate(request: AccessRequest): Promise<AccessGranted | AccessRefused> {
     try {
-      keptHash = await this.#tokenHash(username);
+      // Who has a password uses it, also where a TLS library sends along whatever certificate it has.
+      const { certificate, password } = request;
+      if (certificate !== undefined && password === undefined)
+        return await this.#byCertificate(certificate.der, request.clientId, nameOfUsername(request.username));
+      return await this.#byToken(request);
     } catch (error) {
-      return { refused: 'server-busy', reason: `the registry could not be read: ${String(error)}` };
+      return unreadable(error);
     }
-    if (sameHash(shownHash, keptHash) && keptHash !== NO_HASH && isDeviceId(username)) return new DevicePrincipal(username);
-    return { refused: 'bad-credentials', reason: 'the device is not known or its token is another' };
+  }
+
+  /** What a client that was let in may do now. */
+  async renew(principal: AccessGranted): Promise<AccessGranted | AccessRefused> {
+    try {
+      if (principal instanceof ClaimPrincipal) return await this.#claimOf(principal.credentialId);
+      if (!(principal instanceof DevicePrincipal)) return REFUSED;
+      const { credentialId, id, clientId } = principal;
+      if (credentialId === undefined) return await this.#admit(id, clientId, undefined);
+      const certificate = await findCertificate(this.#dependencies.database, credentialId);
+      return certificate === undefined ? REFUSED : await this.#admitWith(certificate, clientId);
+    } catch (error) {
+      return unreadable(error);
+    }
   }
 
   /**
    * Begins an exchange, which knows the device by the name inside it: a username and a password beside it count for nothing.
    * Undefined for every method but SCRAM-SHA-256.
    */
-  beginExchange(method: string): AccessExchange | undefined {
+  beginExchange(method: string, { clientId }: Pick<AccessRequest, 'clientId'>): AccessExchange | undefined {
     if (method !== SCRAM_SHA_256) return undefined;
     return new ScramExchange({
       accountOf: async (username) => await this.#scram.accountOf(username),
-      serverNonce: Buffer.from(this.#random(SERVER_NONCE_BYTES)).toString('base64'),
+      admit: async (device) => await this.#admit(device, clientId, undefined),
+      serverNonce: Buffer.from(this.#dependencies.random(SERVER_NONCE_BYTES)).toString('base64'),
     });
+  }
+
+  async #byToken({ username, password = NOTHING, clientId }: AccessRequest): Promise<AccessGranted | AccessRefused> {
+    const name = nameOfUsername(username);
+    const shownHash = hashSecret(password.length > MAX_PASSWORD_BYTES ? NOTHING : password);
+    const keptHash = await this.#tokenHash(name);
+    if (!sameHash(shownHash, keptHash) || keptHash === NO_HASH || !isDeviceId(name)) return REFUSED;
+    return await this.#admit(name, clientId, undefined);
+  }
+
+  async #byCertificate(der: Uint8Array, clientId: string, name: string): Promise<AccessGranted | AccessRefused> {
+    const { database, desk } = this.#dependencies;
+    const id = certificateIdOf(der);
+    let certificate = await findCertificate(database, id);
+    if (certificate === undefined && desk !== undefined && (await desk.registerJustInTime(der)))
+      certificate = await findCertificate(database, id);
+    if (certificate === undefined)
+      return { refused: 'bad-credentials', reason: `certificate ${id.slice(0, 16)}… is not registered here` };
+    // A name is not needed; another device's is a mistake that must not go unnoticed.
+    if (name !== '' && certificate.purpose === 'device' && certificate.deviceId !== undefined && name !== certificate.deviceId)
+      return {
+        refused: 'bad-credentials',
+        reason: `the username is ${name}, the certificate is that of ${certificate.deviceId}`,
+      };
+    const admitted = await this.#admitWith(certificate, clientId);
+    if (certificate.isFresh && !('refused' in admitted)) desk?.firstUsed(id);
+    return admitted;
+  }
+
+  async #admitWith(certificate: KnownCertificate, clientId: string): Promise<AccessGranted | AccessRefused> {
+    const fault = faultOfCertificate(certificate, this.#dependencies.clock.now());
+    if (fault !== undefined) return { refused: 'bad-credentials', reason: fault };
+    if (certificate.purpose === 'claim') return await this.#claimOf(certificate.id);
+    if (certificate.deviceId === undefined) return REFUSED;
+    return await this.#admit(certificate.deviceId, clientId, certificate.id);
+  }
+
+  async #claimOf(certificateId: string): Promise<AccessGranted | AccessRefused> {
+    const certificate = await findCertificate(this.#dependencies.database, certificateId);
+    const nowMs = this.#dependencies.clock.now();
+    const fault =
+      certificate === undefined
+        ? 'it is not registered'
+        : (faultOfCertificate(certificate, nowMs) ?? (await faultOfClaimBatch(this.#dependencies.database, certificate, nowMs)));
+    return fault === undefined ? new ClaimPrincipal(certificateId) : { refused: 'bad-credentials', reason: fault };
+  }
+
+  /** A device that has proved who it is: what it may do, if it may connect at all with this client id. */
+  async #admit(id: string, clientId: string, credentialId: string | undefined): Promise<AccessGranted | AccessRefused> {
+    const facts = await readDeviceFacts(this.#dependencies.database, id, clientId);
+    if (facts === undefined) return REFUSED;
+    const policies = await this.#access.policiesOf(facts, credentialId);
+    const values = policies.valuesFor(facts);
+    const decider = policies.decideClient(clientId, values);
+    if (decider?.effect === 'allow') return new DevicePrincipal({ id, clientId, credentialId, policies, values });
+    const why = decider === undefined ? 'no policy allows it' : `policy ${decider.policy} denies it`;
+    return { refused: 'not-authorized', reason: `${id} may not connect with the client id ${clientId}: ${why}` };
   }
 
   /** One row of one text in any case: that of a device that is not known comes no sooner. */
   async #tokenHash(device: string): Promise<string> {
-    const row = await this.#database
+    const row = await this.#dependencies.database
       .selectNoFrom((builder) =>
         builder.fn
           .coalesce(builder.selectFrom('device_token').select('token_hash').where('device_id', '=', device), sql.lit(NO_HASH))
@@ -71,4 +174,10 @@ export class DeviceAuthorizer {
       .executeTakeFirstOrThrow();
     return row.token_hash;
   }
+}
+
+const REFUSED: AccessRefused = { refused: 'bad-credentials', reason: 'the device is not known or its token is another' };
+
+function unreadable(error: unknown): AccessRefused {
+  return { refused: 'server-busy', reason: `the registry could not be read: ${String(error)}` };
 }

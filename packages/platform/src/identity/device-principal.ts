@@ -1,27 +1,33 @@
 import { parseSharedFilter } from '@selsyn/wire/topics/topic-filter.ts';
-import type { DeviceId } from '../kernel/device-id.ts';
 import type { AccessGranted } from './access-decision.ts';
+import type { CompiledPolicies } from './policies/compiled-policies.ts';
+import type { VariableValues } from './policies/topic-pattern.ts';
 
 /**
- * A device that showed its token: it has its own topics and no others.
+ * A device that showed who it is: it may do what its policies say, as they were when it was asked.
  *
- *   publish    telemetry/{id}   devices/{id}/...
- *   subscribe  telemetry/{id}   devices/{id}/...   wildcards only within its own; `$share/{group}/` before each
- *   receive    telemetry/{id}   devices/{id}/...
- *
- * No id holds `+`, `#`, `/` or `$`, so what follows the prefix cannot reach another device. A shared group is named by its group
- * and its filter together [MQTT-4.8.2-4], and the filter holds the id: no two devices are ever members of one group, and only
- * the clients of one device share its messages.
+ * A shared subscription is judged by the filter behind its group. A group is named by its group and its filter together
+ * [MQTT-4.8.2-4]: where the filter holds the device's id, no two devices are ever members of one.
  */
 export class DevicePrincipal implements AccessGranted {
-  readonly id: DeviceId;
-  readonly #telemetryTopic: string;
-  readonly #ownTopics: string;
+  readonly id: string;
+  readonly clientId: string;
+  readonly credentialId: string | undefined;
+  readonly #policies: CompiledPolicies;
+  readonly #values: VariableValues;
 
-  constructor(id: DeviceId) {
-    this.id = id;
-    this.#telemetryTopic = `telemetry/${id}`;
-    this.#ownTopics = `devices/${id}/`;
+  constructor(options: {
+    readonly id: string;
+    readonly clientId: string;
+    readonly credentialId?: string | undefined;
+    readonly policies: CompiledPolicies;
+    readonly values: VariableValues;
+  }) {
+    this.id = options.id;
+    this.clientId = options.clientId;
+    this.credentialId = options.credentialId;
+    this.#policies = options.policies;
+    this.#values = options.values;
   }
 
   /** Two devices may use the same client id without taking over each other's session. */
@@ -30,21 +36,18 @@ export class DevicePrincipal implements AccessGranted {
   }
 
   mayPublish(topic: string): boolean {
-    return this.#isOwn(topic);
+    return this.#policies.allowsTopic('publish', topic, this.#values);
+  }
+
+  mayRetain(topic: string): boolean {
+    return this.#policies.allowsTopic('retain', topic, this.#values);
   }
 
   maySubscribe(filter: string): boolean {
-    return this.#isOwn(parseSharedFilter(filter)?.filter ?? filter);
+    return this.#policies.allowsFilter(parseSharedFilter(filter)?.filter ?? filter, this.#values);
   }
 
   mayReceive(topic: string): boolean {
-    return this.#isOwn(topic);
-  }
-
-  #isOwn(topicOrFilter: string): boolean {
-    return (
-      topicOrFilter === this.#telemetryTopic ||
-      (topicOrFilter.length > this.#ownTopics.length && topicOrFilter.startsWith(this.#ownTopics))
-    );
+    return this.#policies.allowsTopic('receive', topic, this.#values);
   }
 }

@@ -1,7 +1,5 @@
 import type { Database } from '../database/schema.ts';
 import { isDeviceId } from '../kernel/device-id.ts';
-import { SelsynError } from '../kernel/errors.ts';
-import { DevicePrincipal } from './device-principal.ts';
 import { inventScramCredential, type ScramCredential } from './scram-credential.ts';
 import type { ScramAccount } from './scram-exchange.ts';
 
@@ -9,47 +7,27 @@ import type { ScramAccount } from './scram-exchange.ts';
  * Finds what is kept of a device's token for SCRAM.
  *
  * For a name that no device has, or whose token was given before SCRAM was, there is a made-up credential, from the name and a
- * secret of the database: the same on all threads and after a restart, so that its challenge tells nothing.
+ * secret of the server: the same on all threads and after a restart, so that its challenge tells nothing.
  */
 export class ScramAccounts {
   readonly #database: Database;
-  #challengeKey: Promise<Uint8Array> | undefined;
+  readonly #scramKey: Uint8Array;
 
-  constructor(dependencies: { readonly database: Database }) {
+  constructor(dependencies: { readonly database: Database; readonly scramKey: Uint8Array }) {
     this.#database = dependencies.database;
+    this.#scramKey = dependencies.scramKey;
   }
 
-  /** @throws SelsynError `data.corrupt`, and what the database throws */
   async accountOf(username: string): Promise<ScramAccount> {
-    const invented = inventScramCredential(await this.#key(), username);
+    const invented = inventScramCredential(this.#scramKey, username);
     const row = await this.#database
       .selectFrom('device_token')
       .select(['scram_salt', 'scram_iterations', 'scram_stored_key', 'scram_server_key'])
       .where('device_id', '=', username)
       .executeTakeFirst();
     const kept = row === undefined ? undefined : readCredential(row);
-    if (kept === undefined || !isDeviceId(username)) return { credential: invented, grant: undefined };
-    return { credential: kept, grant: new DevicePrincipal(username) };
-  }
-
-  async #key(): Promise<Uint8Array> {
-    this.#challengeKey ??= this.#readKey();
-    try {
-      return await this.#challengeKey;
-    } catch (error) {
-      this.#challengeKey = undefined;
-      throw error;
-    }
-  }
-
-  async #readKey(): Promise<Uint8Array> {
-    const row = await this.#database
-      .selectFrom('server_secret')
-      .select('value')
-      .where('name', '=', 'scram-challenge')
-      .executeTakeFirst();
-    if (row === undefined) throw new SelsynError('data.corrupt', 'the database has lost its secret scram-challenge');
-    return Buffer.from(row.value, 'base64url');
+    if (kept === undefined || !isDeviceId(username)) return { credential: invented, device: undefined };
+    return { credential: kept, device: username };
   }
 }
 

@@ -1,8 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { parseDeviceId } from '../kernel/device-id.ts';
 import type { AccessStep } from './access-decision.ts';
-import { DevicePrincipal } from './device-principal.ts';
 import { ScramClient } from './scram-client.fixture.ts';
 import { deriveScramCredential, inventScramCredential } from './scram-credential.ts';
 import { ScramExchange, type ScramAccount } from './scram-exchange.ts';
@@ -16,12 +14,15 @@ const SERVER_FINAL = 'v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=';
 
 const user: ScramAccount = {
   credential: await deriveScramCredential('pencil', Buffer.from('W22ZaJ0SNY7soEsUEjb6gQ==', 'base64'), 4_096),
-  grant: new DevicePrincipal(parseDeviceId('user')),
+  device: 'user',
 };
-const nobody: ScramAccount = { credential: inventScramCredential(Buffer.alloc(32, 7), 'nobody'), grant: undefined };
+const nobody: ScramAccount = { credential: inventScramCredential(Buffer.alloc(32, 7), 'nobody'), device: undefined };
+
+const admit = async (id: string) => ({ ...NOBODY_MAY, id, sessionNamespace: id });
+const NOBODY_MAY = { mayPublish: () => false, maySubscribe: () => false, mayReceive: () => false };
 
 function begin(accountOf = (name: string) => (name === 'user' ? user : nobody)): ScramExchange {
-  return new ScramExchange({ accountOf: async (name) => accountOf(name), serverNonce: SERVER_NONCE });
+  return new ScramExchange({ accountOf: async (name) => accountOf(name), admit, serverNonce: SERVER_NONCE });
 }
 
 async function say(exchange: ScramExchange, message: string | Uint8Array | undefined): Promise<AccessStep> {
@@ -109,7 +110,7 @@ test('the name is read with its escapes', async () => {
 
 test('a credential that was taken back or replaced during the exchange counts no more', async () => {
   const replaced = { ...user, credential: await deriveScramCredential('pencil', Buffer.alloc(16, 1), 4_096) };
-  for (const later of [replaced, { ...user, grant: undefined }, nobody]) {
+  for (const later of [replaced, { ...user, device: undefined }, nobody]) {
     let calls = 0;
     const exchange = begin(() => (calls++ === 0 ? user : later));
     await challengeOf(exchange, CLIENT_FIRST);

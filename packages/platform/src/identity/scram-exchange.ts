@@ -5,15 +5,18 @@ import { parseClientFinal, parseClientFirst, serverFinal, serverFirst, type Clie
 
 export const SCRAM_SHA_256 = 'SCRAM-SHA-256';
 
-/** What a name stands for. One that nobody has gets a credential too, and no grant. */
+/** What a name stands for. One that nobody has gets a credential too, and no device. */
 export interface ScramAccount {
   readonly credential: ScramCredential;
-  readonly grant: AccessGranted | undefined;
+  /** Undefined: of a name that nobody has. */
+  readonly device: string | undefined;
 }
 
 export interface ScramExchangeOptions {
   /** Called once with each message of the client, so that a credential taken back in between counts no more. */
   readonly accountOf: (username: string) => Promise<ScramAccount>;
+  /** What a device may do that has proved who it is. */
+  readonly admit: (device: string) => Promise<AccessGranted | AccessRefused>;
   /** Printable ASCII without a comma, that no other exchange has had. */
   readonly serverNonce: string;
 }
@@ -84,10 +87,12 @@ export class ScramExchange implements AccessExchange {
     const authMessage = `${first.bare},${state.challenge},${final.withoutProof}`;
     const proven = isScramProof(account.credential, authMessage, final.proof);
     const current = await this.#options.accountOf(first.username);
-    if (!proven || current.grant === undefined || !isSame(account.credential, current.credential)) {
+    if (!proven || current.device === undefined || !isSame(account.credential, current.credential)) {
       return refused('the device is not known, its token is another, or was given before SCRAM was');
     }
-    return { granted: current.grant, data: Buffer.from(serverFinal(scramServerSignature(account.credential, authMessage))) };
+    const granted = await this.#options.admit(current.device);
+    if ('refused' in granted) return granted;
+    return { granted, data: Buffer.from(serverFinal(scramServerSignature(account.credential, authMessage))) };
   }
 }
 
