@@ -1,6 +1,8 @@
+import { fastify } from 'fastify';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import { addDevice, ADMIN_KEY, asAdmin, openTestApi, type TestApi } from './api.fixture.ts';
+import { access, guardAccess } from './access-guard.ts';
 
 async function readKey(api: TestApi): Promise<string> {
   const answer = await api.app.inject({
@@ -13,26 +15,20 @@ async function readKey(api: TestApi): Promise<string> {
   return answer.json<{ key: string }>().key;
 }
 
-test('every route but those for health, reference and pages asks for a key', async () => {
-  await using api = await openTestApi();
-  const document = (await api.app.inject('/openapi.json')).json<{
-    paths: Record<string, Record<string, { security?: unknown[] }>>;
-  }>();
-  const open: string[] = [];
-  for (const [route, methods] of Object.entries(document.paths)) {
-    for (const [method, operation] of Object.entries(methods)) {
-      const url = route.replace('{id}', 'sensor1');
-      const answer = await api.app.inject({ method: method as 'GET', url });
-      if (answer.statusCode === 401) {
-        expect(answer.headers['www-authenticate']).toBe('Bearer realm="selsyn"');
-        expect(operation.security).toBeUndefined();
-      } else {
-        open.push(route);
-        expect(operation.security).toEqual([]);
-      }
-    }
-  }
-  expect(open).toEqual(['/healthz', '/readyz']);
+test('a route that names no permission cannot be added', async () => {
+  const app = fastify();
+  await expect(
+    app.register(async (scope) => {
+      guardAccess(scope, async () => ({ actor: { kind: 'user', id: 'u', name: 'u' }, grants: [] }));
+      scope.get('/open', async () => 'all');
+    }),
+  ).rejects.toThrow('the route GET /open names no permission');
+});
+
+test('a route outside of the guard that asks who calls is a fault of ours', async () => {
+  const app = fastify();
+  app.get('/unguarded', async (request) => access(request).actor.name);
+  expect((await app.inject('/unguarded')).statusCode).toBe(500);
 });
 
 test.each([
@@ -51,11 +47,16 @@ test.each([
   expect(answer.json()).toMatchObject({ code: 'access.unauthenticated' });
 });
 
-test('the key tells who calls, whatever the case of its scheme', async () => {
+test('the key tells who calls and what they may do, whatever the case of its scheme', async () => {
   await using api = await openTestApi();
   for (const scheme of ['Bearer', 'bearer', 'BEARER']) {
     const answer = await api.app.inject({ url: '/api/v1/me', headers: { authorization: `${scheme} ${ADMIN_KEY}` } });
-    expect(answer.json()).toEqual({ name: 'admin', access: 'admin' });
+    expect(answer.json()).toEqual({
+      kind: 'api-key',
+      id: 'admin',
+      name: 'admin',
+      grants: [{ group: '/', role: 'administrator', permissions: expect.arrayContaining(['users:write', 'devices:read']) }],
+    });
   }
 });
 
@@ -87,7 +88,7 @@ test('a read key reads, and changes nothing', async () => {
   ];
   for (const answer of refused) {
     expect(answer.statusCode).toBe(403);
-    expect(answer.json()).toMatchObject({ code: 'access.denied' });
+    expect(answer.json()).toMatchObject({ code: 'access.denied', details: { permission: expect.any(String) } });
   }
   expect(await api.devices.count()).toBe(1);
   expect([api.telemetry.forgotten, api.cut]).toEqual([[], []]);
@@ -99,7 +100,18 @@ test('a key is made, listed without itself, and refused once it is taken back', 
   const list = await api.app.inject({ url: '/api/v1/api-keys', headers: asAdmin });
   expect(list.body).not.toContain(key);
   const [{ id }] = list.json<{ items: [{ id: string }] }>().items;
-  expect(list.json()).toEqual({ items: [{ id, name: 'grafana', access: 'read', createdAtMs: 1_700_000_000_000 }] });
+  expect(list.json()).toEqual({
+    items: [
+      {
+        id,
+        name: 'grafana',
+        prefix: key.slice(0, 17),
+        group: '/',
+        grants: [{ role: 'viewer', group: '/' }],
+        createdAtMs: 1_700_000_000_000,
+      },
+    ],
+  });
   expect((await api.app.inject({ method: 'DELETE', url: `/api/v1/api-keys/${id}`, headers: asAdmin })).statusCode).toBe(204);
   expect((await api.app.inject({ url: '/api/v1/me', headers: { authorization: `Bearer ${key}` } })).statusCode).toBe(401);
 });

@@ -1,11 +1,28 @@
-import type { ApiKeys } from '../identity/api-keys.ts';
+import type { FastifyPluginAsync } from 'fastify';
+import type { AuditTrail } from '../audit/audit-trail.ts';
+import type { AuditChecks } from '../checks/audit-checks.ts';
+import type { People } from '../people/people.ts';
 import type { DeviceTokens } from '../identity/device-tokens.ts';
+import type { AccessExplainer } from '../identity/policies/access-explanation.ts';
+import type { PolicyStore } from '../identity/policies/policy-store.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { DeviceId } from '../kernel/device-id.ts';
 import type { LogLines } from '../kernel/log-lines.ts';
+import type { PkiServices } from '../pki/pki-services.ts';
+import type { Provisioning } from '../provisioning/provisioning.ts';
+import type { ProvisioningTokens } from '../provisioning/provisioning-tokens.ts';
+import type { DeviceFilter } from '../registry/device-search.ts';
+import type { ConnectivityStore } from '../registry/connectivity-store.ts';
 import type { DeviceStore } from '../registry/device-store.ts';
+import type { DeviceTypeStore } from '../registry/device-type-store.ts';
+import type { FleetStore } from '../registry/fleet-store.ts';
+import type { GroupStore } from '../registry/group-store.ts';
+import type { ImportFormat } from '../registry/import/device-import.ts';
+import type { DeviceImports } from '../registry/import/device-imports.ts';
+import type { Secrets } from '../secrets/secrets.ts';
 import type { LiveFeed, TelemetryEraser, TelemetryQueries } from '../telemetry/telemetry-queries.ts';
 import type { ClientDirectory } from './client-directory.ts';
+import type { onlyProblems } from './route-responses.ts';
 import type { ServerStatsSource } from './server-stats.ts';
 import type { TraceSource } from './trace-source.ts';
 
@@ -21,9 +38,26 @@ export interface Readiness {
 
 /** Everything that the API needs, as narrow as it uses it. */
 export interface ApiDependencies {
-  readonly devices: Pick<DeviceStore, 'get' | 'ensureKnown' | 'list' | 'count' | 'remove'>;
+  readonly devices: Pick<DeviceStore, 'get' | 'ensureKnown' | 'groupOf' | 'list' | 'count' | 'update' | 'remove'>;
+  readonly connectivity: Pick<ConnectivityStore, 'of'>;
+  readonly groups: Pick<GroupStore, 'create' | 'get' | 'children' | 'move' | 'remove'>;
+  readonly deviceTypes: Pick<DeviceTypeStore, 'create' | 'get' | 'list' | 'update' | 'remove'>;
+  readonly fleets: Pick<FleetStore, 'create' | 'get' | 'list' | 'update' | 'remove'>;
+  readonly secrets: Pick<Secrets, 'devices' | 'status' | 'rotateDataKey' | 'rotateMasterKey'>;
+  readonly imports: Pick<DeviceImports, 'begin' | 'find' | 'list' | 'refused' | 'remove' | 'take'>;
+  /** The devices as text that an import takes. @throws SelsynError `request.invalid` for a filter that is none */
+  readonly exportDevices: (format: ImportFormat, query: DeviceFilter) => Promise<AsyncIterable<string>>;
   readonly tokens: Pick<DeviceTokens, 'enrol' | 'rotate' | 'revoke'>;
-  readonly apiKeys: Pick<ApiKeys, 'authenticate' | 'create' | 'list' | 'remove'>;
+  readonly policies: Pick<PolicyStore, 'list' | 'get' | 'put' | 'remove' | 'targetsOf' | 'attach' | 'detach'>;
+  readonly explainer: Pick<AccessExplainer, 'explain'>;
+  readonly pki: Pick<PkiServices, 'certificates' | 'authorities' | 'lists' | 'status' | 'signing' | 'serverRootPem'>;
+  readonly provisioning: Pick<Provisioning, 'templates' | 'batches' | 'manifest' | 'quarantine' | 'attempts'>;
+  readonly provisioningTokens: Pick<ProvisioningTokens, 'create' | 'list' | 'get' | 'stop' | 'stopBatch'>;
+  /** What devices ask that have no credential yet, outside of the guard; it is given how error answers are described. */
+  readonly deviceRoutes?: ((problems: typeof onlyProblems) => FastifyPluginAsync) | undefined;
+  readonly checks: Pick<AuditChecks, 'run' | 'reports'>;
+  readonly people: People;
+  readonly audit: Pick<AuditTrail, 'list' | 'record'>;
   readonly telemetry: TelemetryQueries;
   readonly eraser: TelemetryEraser;
   readonly live: LiveFeed;
@@ -37,6 +71,8 @@ export interface ApiDependencies {
    * what such connections had sent is in the log (or refused).
    */
   readonly cutConnections: (device: DeviceId) => Promise<void>;
+  /** Called once what devices may do was changed, by their group, type or attributes. */
+  readonly accessChanged: (devices: readonly string[] | 'all') => void;
   /** The built dashboard; absent, or without an index.html: no pages. */
   readonly dashboardDir: string | undefined;
   /**
@@ -44,6 +80,10 @@ export interface ApiDependencies {
    * loopback, so that no web page reaches it through a name that was made to point there (DNS rebinding).
    */
   readonly allowedHosts: readonly string[] | undefined;
+  /** `https://selsyn.example`, where browsers find this server; undefined: wherever they say. */
+  readonly publicUrl: string | undefined;
+  /** Addresses and networks of proxies whose word on the client's address is taken. */
+  readonly trustedProxies: readonly string[];
   readonly clock: Clock;
   readonly logLines: LogLines;
   readonly version: string;

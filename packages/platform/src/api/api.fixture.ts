@@ -1,14 +1,34 @@
 import { createHash } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { openSqliteDatabase } from '../database/drivers/sqlite/sqlite-database.ts';
 import { migrate } from '../database/migrate.ts';
 import type { Database } from '../database/schema.ts';
-import { ApiKeys } from '../identity/api-keys.ts';
+import { AuditTrail } from '../audit/audit-trail.ts';
+import { AuditChecks } from '../checks/audit-checks.ts';
+import { LocalSigning } from '../pki/local-signing.ts';
+import { newPkiServices, type PkiServices } from '../pki/pki-services.ts';
+import { Provisioning } from '../provisioning/provisioning.ts';
+import { ProvisioningTokens } from '../provisioning/provisioning-tokens.ts';
+import { openPeople, type People } from '../people/people.ts';
 import { DeviceTokens } from '../identity/device-tokens.ts';
+import { AccessExplainer } from '../identity/policies/access-explanation.ts';
+import { PolicyStore } from '../identity/policies/policy-store.ts';
+import { ImportedTokens } from '../identity/imported-tokens.ts';
 import type { DeviceId } from '../kernel/device-id.ts';
 import { FakeClock } from '../kernel/fake-clock.ts';
 import { silentLogLines } from '../kernel/log-lines.ts';
+import { ConnectivityStore } from '../registry/connectivity-store.ts';
 import { DeviceStore } from '../registry/device-store.ts';
+import { DeviceTypeStore } from '../registry/device-type-store.ts';
+import { FleetStore, fleetsFollow } from '../registry/fleet-store.ts';
+import { GroupStore } from '../registry/group-store.ts';
+import { FileMasterKeys } from '../secrets/drivers/file-master-keys.ts';
+import { Secrets } from '../secrets/secrets.ts';
+import { exportDevices } from '../registry/export/device-export.ts';
+import { DeviceImports } from '../registry/import/device-imports.ts';
 import type {
   AggregateQuery,
   DeadLetter,
@@ -156,8 +176,8 @@ export class FakeClients implements ClientDirectory {
     return clientId === CLIENT.clientId ? [CLIENT_DETAIL] : [];
   }
 
-  async disconnect(clientId: string, session: 'keep' | 'discard'): Promise<number> {
-    if (clientId !== CLIENT.clientId) return 0;
+  async disconnect(clientId: string, session: 'keep' | 'discard', principals?: readonly string[]): Promise<number> {
+    if (clientId !== CLIENT.clientId || principals?.includes(CLIENT.principalId) === false) return 0;
     this.disconnected.push(`${clientId} ${session}`);
     return 1;
   }
@@ -181,6 +201,10 @@ export class FakeTraces implements TraceSource {
 export interface TestApi extends AsyncDisposable {
   readonly app: FastifyInstance;
   readonly database: Database;
+  readonly pki: PkiServices;
+  readonly provisioning: Provisioning;
+  readonly people: People;
+  readonly audit: AuditTrail;
   readonly devices: DeviceStore;
   readonly telemetry: FakeTelemetry;
   readonly live: FakeLive;
@@ -188,10 +212,14 @@ export interface TestApi extends AsyncDisposable {
   readonly traces: FakeTraces;
   readonly clock: FakeClock;
   readonly cut: DeviceId[];
+  /** What gateways were told. */
+  readonly accessChanges: (readonly string[] | 'all')[];
 }
 
 /** The API over a real registry in memory; telemetry, live feed, clock and randomness are the test's. */
-export async function openTestApi(overrides: Partial<ApiDependencies> = {}): Promise<TestApi> {
+export async function openTestApi(
+  overrides: Partial<ApiDependencies> | ((made: Pick<TestApi, 'database' | 'clock' | 'audit' | 'pki' | 'provisioning'>) => Partial<ApiDependencies>) = {},
+): Promise<TestApi> {
   const open = openSqliteDatabase(':memory:');
   const { database } = open;
   await migrate(database);
@@ -201,12 +229,73 @@ export async function openTestApi(overrides: Partial<ApiDependencies> = {}): Pro
   const clients = new FakeClients();
   const traces = new FakeTraces();
   const cut: DeviceId[] = [];
+  const accessChanges: (readonly string[] | 'all')[] = [];
   const random = countingRandom();
   const devices = new DeviceStore({ database, clock });
+  const audit = new AuditTrail({ database, clock });
+  const people = await openPeople({
+    database,
+    clock,
+    random,
+    audit,
+    adminKey: ADMIN_KEY,
+    sessionLimits: { idleMs: 3_600_000, maxMs: 43_200_000 },
+    oidc: undefined,
+    logLines: silentLogLines,
+    sealSecret: 'a secret of the tests',
+  });
+  const pkiDir = mkdtempSync(join(tmpdir(), 'selsyn-api-'));
+  const pki = newPkiServices({
+    database,
+    clock,
+    random,
+    logLines: silentLogLines,
+    signing: LocalSigning.open({ dir: pkiDir, clock }),
+    lifetimeMs: 90 * 86_400_000,
+    onAccessChanged: async (changed) => void accessChanges.push(changed),
+    publish: async () => {},
+    serverAuthority: 'issuing',
+    hasTemplate: async () => false,
+    onTrustChanged: async () => {},
+  });
+  await pki.authorities.recordOwn();
+  const masterKeys = new FileMasterKeys({ path: join(pkiDir, 'master.key'), random });
+  const secrets = await Secrets.open(
+    { database, clock, random, logLines: silentLogLines },
+    { current: masterKeys.make(), others: [], place: masterKeys.path },
+    masterKeys,
+  );
+  const provisioning = new Provisioning({
+    database,
+    clock,
+    random,
+    trail: audit,
+    logLines: silentLogLines,
+    certificates: pki.certificates,
+    onAccessChanged: async (changed) => void accessChanges.push(changed),
+  });
   const app = await buildApi({
     devices,
+    pki,
+    provisioning,
+    provisioningTokens: new ProvisioningTokens({ database, clock, random, trail: audit, templates: provisioning.templates }),
     tokens: new DeviceTokens({ database, clock, random }),
-    apiKeys: new ApiKeys({ database, clock, random, adminKey: ADMIN_KEY }),
+    policies: new PolicyStore({ database, clock, trail: audit, onAccessChanged: (changed) => accessChanges.push(changed) }),
+    explainer: new AccessExplainer({ database, clock }),
+    checks: new AuditChecks({
+      database,
+      clients: { credentialUses: async () => [], takenOver: async () => [] },
+      rules: { expiringWithinMs: 30 * 86_400_000, maxAgeMs: 730 * 86_400_000 },
+      isLogging: true,
+      clock,
+      logLines: silentLogLines,
+    }),
+    connectivity: new ConnectivityStore({ database }),
+    groups: new GroupStore({ database, clock, followers: [fleetsFollow] }),
+    deviceTypes: new DeviceTypeStore({ database, clock }),
+    fleets: new FleetStore({ database, clock }),
+    people,
+    audit,
     telemetry,
     eraser: telemetry,
     live,
@@ -216,16 +305,33 @@ export async function openTestApi(overrides: Partial<ApiDependencies> = {}): Pro
     metrics: { render: async () => '# HELP up Up.\nup 1\n' },
     readiness: { reason: () => undefined },
     cutConnections: async (device) => void cut.push(device),
+    secrets,
+    imports: new DeviceImports({
+      database,
+      clock,
+      random,
+      tokens: new ImportedTokens({ clock }),
+      onAccessChanged: (changed) => accessChanges.push(changed),
+      cutConnections: async (device) => void cut.push(device),
+    }),
+    exportDevices: async (format, query) => await exportDevices({ database, clock }, format, query),
+    accessChanged: (changed) => void accessChanges.push(changed),
     dashboardDir: undefined,
     allowedHosts: undefined,
+    publicUrl: undefined,
+    trustedProxies: [],
     clock,
     logLines: silentLogLines,
     version: '0.0.0-test',
-    ...overrides,
+    ...(typeof overrides === 'function' ? overrides({ database, clock, audit, pki, provisioning }) : overrides),
   });
   return {
     app,
     database,
+    pki,
+    provisioning,
+    people,
+    audit,
     devices,
     telemetry,
     live,
@@ -233,9 +339,12 @@ export async function openTestApi(overrides: Partial<ApiDependencies> = {}): Pro
     traces,
     clock,
     cut,
+    accessChanges,
     async [Symbol.asyncDispose]() {
       await app.close();
+      await provisioning[Symbol.asyncDispose]();
       await open[Symbol.asyncDispose]();
+      rmSync(pkiDir, { recursive: true });
     },
   };
 }

@@ -1,24 +1,48 @@
+import cookiePlugin from '@fastify/cookie';
 import helmet from '@fastify/helmet';
 import { fastify, type FastifyInstance } from 'fastify';
 import { validatorCompiler } from 'fastify-type-provider-zod';
 import { guardAccess } from './access-guard.ts';
 import type { ApiDependencies } from './api-dependencies.ts';
 import { apiKeyRoutes } from './api-key-routes.ts';
+import { auditRoutes } from './audit-routes.ts';
+import { authorityRoutes } from './authority-routes.ts';
+import { certificateRoutes } from './certificate-routes.ts';
+import { checkRoutes } from './check-routes.ts';
 import { clientRoutes } from './client-routes.ts';
 import { contentSecurityPolicy } from './content-security-policy.ts';
 import { serveDashboard } from './dashboard-files.ts';
 import { deadLetterRoutes } from './dead-letter-routes.ts';
 import { deviceRoutes } from './device-routes.ts';
+import { deviceTypeRoutes } from './device-type-routes.ts';
+import { fleetRoutes } from './fleet-routes.ts';
+import { groupRoutes } from './group-routes.ts';
+import { enrolmentRoutes } from './enrolment-routes.ts';
+import { exportRoutes } from './export-routes.ts';
 import { guardHost } from './host-guard.ts';
+import { identifyBy } from './identify.ts';
+import { importRoutes } from './import-routes.ts';
 import { LiveHub } from './live-hub.ts';
 import { liveRoutes } from './live-routes.ts';
+import { oidcRoutes } from './oidc-routes.ts';
 import { describeRoutes } from './openapi.ts';
+import { policyRoutes } from './policy-routes.ts';
 import { answerBrokenRequest, answerWithProblems, sendProblem } from './problem-handlers.ts';
+import { publicationRoutes } from './publication-routes.ts';
+import { provisioningRoutes } from './provisioning-routes.ts';
+import { provisioningTokenRoutes } from './provisioning-token-routes.ts';
 import { serveReference } from './reference-page.ts';
+import { roleRoutes } from './role-routes.ts';
+import { onlyProblems } from './route-responses.ts';
+import { secretRoutes } from './secret-routes.ts';
 import { healthRoutes, metricsRoute, serverRoutes } from './server-routes.ts';
+import { SessionCookie } from './session-cookie.ts';
+import { sessionRoutes } from './session-routes.ts';
+import { signInRoutes } from './sign-in-routes.ts';
 import { telemetryRoutes } from './telemetry-routes.ts';
 import { TraceHub } from './trace-hub.ts';
 import { traceRoutes } from './trace-routes.ts';
+import { userRoutes } from './user-routes.ts';
 
 const MAX_BODY_BYTES = 64 * 1024;
 const MAX_CONNECTIONS = 4096;
@@ -44,6 +68,7 @@ export async function buildApi(dependencies: ApiDependencies): Promise<FastifyIn
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     // Whatever still comes in while closing is served as before: Fastify's own answer would be no problem document.
     return503OnClosing: false,
+    trustProxy: dependencies.trustedProxies.length === 0 ? false : [...dependencies.trustedProxies],
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
     frameworkErrors: (error, request, reply) => sendProblem(error, request, reply, logLines),
     clientErrorHandler: answerBrokenRequest,
@@ -57,8 +82,10 @@ export async function buildApi(dependencies: ApiDependencies): Promise<FastifyIn
   answerWithProblems(app, logLines);
   if (dependencies.allowedHosts !== undefined) guardHost(app, dependencies.allowedHosts);
   await secureHeaders(app);
+  await app.register(cookiePlugin);
   await describeRoutes(app, dependencies.version);
 
+  const cookie = new SessionCookie(dependencies);
   const hub = new LiveHub(dependencies);
   const traceHub = new TraceHub(dependencies);
   app.addHook('preClose', async () => {
@@ -67,12 +94,18 @@ export async function buildApi(dependencies: ApiDependencies): Promise<FastifyIn
   });
 
   await app.register(healthRoutes(dependencies));
+  await app.register(publicationRoutes(dependencies));
   app.get('/openapi.json', { schema: { hide: true } }, async (_request, reply) =>
     reply.header('Cache-Control', 'no-cache').send(app.swagger()),
   );
   serveReference(app);
+  const { oidcSignIn } = dependencies.people;
+  await app.register(signInRoutes({ ...dependencies, cookie }), { prefix: '/api/v1' });
+  if (oidcSignIn !== undefined) await app.register(oidcRoutes(oidcSignIn, cookie), { prefix: '/api/v1' });
+  const { deviceRoutes: forDevices } = dependencies;
+  if (forDevices !== undefined) await app.register(forDevices(onlyProblems));
   await app.register(async (scope) => {
-    const guard = guardAccess(scope, dependencies.apiKeys);
+    guardAccess(scope, identifyBy(dependencies.people.identities, cookie));
     scope.addHook('onSend', async (_request, reply) => {
       reply.header('Cache-Control', 'no-store');
     });
@@ -80,12 +113,29 @@ export async function buildApi(dependencies: ApiDependencies): Promise<FastifyIn
     await scope.register(
       async (api) => {
         await api.register(deviceRoutes(dependencies));
+        await api.register(groupRoutes(dependencies));
+        await api.register(deviceTypeRoutes(dependencies));
+        await api.register(fleetRoutes(dependencies));
+        await api.register(importRoutes(dependencies));
+        await api.register(exportRoutes(dependencies));
+        await api.register(secretRoutes(dependencies));
         await api.register(telemetryRoutes(dependencies));
         await api.register(deadLetterRoutes(dependencies));
         await api.register(clientRoutes(dependencies));
-        await api.register(traceRoutes(traceHub));
+        await api.register(traceRoutes(traceHub, dependencies));
+        await api.register(sessionRoutes({ ...dependencies, cookie }));
+        await api.register(userRoutes(dependencies));
+        await api.register(roleRoutes(dependencies));
         await api.register(apiKeyRoutes(dependencies));
-        await api.register(serverRoutes(dependencies, guard));
+        await api.register(policyRoutes(dependencies));
+        await api.register(checkRoutes(dependencies));
+        await api.register(certificateRoutes(dependencies));
+        await api.register(authorityRoutes(dependencies));
+        await api.register(provisioningRoutes(dependencies));
+        await api.register(enrolmentRoutes(dependencies));
+        await api.register(provisioningTokenRoutes(dependencies));
+        await api.register(auditRoutes(dependencies));
+        await api.register(serverRoutes(dependencies));
         await api.register(liveRoutes(hub));
       },
       { prefix: '/api/v1' },

@@ -59,7 +59,10 @@ export const clientPageSchema = z
   .object({
     items: z.array(clientSchema),
     cursor: z.string().optional().describe('Present when there are more.'),
-    totals: z.object({ connected: z.number(), offline: z.number() }).describe('Of all clients, whatever was asked for.'),
+    totals: z
+      .object({ connected: z.number(), offline: z.number() })
+      .optional()
+      .describe('Of all clients, whatever was asked for. Absent for callers who do not see all groups.'),
   })
   .describe('A page of clients, ordered by client id.');
 
@@ -83,6 +86,10 @@ export interface ClientDirectory {
   list(query: ClientQuery): Promise<ClientPageJson>;
   /** The clients with this id, mostly one: devices with different credentials may use the same. */
   find(clientId: string): Promise<readonly ClientDetailJson[]>;
-  /** Closes their connections, and ends their sessions if those are not to be kept. @returns how many there were. */
-  disconnect(clientId: string, session: 'keep' | 'discard'): Promise<number>;
+  /**
+   * Closes their connections, and ends their sessions if those are not to be kept.
+   * @param principals only those who signed in as one of these; undefined: all.
+   * @returns how many there were.
+   */
+  disconnect(clientId: string, session: 'keep' | 'discard', principals?: readonly string[]): Promise<number>;
 }

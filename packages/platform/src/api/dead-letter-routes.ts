@@ -2,9 +2,11 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { parseDeviceId } from '../kernel/device-id.ts';
 import type { DeadLetter } from '../telemetry/telemetry-queries.ts';
+import { access } from './access-guard.ts';
 import type { ApiDependencies } from './api-dependencies.ts';
 import { cursorParameter, wholeNumber } from './parameters.ts';
 import { problems } from './route-responses.ts';
+import { scopedPage } from './scoped-pages.ts';
 
 const deadLetterSchema = z
   .object({
@@ -27,12 +29,15 @@ const querySchema = z.strictObject({
   cursor: cursorParameter,
 });
 
+type Needs = Pick<ApiDependencies, 'telemetry' | 'devices' | 'people'>;
+
 /** What devices sent that is no telemetry, newest first. */
-export function deadLetterRoutes({ telemetry }: Pick<ApiDependencies, 'telemetry'>): FastifyPluginAsyncZod {
+export function deadLetterRoutes({ telemetry, devices, people }: Needs): FastifyPluginAsyncZod {
   return async (app) => {
     app.get(
       '/dead-letters',
       {
+        config: { permission: 'telemetry:read' },
         schema: {
           operationId: 'listDeadLetters',
           summary: 'List messages that could not be stored',
@@ -50,11 +55,15 @@ export function deadLetterRoutes({ telemetry }: Pick<ApiDependencies, 'telemetry
         },
       },
       async (request) => {
-        const { limit, device, cursor } = request.query;
-        const page = await telemetry.deadLetters({
-          limit,
-          ...(device === undefined ? {} : { device: parseDeviceId(device) }),
-          ...(cursor === undefined ? {} : { cursor }),
+        const { limit, device } = request.query;
+        const only = device === undefined ? {} : { device: parseDeviceId(device) };
+        const page = await scopedPage<DeadLetter>({
+          devices,
+          scope: access(request).scope,
+          cursor: request.query.cursor,
+          sealed: people.sealedCursors,
+          deviceOf: (letter) => letter.device,
+          read: async (cursor) => await telemetry.deadLetters({ limit, ...only, ...(cursor === undefined ? {} : { cursor }) }),
         });
         const items = page.items.map(shown);
         return page.cursor === undefined ? { items } : { items, cursor: page.cursor };

@@ -5,6 +5,11 @@ import { addDevice, asAdmin, openTestApi } from './api.fixture.ts';
 
 const url = '/api/v1/devices';
 
+/** A device of which nothing but the id was said. */
+function asMade(id: string) {
+  return { id, group: '/', attributes: {}, tags: [], createdAtMs: 1_700_000_000_000, updatedAtMs: 1_700_000_000_000 };
+}
+
 test('a device is added with a token that is shown once', async () => {
   await using api = await openTestApi();
   const made = await api.app.inject({
@@ -18,7 +23,7 @@ test('a device is added with a token that is shown once', async () => {
   const { token } = made.json<{ token: string }>();
   expect(made.json()).toEqual({ id: 'a:b', token: expect.stringMatching(/^[A-Za-z0-9_-]{43}$/) });
   const shown = await api.app.inject({ url: made.headers.location ?? '', headers: asAdmin });
-  expect(shown.json()).toEqual({ id: 'a:b', name: 'Boiler', tags: ['demo'], createdAtMs: 1_700_000_000_000 });
+  expect(shown.json()).toEqual({ ...asMade('a:b'), name: 'Boiler', tags: ['demo'] });
   const again = await api.app.inject({ method: 'POST', url, headers: asAdmin, payload: { id: 'a:b' } });
   expect(again.statusCode).toBe(409);
   for (const answer of [shown, again]) expect(answer.body).not.toContain(token);
@@ -47,12 +52,10 @@ test('a list is paged, filtered and counted, and brings the newest values along'
   expect(first).toEqual({
     items: [
       {
-        id: 'a1',
-        tags: [],
-        createdAtMs: 1_700_000_000_000,
+        ...asMade('a1'),
         latest: JSON.parse('{"__proto__":[1,true],"temperature":[2,23.5]}') as unknown,
       },
-      { id: 'a2', tags: [], createdAtMs: 1_700_000_000_000, latest: {} },
+      { ...asMade('a2'), latest: {} },
     ],
     cursor: expect.any(String),
     total: 4,

@@ -1,10 +1,12 @@
 import { expect, test } from 'vitest';
-import { parseDeviceId } from '../kernel/device-id.ts';
+import { parseDeviceId, type DeviceId } from '../kernel/device-id.ts';
+import { silentLogLines } from '../kernel/log-lines.ts';
 import { FakeClock } from '../kernel/fake-clock.ts';
 import type { LiveUpdate } from '../telemetry/telemetry-queries.ts';
 import { FakeLive, STATS } from './api.fixture.ts';
 import type { LiveSink } from './live-client.ts';
 import { LiveHub } from './live-hub.ts';
+import type { LiveViewer } from './live-viewer.ts';
 
 /** A socket that takes nothing until it is drained. */
 class FakeSink implements LiveSink {
@@ -45,9 +47,22 @@ const update = (device: typeof one, metric: string, value: number | string): Liv
 function open() {
   const live = new FakeLive();
   const clock = new FakeClock();
+  const groups = new Map<DeviceId, string>();
+  const devices = { groupOf: async (ids: Iterable<DeviceId>) => new Map([...ids].flatMap((id) => entryOf(groups, id))) };
   let statsRead = 0;
   const stats = { current: () => ({ ...STATS, points: ++statsRead }) };
-  return { live, clock, hub: new LiveHub({ live, clock, stats }), statsRead: () => statsRead };
+  return {
+    live,
+    clock,
+    hub: new LiveHub({ live, clock, stats, devices, logLines: silentLogLines }),
+    groups,
+    statsRead: () => statsRead,
+  };
+}
+
+function entryOf(groups: ReadonlyMap<DeviceId, string>, id: DeviceId): [DeviceId, string][] {
+  const group = groups.get(id);
+  return group === undefined ? [] : [[id, group]];
 }
 
 test('values arrive as one object of devices, the later value of a metric wins', () => {
@@ -144,4 +159,77 @@ test('there is a bound on clients, and none joins once it is closed', () => {
   hub.close();
   expect(sinks.slice(1).every((sink) => sink.ended && sink.named('bye').length === 1)).toBe(true);
   expect(() => hub.ensureRoom()).toThrow(expect.objectContaining({ code: 'server.not-ready' }));
+});
+
+/** Sees devices of one group, as long as `allowed` says so. */
+function viewerAt(group: string, allowed: () => boolean, groups = () => [group]): LiveViewer {
+  return {
+    scope: { groups: groups() },
+    stats: false,
+    renew: async () => (allowed() ? viewerAt(group, allowed, groups) : undefined),
+  };
+}
+
+test('who sees one group is sent its devices only, and nothing of the server', async () => {
+  const { hub, live, groups } = open();
+  groups.set(one, '/acme/hall-1').set(two, '/beta');
+  const [all, named] = [new FakeSink(), new FakeSink()];
+  hub.join(
+    all,
+    'all',
+    viewerAt('/acme', () => true),
+  );
+  hub.join(
+    named,
+    new Set([two]),
+    viewerAt('/acme', () => true),
+  );
+  live.emit([update(one, 'a', 1), update(two, 'a', 2), update(parseDeviceId('unknown'), 'a', 3)]);
+  live.emit([update(two, 'a', 4)]);
+  live.emit([update(one, 'a', 5)]);
+  await expect.poll(() => all.named('values').length).toBeGreaterThan(0);
+  await new Promise(setImmediate);
+  expect(JSON.stringify(all.events)).not.toContain('two');
+  expect(Object.assign({}, ...all.named('values'))).toEqual({ one: { a: [1, 5] } });
+  expect(named.named('values')).toEqual([]);
+  expect([...all.named('stats'), ...named.named('stats')]).toEqual([]);
+});
+
+test('a stream ends within 5 s once the key or session behind it is gone', async () => {
+  const { hub, clock } = open();
+  let allowed = true;
+  const sink = new FakeSink();
+  hub.join(
+    sink,
+    'all',
+    viewerAt('/', () => allowed),
+  );
+  clock.advance(10_000);
+  await new Promise(setImmediate);
+  expect(sink.named('bye')).toEqual([]);
+  allowed = false;
+  clock.advance(5_000);
+  await expect.poll(() => sink.named('bye')).toHaveLength(1);
+  expect(hub.clients).toBe(0);
+});
+
+test('a stream goes on with the groups that its viewer has now', async () => {
+  const { hub, live, clock, groups } = open();
+  groups.set(one, '/acme').set(two, '/beta');
+  let mine = ['/acme'];
+  const sink = new FakeSink();
+  hub.join(
+    sink,
+    'all',
+    viewerAt(
+      '/acme',
+      () => true,
+      () => mine,
+    ),
+  );
+  mine = ['/beta'];
+  clock.advance(5_000);
+  await new Promise(setImmediate);
+  live.emit([update(one, 'a', 1), update(two, 'a', 2)]);
+  await expect.poll(() => sink.named('values')).toEqual([{ two: { a: [1, 2] } }]);
 });

@@ -3,8 +3,10 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { parseDeviceId } from '../kernel/device-id.ts';
 import { SelsynError } from '../kernel/errors.ts';
+import { access } from './access-guard.ts';
 import { beginEventStream } from './event-stream.ts';
 import type { LiveHub, Watched } from './live-hub.ts';
+import { viewerOf, type LiveViewer } from './live-viewer.ts';
 import { problems } from './route-responses.ts';
 
 const MAX_WATCHED = 1000;
@@ -24,13 +26,14 @@ export function liveRoutes(hub: LiveHub): FastifyPluginAsyncZod {
       '/live',
       {
         exposeHeadRoute: false,
+        config: { permission: 'telemetry:read' },
         schema: {
           operationId: 'live',
           summary: 'New values and the server’s rates as they come',
           description:
             'Server-Sent Events. `values`: `{"device":{"metric":[ms,value]}}`, what changed, at most ten a second for each device. ' +
-            '`stats`: as of `GET /stats`, once a second. `lagged`: `{"dropped":n}`, so many events were not sent because this client ' +
-            'read too slowly. `bye`: the server is going to stop.',
+            '`stats`: as of `GET /stats`, once a second, for those who may ask for that. `lagged`: `{"dropped":n}`, so many events were not sent because this client ' +
+            'read too slowly. `bye`: the server is going to stop, or the key or session may not watch any more.',
           tags: ['server'],
           querystring: querySchema,
           response: {
@@ -42,7 +45,7 @@ export function liveRoutes(hub: LiveHub): FastifyPluginAsyncZod {
       async (request, reply) => {
         const watched = watchedOf(request.query.devices);
         hub.ensureRoom();
-        stream(hub, watched, reply);
+        stream(hub, watched, viewerOf(access(request)), reply);
       },
     );
   };
@@ -60,9 +63,9 @@ function watchedOf(devices: string | undefined): Watched {
   return ids;
 }
 
-function stream(hub: LiveHub, watched: Watched, reply: FastifyReply): void {
+function stream(hub: LiveHub, watched: Watched, viewer: LiveViewer, reply: FastifyReply): void {
   const events = beginEventStream(reply);
-  const { client, leave } = hub.join(events, watched);
+  const { client, leave } = hub.join(events, watched, viewer);
   events.onDrained(() => client.drained());
   events.onGone(leave);
 }

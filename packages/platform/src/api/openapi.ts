@@ -1,5 +1,5 @@
 import swagger from '@fastify/swagger';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, RouteOptions } from 'fastify';
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
 
 /** Collects the description of every route that is added after this: `app.swagger()` gives it once the app is ready. */
@@ -19,18 +19,39 @@ export async function describeRoutes(app: FastifyInstance, version: string): Pro
       tags: [
         { name: 'devices', description: 'Adding, finding and removing devices.' },
         { name: 'telemetry', description: 'What devices sent.' },
+        {
+          name: 'certificates',
+          description: 'Certificates of devices, the authorities that sign them, and what has been revoked.',
+        },
+        { name: 'provisioning', description: 'How devices enrol: templates, claim batches, manifests, and what came of them.' },
         { name: 'clients', description: 'MQTT clients: who is connected, who is not and why, and what they send.' },
         { name: 'server', description: 'The server itself.' },
-        { name: 'access', description: 'Keys of this API.' },
+        { name: 'access', description: 'People, sessions, roles and keys of this API, and what they changed.' },
       ],
       components: {
-        securitySchemes: { key: { type: 'http', scheme: 'bearer', description: 'The administrator’s key or an API key.' } },
+        securitySchemes: {
+          key: {
+            type: 'http',
+            scheme: 'bearer',
+            description:
+              'The administrator’s key, an API key, or the token of a session. Browsers send the cookie of a session instead.',
+          },
+        },
       },
       security: [{ key: [] }],
     },
-    transform: jsonSchemaTransform,
+    transform: (route) => {
+      const { schema, url } = jsonSchemaTransform(route);
+      return { schema: { ...schema, ...permissionOf(route.route) }, url };
+    },
     transformObject: (document) => withoutUnused(jsonSchemaTransformObject(document)),
   });
+}
+
+/** What a caller must have, for people and for tests that try every route: see docs/guides/people-and-access.md. */
+function permissionOf({ config }: RouteOptions): Readonly<Record<`x-${string}`, string>> {
+  if (config?.permission === undefined) return {};
+  return { 'x-permission': config.permission, 'x-permission-at': config.everything === true ? '/' : 'group' };
 }
 
 /** A schema with an id is described twice, as what is sent and as what is read: only what something refers to stays. */

@@ -15,7 +15,7 @@ export function sendProblem(thrown: unknown, request: FastifyRequest, reply: Fas
     logLines.error({ err: error, code: error.code, method: request.method, path: instance }, 'a request could not be served');
   }
   if (status === 401) reply.header('WWW-Authenticate', 'Bearer realm="selsyn"');
-  if (error.retryable || error.code === 'server.not-ready') reply.header('Retry-After', RETRY_AFTER_S);
+  if (error.retryable || error.code === 'server.not-ready') reply.header('Retry-After', retryAfter(error));
   // Built by hand, so that no cached header of the answer that failed stays: a length, a type, a validator.
   for (const stale of ['content-length', 'content-encoding', 'etag', 'last-modified']) reply.removeHeader(stale);
   reply
@@ -23,6 +23,12 @@ export function sendProblem(thrown: unknown, request: FastifyRequest, reply: Fas
     .code(status)
     .type(PROBLEM_TYPE)
     .send(JSON.stringify(problemOf(error, instance)));
+}
+
+/** Seconds; an error that knows better says so. */
+function retryAfter({ details }: SelsynError): number {
+  const { retryAfterSec } = details;
+  return typeof retryAfterSec === 'number' ? retryAfterSec : RETRY_AFTER_S;
 }
 
 /** Every error of the routes, and every address where there is none, becomes a problem document. */

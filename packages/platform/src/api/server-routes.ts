@@ -1,7 +1,6 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { SelsynError } from '../kernel/errors.ts';
-import type { AccessGuard } from './access-guard.ts';
 import type { ApiDependencies } from './api-dependencies.ts';
 import { onlyProblems, problems } from './route-responses.ts';
 import { serverStatsSchema } from './server-stats.ts';
@@ -49,6 +48,7 @@ export function metricsRoute({ metrics }: Pick<ApiDependencies, 'metrics'>): Fas
     app.get(
       '/metrics',
       {
+        config: { permission: 'server:read', everything: true },
         schema: {
           operationId: 'metrics',
           summary: 'Metrics of all threads in the Prometheus text format',
@@ -64,12 +64,13 @@ export function metricsRoute({ metrics }: Pick<ApiDependencies, 'metrics'>): Fas
   };
 }
 
-/** The server's own rates, and who is asking. */
-export function serverRoutes({ stats }: Pick<ApiDependencies, 'stats'>, guard: AccessGuard): FastifyPluginAsyncZod {
+/** The server's own rates. */
+export function serverRoutes({ stats }: Pick<ApiDependencies, 'stats'>): FastifyPluginAsyncZod {
   return async (app) => {
     app.get(
       '/stats',
       {
+        config: { permission: 'server:read', everything: true },
         schema: {
           operationId: 'stats',
           summary: 'Rates and totals of the server',
@@ -79,26 +80,6 @@ export function serverRoutes({ stats }: Pick<ApiDependencies, 'stats'>, guard: A
         },
       },
       async () => stats.current(),
-    );
-
-    app.get(
-      '/me',
-      {
-        schema: {
-          operationId: 'whoAmI',
-          summary: 'Who this key speaks for',
-          tags: ['access'],
-          querystring: z.strictObject({}),
-          response: {
-            200: z.object({ name: z.string(), access: z.enum(['admin', 'read']) }).describe('The holder of the key.'),
-            ...problems(),
-          },
-        },
-      },
-      async (request) => {
-        const { name, access } = guard.holderOf(request);
-        return { name, access };
-      },
     );
   };
 }

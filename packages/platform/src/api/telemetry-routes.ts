@@ -6,6 +6,7 @@ import { parseDeviceId, type DeviceId } from '../kernel/device-id.ts';
 import { MAX_TIME_MS, parseInterval, parseTime } from '../kernel/time-text.ts';
 import { seriesJsonParts, seriesToJson } from '../telemetry/query-json.ts';
 import type { PointColumns } from '../telemetry/telemetry-queries.ts';
+import { access } from './access-guard.ts';
 import type { ApiDependencies } from './api-dependencies.ts';
 import { sendJson } from './json-reply.ts';
 import { cursorParameter, deviceParams, nameList, parseField, wholeNumber } from './parameters.ts';
@@ -48,6 +49,7 @@ export function telemetryRoutes({ devices, telemetry, clock }: Needs): FastifyPl
     app.get(
       '/devices/:id/telemetry',
       {
+        config: { permission: 'telemetry:read' },
         schema: {
           operationId: 'readTelemetry',
           summary: 'Read points, or one value for each interval',
@@ -67,7 +69,7 @@ export function telemetryRoutes({ devices, telemetry, clock }: Needs): FastifyPl
         const device = parseDeviceId(request.params.id);
         const { query } = request;
         const range = rangeOf(query, clock.now());
-        await devices.ensureKnown(device);
+        await devices.ensureKnown(device, access(request).scope);
         const asked = {
           device,
           ...range,
@@ -94,6 +96,7 @@ export function telemetryRoutes({ devices, telemetry, clock }: Needs): FastifyPl
     app.get(
       '/devices/:id/telemetry/latest',
       {
+        config: { permission: 'telemetry:read' },
         schema: {
           operationId: 'latestTelemetry',
           summary: 'Read the newest point of each metric',
@@ -108,7 +111,7 @@ export function telemetryRoutes({ devices, telemetry, clock }: Needs): FastifyPl
       },
       async (request, reply) => {
         const device = parseDeviceId(request.params.id);
-        await devices.ensureKnown(device);
+        await devices.ensureKnown(device, access(request).scope);
         const values = await withinDeadline(reply, QUERY_DEADLINE_MS, (signal) => telemetry.latest([device], signal));
         return sendJson(reply, latestToJson(values.get(device) ?? []));
       },

@@ -1,5 +1,6 @@
 import type { Clock } from '../kernel/clock.ts';
 import { SelsynError } from '../kernel/errors.ts';
+import type { LogLines } from '../kernel/log-lines.ts';
 import { LiveClient, liveEvent, type LiveSink } from './live-client.ts';
 import type { TraceRequest, TraceSource } from './trace-source.ts';
 
@@ -11,24 +12,31 @@ const MAX_LAG_MS = 60_000;
 /** A trace that was forgotten does not cost for ever. */
 const MAX_TRACE_MS = 3_600_000;
 const HEARTBEAT = ': \n\n';
+/** How long a trace may outlive the key or session that it was opened with. */
+const RENEW_EVERY_MS = 5_000;
 
 interface OpenTrace {
   readonly client: LiveClient;
   readonly end: () => void;
   readonly endsAtMs: number;
+  /** Whether whoever reads it still may. */
+  readonly mayGoOn: () => Promise<boolean>;
 }
 
 /** The traces that are being read. Each packet costs where one is on, so they are few and end by themselves. */
 export class TraceHub {
   readonly #source: TraceSource;
   readonly #clock: Clock;
+  readonly #logLines: Pick<LogLines, 'error'>;
   readonly #traces = new Set<OpenTrace>();
   #cancelCheck: (() => void) | undefined;
+  #cancelRenewal: (() => void) | undefined;
   #closed = false;
 
-  constructor(dependencies: { readonly traces: TraceSource; readonly clock: Clock }) {
+  constructor(dependencies: { readonly traces: TraceSource; readonly clock: Clock; readonly logLines: Pick<LogLines, 'error'> }) {
     this.#source = dependencies.traces;
     this.#clock = dependencies.clock;
+    this.#logLines = dependencies.logLines;
   }
 
   get size(): number {
@@ -45,9 +53,14 @@ export class TraceHub {
 
   /**
    * Begins a trace whose events go to `sink` once it has one: `connect` is called when the trace is sure to begin.
+   * @param mayGoOn is asked every 5 s; the trace ends when it says no.
    * @throws SelsynError see `ensureRoom`; `request.invalid`
    */
-  join(request: TraceRequest, connect: () => LiveSink): { readonly client: LiveClient; leave(): void } {
+  join(
+    request: TraceRequest,
+    connect: () => LiveSink,
+    mayGoOn: () => Promise<boolean> = async () => true,
+  ): { readonly client: LiveClient; leave(): void } {
     this.ensureRoom();
     let client: LiveClient | undefined;
     const endSource = this.#source.open(request, ({ events, dropped }) => {
@@ -57,10 +70,11 @@ export class TraceHub {
       for (const event of events) client.send(liveEvent('packet', JSON.stringify(event)), nowMs);
     });
     client = new LiveClient(connect(), MAX_WAITING_BYTES);
-    const trace: OpenTrace = { client, end: endSource, endsAtMs: this.#clock.monotonicMs() + MAX_TRACE_MS };
+    const trace: OpenTrace = { client, end: endSource, endsAtMs: this.#clock.monotonicMs() + MAX_TRACE_MS, mayGoOn };
     this.#traces.add(trace);
     client.send(liveEvent('tracing', JSON.stringify(request)), this.#clock.monotonicMs());
     this.#cancelCheck ??= this.#clock.after(CHECK_EVERY_MS, () => this.#check());
+    this.#cancelRenewal ??= this.#clock.after(RENEW_EVERY_MS, () => this.#renewAll());
     return { client, leave: () => this.#leave(trace) };
   }
 
@@ -81,6 +95,20 @@ export class TraceHub {
     this.#cancelCheck = this.#traces.size === 0 ? undefined : this.#clock.after(CHECK_EVERY_MS, () => this.#check());
   }
 
+  #renewAll(): void {
+    for (const trace of this.#traces) void this.#renew(trace);
+    this.#cancelRenewal = this.#traces.size === 0 ? undefined : this.#clock.after(RENEW_EVERY_MS, () => this.#renewAll());
+  }
+
+  async #renew(trace: OpenTrace): Promise<void> {
+    try {
+      if (!(await trace.mayGoOn()) && this.#traces.has(trace)) this.#end(trace);
+    } catch (error) {
+      this.#logLines.error({ err: error }, 'a trace could not go on');
+      if (this.#traces.has(trace)) this.#end(trace);
+    }
+  }
+
   #end(trace: OpenTrace): void {
     this.#leave(trace);
     trace.client.end();
@@ -92,5 +120,7 @@ export class TraceHub {
     if (this.#traces.size > 0) return;
     this.#cancelCheck?.();
     this.#cancelCheck = undefined;
+    this.#cancelRenewal?.();
+    this.#cancelRenewal = undefined;
   }
 }

@@ -1,7 +1,9 @@
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
+import { parsePublicEndpoints } from '../gateways/http/public-endpoints.ts';
 import { parseOpenPolicy } from '../identity/open-policy.ts';
 import { isSelsynError } from '../kernel/errors.ts';
+import { parseOidcRoles } from '../people/oidc-roles.ts';
 
 const port = z.coerce.number().int().min(0).max(65_535);
 const count = z.coerce.number().int().positive();
@@ -124,7 +126,7 @@ export const CONFIG_SCHEMA = z.strictObject({
     .prefault({}),
   tls: z
     .strictObject({
-      enabled: z.stringbool().or(z.boolean()).default(true).describe('Whether MQTT is served over TLS.'),
+      enabled: z.stringbool().or(z.boolean()).prefault(true).describe('Whether MQTT is served over TLS.'),
       host: z.string().min(1).default('127.0.0.1').describe('Address the TLS listener is bound to.'),
       port: port.default(8883).describe('TCP port of MQTT over TLS; 0 takes a free one.'),
       certFile: z
@@ -148,9 +150,40 @@ export const CONFIG_SCHEMA = z.strictObject({
         ),
     })
     .prefault({}),
+  pki: z
+    .strictObject({
+      publicUrl: z
+        .string()
+        .regex(/^(https?:\/\/[\u0021-\u007e]+)?$/, 'must be an URL, as http://pki.example.com')
+        .default('')
+        .describe(
+          "URL under which others reach this server's `/pki/`: certificates then say where their CRL and OCSP answers are. Empty: they do not.",
+        ),
+      certificateDays: count
+        .max(36_500)
+        .default(3_650)
+        .describe(
+          'Days for which certificates of devices are issued where nobody says otherwise; none ends later than its authority. Devices are asked to renew at two thirds.',
+        ),
+      serverAuthority: z
+        .enum(['issuing', 'local'])
+        .default('issuing')
+        .describe(
+          "Which authority signs the server's own certificate: issuing, or local, the one made at the first start, as long as devices trust only that.",
+        ),
+      tokenPin: z
+        .string()
+        .min(1)
+        .optional()
+        .describe(
+          'PIN of the PKCS#11 token that keeps the key of the issuing authority, where `selsyn pki` was given no file of it.',
+        )
+        .meta({ secret: true }),
+    })
+    .prefault({}),
   ws: z
     .strictObject({
-      enabled: z.stringbool().or(z.boolean()).default(true).describe('Whether MQTT is served over WebSocket, at `/mqtt`.'),
+      enabled: z.stringbool().or(z.boolean()).prefault(true).describe('Whether MQTT is served over WebSocket, at `/mqtt`.'),
       host: z.string().min(1).default('127.0.0.1').describe('Address the WebSocket listeners are bound to.'),
       port: port.default(8083).describe('TCP port of MQTT over WebSocket; 0 takes a free one.'),
       tlsPort: port.default(8084).describe('TCP port of MQTT over WebSocket and TLS (needs tls.enabled); 0 takes a free one.'),
@@ -166,6 +199,121 @@ export const CONFIG_SCHEMA = z.strictObject({
         .describe(
           'Host names, comma-separated, under which the API may be called besides IP addresses and localhost, when bound to loopback.',
         ),
+      publicUrl: z
+        .string()
+        .regex(/^(https?:\/\/[^/?#\s]+)?$/, 'must be an origin, as https://selsyn.example')
+        .default('')
+        .describe(
+          'Where browsers find this server, as https://selsyn.example, where a proxy stands in front of it; with https, cookies go over TLS only.',
+        ),
+      trustedProxies: z
+        .string()
+        .default('')
+        .describe(
+          'Addresses and networks, comma-separated, of proxies whose X-Forwarded-For, -Proto and -Host are believed, as 127.0.0.1,10.0.0.0/8.',
+        ),
+    })
+    .prefault({}),
+  https: z
+    .strictObject({
+      enabled: z
+        .stringbool()
+        .or(z.boolean())
+        .prefault(true)
+        .describe('Whether the API, the dashboard and enrolment are served over HTTPS too (needs tls.enabled, with its certificate).'),
+      host: z.string().min(1).default('127.0.0.1').describe('Address the HTTPS listener is bound to.'),
+      port: port.default(8443).describe('TCP port of HTTPS; 0 takes a free one.'),
+    })
+    .prefault({}),
+  provisioning: z
+    .strictObject({
+      defaultTemplate: z
+        .string()
+        .default('')
+        .describe(
+          'Provisioning template of devices that ask `/.well-known/selsyn` and name none; empty: the only one that is enabled, if it is the only one.',
+        ),
+      endpoints: z
+        .string()
+        .default('')
+        .transform((text, context) => {
+          try {
+            return parsePublicEndpoints(text);
+          } catch (error) {
+            if (!isSelsynError(error, 'config.invalid')) throw error;
+            context.addIssue({ code: 'custom', message: error.message });
+            return z.NEVER;
+          }
+        })
+        .describe(
+          'URLs that `/.well-known/selsyn` tells devices, JSON, as `{"mqtts":"mqtts://iot.example.com:8883","https":"https://iot.example.com"}`; empty: the listeners here, under the host name that was asked.',
+        ),
+    })
+    .prefault({}),
+  secrets: z
+    .strictObject({
+      masterKey: z
+        .enum(['file', 'pkcs11', 'vault'])
+        .default('file')
+        .describe('Where the master key of what is sealed is kept: in a file, in a PKCS#11 token, or in the transit engine of HashiCorp Vault.'),
+      masterKeyFile: z
+        .string()
+        .default('')
+        .describe('File of the master key, made at the first start. Empty: data/secrets/master.key. Keep a copy, apart from backups.'),
+      pkcs11Module: z.string().default('').describe('PKCS#11 module, as /usr/lib/softhsm/libsofthsm2.so.'),
+      pkcs11Token: z.string().default('').describe('Label of the token that has the master key.'),
+      pkcs11Key: z.string().min(1).default('selsyn-master').describe('Label of the master key in it; made there at the first start.'),
+      pkcs11Pin: z.string().min(1).optional().describe('PIN of that token.').meta({ secret: true }),
+      vaultUrl: z
+        .string()
+        .regex(
+          /^(|https:\/\/[^\s?#]+|http:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d+)?\/?)$/,
+          'must be an URL with https (http on loopback only)',
+        )
+        .default('')
+        .describe('URL of Vault, as https://vault.example:8200.'),
+      vaultMount: z.string().min(1).default('transit').describe('Where its transit engine is mounted.'),
+      vaultKey: z.string().min(1).default('selsyn').describe('Name of the key in the transit engine, of the type aes256-gcm96.'),
+      vaultToken: z.string().min(1).optional().describe('Token for Vault, which may encrypt and decrypt with that key.').meta({ secret: true }),
+    })
+    .prefault({}),
+  people: z
+    .strictObject({
+      sessionIdleMin: count.max(1_440).default(60).describe('Minutes without a request after which a user is signed out.'),
+      sessionMaxHours: count.max(720).default(12).describe('Hours after which a user is signed out in any case.'),
+    })
+    .prefault({}),
+  oidc: z
+    .strictObject({
+      issuer: z
+        .string()
+        .regex(
+          /^(https:\/\/[^\s?#]+|http:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d+)?(\/[^\s?#]*)?)?$/,
+          'must be an URL with https (http on loopback only)',
+        )
+        .default('')
+        .describe('Identity provider by which users can sign in (OpenID Connect), its issuer URL; empty: none.'),
+      clientId: z.string().default('').describe('What this server is called at the identity provider.'),
+      clientSecret: z.string().min(1).optional().describe('Secret of that client.').meta({ secret: true }),
+      label: z.string().min(1).max(100).default('Single sign-on').describe('What stands on the button of the page of sign-in.'),
+      scopes: z.string().default('profile email').describe('Scopes asked for besides `openid`, with spaces between.'),
+      claim: z
+        .string()
+        .min(1)
+        .default('groups')
+        .describe('Claim whose values give roles; dots lead into objects, as `realm_access.roles`.'),
+      roles: z
+        .string()
+        .default('')
+        .superRefine((text, context) => {
+          try {
+            parseOidcRoles(text);
+          } catch (error) {
+            if (!isSelsynError(error, 'config.invalid')) throw error;
+            context.addIssue({ code: 'custom', message: error.message });
+          }
+        })
+        .describe('Who gets which role, JSON: `[{"value":"admins","role":"administrator","group":"/"}]`.'),
     })
     .prefault({}),
   access: z
@@ -197,6 +345,14 @@ export const CONFIG_SCHEMA = z.strictObject({
         .optional()
         .describe("The administrator's API key. Without it one is made at the first start and kept in data/admin.key.")
         .meta({ secret: true }),
+    })
+    .prefault({}),
+  checks: z
+    .strictObject({
+      expiringWithinDays: count.default(30).describe('Certificates that end in less than this are found by the audit checks.'),
+      maxCertificateAgeDays: count
+        .default(730)
+        .describe('Device certificates that have been in use for longer are found by the audit checks.'),
     })
     .prefault({}),
   gateway: z

@@ -62,8 +62,10 @@ describe('configuration', () => {
     expect(() => load(['access.mode=open', 'mqtt.host=0.0.0.0'])).toThrow(/loopback/);
     expect(() => load(['access.mode=open', 'http.host=::'])).toThrow(/loopback/);
     expect(() => load(['access.mode=open', 'tls.host=0.0.0.0', 'ws.host=10.0.0.1'])).toThrow(
-      /tls\.host and ws\.host must be loopback/,
+      /tls\.host and ws\.host must be on loopback/,
     );
+    expect(() => load(['access.mode=open', 'https.host=0.0.0.0'])).toThrow(/https\.host must be on loopback/);
+    expect(load(['access.mode=open', 'https.host=0.0.0.0', 'https.enabled=false']).config.https.enabled).toBe(false);
     expect(load(['access.mode=open', 'tls.host=0.0.0.0', 'tls.enabled=false']).config.tls.enabled).toBe(false);
   });
 
@@ -92,8 +94,24 @@ describe('configuration', () => {
     expect(() => load(['access.adminKey=short'])).toThrow(/access\.adminKey must be 16 characters long or longer$/);
   });
 
-  it('proposes the settings of the section where none is alike, and says when a file is missing', () => {
-    expect(() => load(['mqtt.hots=1'])).toThrow('did you mean mqtt.host, mqtt.port, mqtt.maxPacketBytes, mqtt.maxConnections, ');
+  it.each([
+    ['mqtt.prot', 'mqtt.port, mqtt.proxyProtocol'],
+    ['mqtt.hots', 'mqtt.host'],
+    ['mqt.port', 'mqtt.port, tls.port, ws.port, http.port, https.port'],
+    ['retentionhours', 'log.retentionHours'],
+    ['ws.bananas', 'ws.enabled, ws.host, ws.port, ws.tlsPort'],
+  ])('asks for %s whether a setting alike was meant, the nearest first, or else one of the section', (key, proposed) => {
+    expect(() => load([`${key}=1`])).toThrow(`--set ${key}: there is no setting ${key} (did you mean ${proposed}?)`);
+  });
+
+  it('says what is wrong with the URLs that devices are told', () => {
+    expect(load(['provisioning.endpoints={"mqtts":"mqtts://x"}']).config.provisioning.endpoints).toEqual({ mqtts: 'mqtts://x' });
+    expect(() => load(['provisioning.endpoints={"mqtts":"https://x"}'])).toThrow(
+      'provisioning.endpoints must be an object in which mqtts begins with mqtts://, not https://x',
+    );
+  });
+
+  it('says when a file is missing', () => {
     expect(() => loadConfig({ environment: {}, assignments: [], file: join(folder, 'none.json') })).toThrow(
       /none\.json cannot be read \(ENOENT\)$/,
     );

@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import { z } from 'zod';
 import { SelsynError, systemCode } from '../kernel/errors.ts';
 import { CONFIG_SCHEMA, type Config } from './config-schema.ts';
+import { unknownSetting } from './unknown-setting.ts';
 
 /** Where settings come from, weakest first: defaults, file, environment, `--set`. */
 export interface ConfigSources {
@@ -38,19 +39,20 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
   if (config.access.mode === 'open' && exposed.length > 0) {
     throw new SelsynError(
       'config.invalid',
-      `access.mode=open lets anybody in, so ${exposed.join(' and ')} must be loopback addresses (127.0.0.1, ::1, localhost)`,
+      `access.mode=open lets anybody in, so ${exposed.join(' and ')} must be on loopback (127.0.0.1, ::1, localhost)`,
     );
   }
   return { config: deepFreeze(config), unknownVariables };
 }
 
 /** The settings of hosts that others can reach. */
-function exposedListeners({ mqtt, tls, ws, http }: Config): string[] {
+function exposedListeners({ mqtt, tls, ws, http, https }: Config): string[] {
   const hosts = {
     'mqtt.host': mqtt.host,
     ...(tls.enabled ? { 'tls.host': tls.host } : {}),
     ...(ws.enabled ? { 'ws.host': ws.host } : {}),
     'http.host': http.host,
+    ...(tls.enabled && https.enabled ? { 'https.host': https.host } : {}),
   };
   return Object.entries(hosts).flatMap(([key, host]) => (isLoopback(host) ? [] : [key]));
 }
@@ -67,6 +69,13 @@ export function settingKeys(): readonly string[] {
     const inner = innermost(field);
     return inner instanceof z.ZodObject ? Object.keys(inner.shape).map((key) => `${name}.${key}`) : [name];
   });
+}
+
+function isSecret(key: string): boolean {
+  const [section = '', name = ''] = key.split('.');
+  const inner = innermost(CONFIG_SCHEMA.shape[section as keyof typeof CONFIG_SCHEMA.shape]);
+  const field: unknown = inner instanceof z.ZodObject ? inner.shape[name] : undefined;
+  return field instanceof z.ZodType && field.meta()?.['secret'] === true;
 }
 
 /** `mqtt.maxPacketBytes` is `SELSYN_MQTT_MAX_PACKET_BYTES`. */
@@ -117,7 +126,7 @@ function applyAssignment(raw: Tree, keys: readonly string[], assignment: string)
   const at = assignment.indexOf('=');
   if (at < 1) throw new SelsynError('config.invalid', `--set ${assignment}: expected key=value`);
   const key = assignment.slice(0, at);
-  if (!keys.includes(key)) throw new SelsynError('config.invalid', `--set ${key}: ${unknownKey(key, keys)}`);
+  if (!keys.includes(key)) throw new SelsynError('config.invalid', `--set ${key}: ${unknownSetting(key, keys)}`);
   assign(raw, key, assignment.slice(at + 1));
 }
 
@@ -142,10 +151,10 @@ function isTree(value: unknown): value is Tree {
 function explain(issue: z.core.$ZodIssue, keys: readonly string[], raw: Tree): string {
   const path = issue.path.join('.');
   if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => unknownKey(path === '' ? key : `${path}.${key}`, keys)).join('; ');
+    return issue.keys.map((key) => unknownSetting(path === '' ? key : `${path}.${key}`, keys)).join('; ');
   }
   const given = issue.path.reduce<unknown>((at, key) => (isTree(at) ? at[String(key)] : undefined), raw);
-  return `${path} ${expectation(issue)}${issue.path.at(-1) === 'adminKey' ? '' : `, not ${JSON.stringify(given)}`}`;
+  return `${path} ${expectation(issue)}${isSecret(path) ? '' : `, not ${JSON.stringify(given)}`}`;
 }
 
 /** What a setting must be, in words that need no knowledge of types. */
@@ -159,15 +168,6 @@ function expectation(issue: z.core.$ZodIssue): string {
   if (issue.code === 'invalid_type')
     return `must be ${issue.expected === 'int' ? 'a whole number' : issue.expected === 'number' ? 'a number' : `a ${issue.expected}`}`;
   return issue.message;
-}
-
-function unknownKey(key: string, keys: readonly string[]): string {
-  const last = key.split('.').at(-1)?.toLowerCase() ?? '';
-  const alike = keys.filter(
-    (known) => known.toLowerCase().includes(last) || last.includes(known.split('.').at(-1)?.toLowerCase() ?? known),
-  );
-  const near = alike.length > 0 ? alike : keys.filter((known) => key.includes('.') && known.startsWith(`${key.split('.')[0]}.`));
-  return `there is no setting ${key}${near.length > 0 ? ` (did you mean ${near.slice(0, 5).join(', ')}?)` : `; settings are ${keys.join(', ')}`}`;
 }
 
 function deepFreeze<T extends object>(value: T): T {

@@ -3,6 +3,7 @@ import type { MessagePort } from 'node:worker_threads';
 import { Broker } from '../broker/broker.ts';
 import { registerBrokerMetrics } from '../broker/broker-metrics.ts';
 import { DEFAULT_LIMITS } from '../broker/limits.ts';
+import type { ClientTakeovers, CredentialUse } from '../broker/inspection.ts';
 import type { OwnMessage } from '../broker/own-message.ts';
 import { LocalBus, type LocalBusSeat } from '../bus/drivers/local/local-bus.ts';
 import { slotOf } from '../bus/slot.ts';
@@ -13,7 +14,7 @@ import { Relay, type RelaySeat } from '../gateways/mqtt/relay.ts';
 import { SessionRouter } from '../gateways/mqtt/session-router.ts';
 import { TelemetryIntake } from '../gateways/mqtt/telemetry-intake.ts';
 import type { TlsMaterial } from '../gateways/mqtt/tls-material.ts';
-import { DeviceAuthorizer } from '../identity/device-authorizer.ts';
+import { type CertificateDesk, DeviceAuthorizer } from '../identity/device-authorizer.ts';
 import { OpenAuthorizer } from '../identity/open-authorizer.ts';
 import type { OpenPolicy } from '../identity/open-policy.ts';
 import { nameOfUsername } from '../identity/username.ts';
@@ -21,16 +22,20 @@ import { systemClock } from '../kernel/clock.ts';
 import { observeEventLoopDelay } from '../kernel/event-loop-delay.ts';
 import { openLogLines } from '../kernel/log-lines.ts';
 import { openMetrics, type MetricsSnapshot } from '../kernel/metrics.ts';
+import { ThreadCaller } from '../kernel/thread-channel.ts';
 import { openDiskLog } from '../log/drivers/disk/disk-log.ts';
 import type { PartitionId } from '../log/log.ts';
 import { JournalSessionStore } from '../session-store/drivers/journal/journal-session-store.ts';
 import type { Authorizer } from '../broker/authorizer.ts';
 import { brokerLimits } from './broker-limits.ts';
 import type { Config } from './config-schema.ts';
+import type { ControlCalls } from './control-desk.ts';
 import type { DataPaths } from './data-folder.ts';
 import { diskLogOptions } from './disk-log-options.ts';
+import { ForwardedRequests } from './forwarded-requests.ts';
 import { observeCommits } from './log-metrics.ts';
 import { NewDevices } from './new-devices.ts';
+import { PresenceReports } from './presence-reports.ts';
 import { sessionLogOptions, type SessionLogPlace } from './session-logs.ts';
 import { runThread } from './thread.ts';
 import type { ClientThread } from './thread-clients.ts';
@@ -54,6 +59,10 @@ export interface GatewayThreadData {
   readonly newDevices: MessagePort;
   /** Of a TraceControl. */
   readonly traces: MessagePort;
+  /** Of a ControlDesk. */
+  readonly control: MessagePort;
+  /** Makes up SCRAM challenges; opened by main, which alone has the keys of what is sealed. */
+  readonly scramKey: Uint8Array;
 }
 
 /** What main may ask of a gateway thread. */
@@ -62,6 +71,14 @@ export type GatewayCalls = Pick<ClientThread, keyof ClientThread> & {
   metrics(argument: null): Promise<MetricsSnapshot>;
   /** Closes the connections of a device; done when all that they had sent is durable or refused. */
   cut(device: string): Promise<void>;
+  /** Ends the sessions of a device, with what waits in them: it is no more. Done when all that it had sent is durable or refused. */
+  endSessionsOf(device: string): Promise<void>;
+  /** What these devices may do has changed: done when their connections heed it. */
+  accessChanged(devices: readonly string[] | 'all'): Promise<void>;
+  /** Of every connection of this thread whose client showed a certificate. */
+  credentialUses(argument: null): readonly CredentialUse[];
+  /** Clients of this thread whose connections were taken over so often. */
+  takenOver(atLeast: number): readonly ClientTakeovers[];
   /** Publishes messages of the platform itself, in this order. Done when all that must have them durably have them. */
   publish(messages: readonly OwnMessage[]): Promise<void>;
   /** Opens the doors: asked of all once all threads are there. Throws `listen.failed`. */
@@ -73,6 +90,8 @@ export type GatewayCalls = Pick<ClientThread, keyof ClientThread> & {
 
 /** For the other threads to take in what is wanted here, when there are many subscriptions to restore. */
 const SETTLE_DEADLINE_MS = 9_000;
+/** Longer than main waits for the hook of a template, and for its turn to sign. */
+const CONTROL_DEADLINE_MS = 15_000;
 /** Client ids that the broker makes for those who bring none begin so. */
 const MADE_ID = 'auto-';
 
@@ -104,14 +123,23 @@ await runThread<GatewayThreadData, GatewayCalls, null>(async (data) => {
   });
 
   const registry = config.access.mode === 'open' ? undefined : openSqliteReader(paths.registry);
+  const control = new ThreadCaller<ControlCalls>(data.control, CONTROL_DEADLINE_MS);
   const bus = data.others === undefined ? undefined : new LocalBus(data.others.bus);
   const limits = { ...DEFAULT_LIMITS, ...brokerLimits(config) };
   const broker = new Broker({
     authorizer:
       registry === undefined
         ? registering(new NewDevices(data.newDevices), config.access.openPolicy)
-        : new DeviceAuthorizer({ database: registry.database, random: randomBytes }),
+        : new DeviceAuthorizer({
+            database: registry.database,
+            clock: systemClock,
+            random: randomBytes,
+            scramKey: data.scramKey,
+            desk: certificateDesk(control),
+          }),
     intake,
+    requests: new ForwardedRequests(control, logLines),
+    presence: new PresenceReports(control),
     store,
     bus,
     limits,
@@ -167,13 +195,20 @@ await runThread<GatewayThreadData, GatewayCalls, null>(async (data) => {
         broker.disconnectPrincipal(device);
         await intake.settled();
       },
+      endSessionsOf: async (device) => {
+        broker.endSessionsOf(device);
+        await intake.settled();
+      },
+      accessChanged: async (devices) => await broker.accessChanged(devices === 'all' ? 'all' : new Set(devices)),
+      credentialUses: () => broker.inspector.credentialUses(),
+      takenOver: (atLeast) => broker.inspector.takenOver(atLeast, systemClock.now()),
       publish: async (messages) => {
         await Promise.all(messages.map(async (message) => await broker.publish(message)));
       },
       clients: async (query) => broker.inspector.list(query),
       recallClients: async (places) => broker.inspector.recall(places),
       client: async (clientId) => broker.inspector.find(clientId),
-      disconnectClient: async ({ clientId, discard }) => broker.inspector.disconnect(clientId, discard),
+      disconnectClient: async ({ clientId, discard, principals }) => broker.inspector.disconnect(clientId, discard, principals),
       open: async () => {
         await bus?.settled(SETTLE_DEADLINE_MS);
         return await gateway.start();
@@ -195,6 +230,14 @@ await runThread<GatewayThreadData, GatewayCalls, null>(async (data) => {
     },
   };
 });
+
+/** What the authorizer asks of main. Main writes down what fails there. */
+function certificateDesk(control: ThreadCaller<ControlCalls>): CertificateDesk {
+  return {
+    firstUsed: (id) => void control.call('certificateUsed', id).catch(() => undefined),
+    registerJustInTime: async (der) => await control.call('registerJustInTime', der).catch(() => false),
+  };
+}
 
 /** Open mode: lets everyone in, and reports who has named itself, by username or else by client id. */
 function registering(newDevices: NewDevices, policy: OpenPolicy): Authorizer {

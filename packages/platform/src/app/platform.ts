@@ -5,33 +5,44 @@ import { hostname, networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { MessageChannel } from 'node:worker_threads';
 import { buildApi } from '../api/build-api.ts';
+import { AuditChecks } from '../checks/audit-checks.ts';
+import type { OwnMessage } from '../broker/own-message.ts';
 import { newLocalBus, portsOf } from '../bus/drivers/local/local-bus.ts';
 import { migrate } from '../database/migrate.ts';
 import { openSqliteDatabase } from '../database/drivers/sqlite/sqlite-database.ts';
+import { deviceFacingRoutes } from '../gateways/http/device-routes.ts';
 import { newRelay, relayPortsOf } from '../gateways/mqtt/relay.ts';
-import { ApiKeys } from '../identity/api-keys.ts';
-import { DeviceTokens } from '../identity/device-tokens.ts';
+import { openPeople } from '../people/people.ts';
 import { systemClock } from '../kernel/clock.ts';
+import type { DeviceId } from '../kernel/device-id.ts';
 import { openLogLines } from '../kernel/log-lines.ts';
 import { ThreadCaller } from '../kernel/thread-channel.ts';
 import { openDiskLog } from '../log/drivers/disk/disk-log.ts';
 import { newDiskLogShared } from '../log/drivers/disk/shared-positions.ts';
-import { DeviceStore } from '../registry/device-store.ts';
 import type { HotCalls } from '../telemetry/hot-calls.ts';
 import { SharedLiveFeed } from '../telemetry/query-live-feed.ts';
 import { StoreQueries } from '../telemetry/query-store.ts';
+import { checkRules, clientFactsOf } from './client-facts.ts';
+import { bulkServices } from './bulk-services.ts';
 import { isLoopback } from './config.ts';
 import type { Config } from './config-schema.ts';
 import { openDataFolder, readOrMakeAdminKey } from './data-folder.ts';
 import { diskLogOptions } from './disk-log-options.ts';
 import { doorAddresses, doorSettings, type DoorUrls, doorUrls } from './doors.ts';
+import { deviceRoutesDependencies } from './enrolment-doors.ts';
 import type { GatewayCalls, GatewayThreadData } from './gateway-thread.ts';
+import { httpsAddress, HttpsListening } from './https-listening.ts';
+import { openIdentityServices } from './identity-services.ts';
 import { canReusePort, listenFailure, type ListenerAddress, reservePorts, urlOf } from './listening.ts';
 import { MetricsHub } from './metrics-hub.ts';
 import { OpenRegistration } from './open-registration.ts';
 import type { ProcessorCalls, ProcessorThreadData } from './processor-thread.ts';
+import { allowedHosts, listOf, oidcSettings, sessionLimits } from './people-settings.ts';
+import { openRegistryServices } from './registry-services.ts';
 import { ReplayWatch } from './replay-watch.ts';
+import { openSecrets } from './secret-services.ts';
 import { openSessionLogs } from './session-logs.ts';
+import { startSigner } from './start-signer.ts';
 import { StatsSampler } from './stats-sampler.ts';
 import { SysPublisher } from './sys-publisher.ts';
 import { Thread } from './thread.ts';
@@ -42,7 +53,7 @@ import { TraceControl } from './trace-control.ts';
 /** The whole platform, running. Disposing it stops what started last first; nothing that was acknowledged is lost. */
 export interface Platform extends AsyncDisposable {
   readonly httpUrl: string;
-  readonly urls: DoorUrls;
+  readonly urls: DoorUrls & { readonly https: string | undefined };
   /** The certificate that TLS clients are to trust; undefined where the server has one of its own, or no TLS. */
   readonly caFile: string | undefined;
   readonly adminKey: string;
@@ -76,12 +87,37 @@ export async function startPlatform(config: Config): Promise<Platform> {
   const { paths } = folder;
   const adminKey = config.access.adminKey ?? readOrMakeAdminKey(paths.adminKey);
   const httpAddress = { host: config.http.host, port: config.http.port, portKey: 'http.port' };
-  const { http: httpPort, ...ports } = await reservePorts({ http: httpAddress, ...doorAddresses(config) });
+  const { http: httpPort, https: httpsPort, ...ports } = await reservePorts({ http: httpAddress, ...httpsAddress(config), ...doorAddresses(config) });
+  const https = new HttpsListening(config, httpsPort);
+  const metrics = starting.use(new MetricsHub());
+  const signer = await startSigner({ config, paths, metrics });
+  starting.defer(async () => await signer.thread.stop());
+  const registry = starting.use(openSqliteDatabase(paths.registry));
+  await migrate(registry.database);
+  const secrets = starting.use(
+    await openSecrets({ settings: config.secrets, root: paths.root, database: registry.database, clock, random: randomBytes, logLines }),
+  );
+  const registryServices = await openRegistryServices({ database: registry.database, clock, logLines });
+  const identity = openIdentityServices({
+    database: registry.database,
+    clock,
+    random: randomBytes,
+    connectivity: registryServices.connectivity,
+    logLines,
+    signing: signer.signing,
+    certificateDays: config.pki.certificateDays,
+    serverAuthority: config.pki.serverAuthority,
+    ending: starting,
+  });
+  const { devices, tokens, pki } = identity;
   const tls = config.tls.enabled
     ? starting.use(
         await TlsKeeper.open({
           settings: config.tls,
           pkiDir: paths.pki,
+          signing: signer.signing,
+          serverAuthority: config.pki.serverAuthority,
+          trustedAuthorities: async () => await pki.trustedAuthorities(),
           machine: { hostname: hostname(), interfaces: networkInterfaces() },
           clock,
           random: randomBytes,
@@ -90,13 +126,19 @@ export async function startPlatform(config: Config): Promise<Platform> {
       )
     : undefined;
 
-  const registry = starting.use(openSqliteDatabase(paths.registry));
-  await migrate(registry.database);
-  const devices = new DeviceStore({ database: registry.database, clock });
-  const tokens = new DeviceTokens({ database: registry.database, clock, random: randomBytes });
-  const apiKeys = new ApiKeys({ database: registry.database, clock, random: randomBytes, adminKey });
+  if (tls === undefined) await pki.authorities.recordOwn();
+  const people = await openPeople({
+    database: registry.database,
+    clock,
+    random: randomBytes,
+    audit: identity.trail,
+    adminKey,
+    sessionLimits: sessionLimits(config),
+    oidc: oidcSettings(config),
+    logLines,
+    sealSecret: await secrets.server.read('api-seal'),
+  });
 
-  const metrics = starting.use(new MetricsHub());
   const { threads } = config.gateway;
   const logShared = newDiskLogShared(threads);
   starting.use(await openDiskLog({ ...diskLogOptions({ config, paths, shared: logShared, logLines }), role: 'owner' }));
@@ -131,10 +173,12 @@ export async function startPlatform(config: Config): Promise<Platform> {
   starting.defer(async () => {
     await Promise.all(gateways.map(async (gateway) => await gateway.stop()));
   });
+  const scramKey = Buffer.from(await secrets.server.read('scram-challenge'), 'base64url');
   // All at once: they wait for each other to know what subscriptions were restored.
   const starts = Array.from({ length: threads }, async (_, index) => {
     const connected = registration.port();
     const traced = traces.port();
+    const control = identity.desk.port();
     const seat = bus?.seats[index];
     const relay = relays[index];
     const others = seat === undefined || relay === undefined ? undefined : { bus: seat, relay };
@@ -143,9 +187,27 @@ export async function startPlatform(config: Config): Promise<Platform> {
     return await Thread.start<GatewayThreadData, GatewayCalls, null>({
       name: `gateway-${index}`,
       script: new URL('./gateway-thread.ts', import.meta.url),
-      data: { config, paths, index, doors, reusePort, logShared, sessions: place, others, newDevices: connected, traces: traced },
+      data: {
+        config,
+        paths,
+        index,
+        doors,
+        reusePort,
+        logShared,
+        sessions: place,
+        others,
+        newDevices: connected,
+        traces: traced,
+        control,
+        scramKey,
+      },
       youngGenerationMb: GATEWAY_YOUNG_GENERATION_MB,
-      transfer: [connected, traced, ...(others === undefined ? [] : [...portsOf(others.bus), ...relayPortsOf(others.relay)])],
+      transfer: [
+        connected,
+        traced,
+        control,
+        ...(others === undefined ? [] : [...portsOf(others.bus), ...relayPortsOf(others.relay)]),
+      ],
     });
   });
   const started = await Promise.allSettled(starts);
@@ -156,9 +218,11 @@ export async function startPlatform(config: Config): Promise<Platform> {
   }
   for (const start of started) if (start.status === 'rejected') throw start.reason;
 
+  identity.access.attach(gateways.map(({ calls }) => ({ accessChanged: async (ids) => await calls.call('accessChanged', ids) })));
   // Only when all are there: a connection may have to be served by any of them.
   for (const gateway of gateways) await gateway.calls.call('open', null);
   tls?.start(async (material) => {
+    https.renew(material);
     await Promise.all(gateways.map(async (gateway) => await gateway.calls.call('renewTls', material)));
   });
   const stats = starting.use(
@@ -172,11 +236,13 @@ export async function startPlatform(config: Config): Promise<Platform> {
     }),
   );
   stats.start();
+  // From any one thread a message reaches the subscribers of all.
+  const publish = async (messages: readonly OwnMessage[]) => await gateways[0]?.calls.call('publish', messages);
+  pki.begin({ publish, reloadTls: async () => await tls?.reload() });
   const sys = starting.use(
     new SysPublisher({
       snapshots: async () => await metrics.snapshots(),
-      // From any one thread a message reaches the subscribers of all.
-      publish: async (messages) => await gateways[0]?.calls.call('publish', messages),
+      publish,
       clock,
       logLines,
       version,
@@ -184,10 +250,39 @@ export async function startPlatform(config: Config): Promise<Platform> {
     }),
   );
   sys.start();
+  const checks = starting.use(
+    new AuditChecks({
+      database: registry.database,
+      clients: clientFactsOf(gateways),
+      rules: checkRules(config),
+      isLogging: config.logLevel !== 'silent',
+      clock,
+      logLines,
+    }),
+  );
+  await checks.start();
+  const cutConnections = async (device: DeviceId): Promise<void> => {
+    await Promise.all(gateways.map(async (gateway) => await gateway.calls.call('cut', device)));
+  };
+  const { database } = registry;
+  const onAccessChanged = identity.access.changed;
+  const deviceRoutes = deviceRoutesDependencies({ config, identity, ports: { ...ports, https: httpsPort }, caFile: () => tls?.caFile, clock, logLines });
   const api = await buildApi({
+    secrets,
+    ...bulkServices({ database, clock, random: randomBytes, onAccessChanged, cutConnections }),
     devices,
     tokens,
-    apiKeys,
+    pki,
+    provisioning: identity.provisioning,
+    provisioningTokens: identity.enrolment.tokens,
+    deviceRoutes: (problems) => deviceFacingRoutes(deviceRoutes, problems),
+    ...registryServices,
+    accessChanged: identity.access.changed,
+    policies: identity.policies,
+    explainer: identity.explainer,
+    checks,
+    people,
+    audit: identity.trail,
     telemetry: queries,
     eraser: queries,
     live,
@@ -196,25 +291,28 @@ export async function startPlatform(config: Config): Promise<Platform> {
     stats,
     metrics,
     readiness: replay,
-    cutConnections: async (device) => {
-      await Promise.all(gateways.map(async (gateway) => await gateway.calls.call('cut', device)));
-    },
+    cutConnections,
     dashboardDir: DASHBOARD_DIR,
-    allowedHosts: isLoopback(config.http.host) ? config.http.allowedHosts.split(',').filter((host) => host !== '') : undefined,
+    allowedHosts: isLoopback(config.http.host) ? allowedHosts(config) : undefined,
+    publicUrl: config.http.publicUrl === '' ? undefined : config.http.publicUrl,
+    trustedProxies: listOf(config.http.trustedProxies),
     clock,
     logLines,
     version,
   });
+  // The API is closed first: streams are told of it by whichever door they came.
+  starting.use(https);
   starting.defer(async () => await api.close());
   const httpUrl = await listen(api, { ...httpAddress, port: httpPort });
-  const urls = doorUrls(config, ports);
+  const httpsUrl = await https.open({ api, material: tls?.material, clock, registry: metrics.registry });
+  const urls = { ...doorUrls(config, ports), https: httpsUrl };
 
   const runFile = join(paths.root, 'run.json');
   writeFileSync(runFile, `${JSON.stringify({ pid: process.pid, http: httpUrl, ...urls, caFile: tls?.caFile })}\n`);
   starting.defer(() => rmSync(runFile, { force: true }));
 
   const deviceCount = await devices.count();
-  const failed = Promise.race([processor.failed, ...gateways.map((gateway) => gateway.failed)]);
+  const failed = Promise.race([signer.thread.failed, processor.failed, ...gateways.map((gateway) => gateway.failed)]);
   const running = starting.move();
   return {
     httpUrl,

@@ -1,4 +1,4 @@
-import { relative } from 'node:path';
+import { isAbsolute, relative, sep } from 'node:path';
 import { loadConfig, type ConfigSources } from './config.ts';
 import { startPlatform, type Platform } from './platform.ts';
 
@@ -58,15 +58,16 @@ function banner(platform: Platform, { open, data }: { readonly open: boolean; re
   const keyLine =
     adminKeyFile === undefined
       ? 'from the configuration; the commands below take it as SELSYN_KEY'
-      : `${adminKey}   (kept in ${relative(process.cwd(), adminKeyFile)})`;
+      : `${adminKey}   (kept in ${shownPath(adminKeyFile)})`;
   const page = adminKeyFile === undefined ? `${httpUrl}/` : `${httpUrl}/#key=${adminKey}`;
   const selsyn = data === DEFAULT_DATA ? 'npx selsyn' : `npx selsyn --data ${shellWord(data)}`;
   const publish = `mosquitto_pub -h ${host} -p ${port} -i sensor123 ${open ? '' : '-u sensor123 -P TOKEN '}-q 1 -t telemetry/sensor123 -m '{"temperature":23.5}'`;
   return [
-    `Selsyn ${version} is running on ${relative(process.cwd(), dataFolder) || dataFolder}`,
+    `Selsyn ${version} is running on ${shownPath(dataFolder)}`,
     '',
     `  dashboard  ${page}`,
     `  API        ${httpUrl}/api/v1   (reference: ${httpUrl}/docs)`,
+    ...(urls.https === undefined ? [] : [`             ${urls.https}`]),
     `  MQTT       ${urls.mqtt}`,
     ...doorLines(platform),
     `  admin key  ${keyLine}`,
@@ -90,12 +91,18 @@ function banner(platform: Platform, { open, data }: { readonly open: boolean; re
 /** The other ways in. */
 function doorLines({ urls, caFile }: Platform): string[] {
   const { mqtts, ws, wss, unix } = urls;
-  const trust = caFile === undefined ? '' : `   (clients trust ${relative(process.cwd(), caFile)})`;
+  const trust = caFile === undefined ? '' : `   (clients trust ${shownPath(caFile)})`;
   return [
     ...(mqtts === undefined ? [] : [`             ${mqtts}${trust}`]),
     ...(ws === undefined ? [] : [`             ${ws}${wss === undefined ? '' : `   ${wss}`}`]),
     ...(unix === undefined ? [] : [`             ${unix}`]),
   ];
+}
+
+/** Short for what is below the working folder, whole for what is elsewhere: no row of `..`. */
+function shownPath(path: string): string {
+  const below = relative(process.cwd(), path);
+  return below === '' || isAbsolute(below) || below.split(sep)[0] === '..' ? path : below;
 }
 
 function shellWord(text: string): string {

@@ -66,7 +66,7 @@ class FakeThread implements ClientThread {
     return this.#all.filter((each) => each.clientId === clientId);
   }
 
-  async disconnectClient({ clientId, discard }: { clientId: string; discard: boolean }): Promise<number> {
+  async disconnectClient({ clientId, discard }: Parameters<ClientThread['disconnectClient']>[0]): Promise<number> {
     this.disconnected.push(`${clientId} ${discard}`);
     return this.#all.filter((each) => each.clientId === clientId).length;
   }

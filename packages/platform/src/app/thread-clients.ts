@@ -27,7 +27,12 @@ export interface ClientThread {
   /** One answer a place, in their order. */
   recallClients(places: readonly ClientPlace[]): Promise<readonly ClientRecall[]>;
   client(clientId: string): Promise<readonly ClientDetail[]>;
-  disconnectClient(request: { readonly clientId: string; readonly discard: boolean }): Promise<number>;
+  disconnectClient(request: {
+    readonly clientId: string;
+    readonly discard: boolean;
+    /** Only those who signed in as one of these; undefined: all. */
+    readonly principals: readonly string[] | undefined;
+  }): Promise<number>;
 }
 
 /**
@@ -76,9 +81,11 @@ export class ThreadClients implements ClientDirectory {
     return known.map(merged).sort(compareClients).map(detailJson);
   }
 
-  async disconnect(clientId: string, session: 'keep' | 'discard'): Promise<number> {
+  async disconnect(clientId: string, session: 'keep' | 'discard', principals?: readonly string[]): Promise<number> {
     const discard = session === 'discard';
-    const counts = await Promise.all(this.#threads.map(async (thread) => await thread.disconnectClient({ clientId, discard })));
+    const counts = await Promise.all(
+      this.#threads.map(async (thread) => await thread.disconnectClient({ clientId, discard, principals })),
+    );
     return counts.reduce((sum, count) => sum + count, 0);
   }
 

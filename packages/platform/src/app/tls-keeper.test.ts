@@ -5,7 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { TlsMaterial } from '../gateways/mqtt/tls-material.ts';
-import { openLocalAuthority } from '../identity/local-authority.ts';
+import { openTestAuthority } from '../pki/authority.fixture.ts';
+import { LocalSigning } from '../pki/local-signing.ts';
+import { initPki } from '../pki/pki-setup.ts';
 import { FakeClock } from '../kernel/fake-clock.ts';
 import { type LogLines, silentLogLines } from '../kernel/log-lines.ts';
 import { loadConfig } from './config.ts';
@@ -31,11 +33,17 @@ describe('what TLS needs', () => {
   let nonce = 0;
   /** Lines that say that something bad was not taken. */
   let refusals = 0;
-  const open = async (...settings: readonly string[]): Promise<TlsKeeper> => {
+  const open = async (...settings: readonly string[]): Promise<TlsKeeper> => await openBy('issuing', ...settings);
+  const openBy = async (serverAuthority: 'issuing' | 'local', ...settings: readonly string[]): Promise<TlsKeeper> => {
     const { tls } = loadConfig({ environment: {}, assignments: settings.map((setting) => `tls.${setting}`) }).config;
+    const signing = LocalSigning.open({ dir: join(folder, 'pki'), clock });
     keeper = await TlsKeeper.open({
       settings: tls,
       pkiDir: join(folder, 'pki'),
+      signing,
+      serverAuthority,
+      trustedAuthorities: async () =>
+        (await signing.authorities()).flatMap(({ certificatePem, rootPem }) => [...new Set([certificatePem, rootPem])]),
       machine: { hostname: 'gate', interfaces: {} },
       clock,
       random: (sizeBytes) => Buffer.alloc(sizeBytes, ++nonce),
@@ -46,7 +54,7 @@ describe('what TLS needs', () => {
   };
   /** Files of another authority's server, as a user would bring them. */
   const write = async (name: string): Promise<string[]> => {
-    const authority = await openLocalAuthority({ dir: join(folder, name), clock });
+    const authority = await openTestAuthority({ dir: join(folder, name), clock });
     await authority.serverCertificate([{ type: 'dns', value: `${name}.example` }]);
     return [`certFile=${join(folder, name, 'server.crt')}`, `keyFile=${join(folder, name, 'server.key')}`];
   };
@@ -70,6 +78,27 @@ describe('what TLS needs', () => {
     const own = await open(...files, `clientCaFile=${join(folder, 'own', 'ca.crt')}`);
     expect(hostOf(own.material)).toBe('DNS:own.example');
     expect([own.caFile, own.material.clientAuthorities.length]).toEqual([undefined, 2]);
+  });
+
+  it('is of the new intermediate soon after one was made, with its chain, and trusts those before it', async () => {
+    const before = await open();
+    const dir = join(folder, 'pki');
+    const data = { dir, rootDir: join(folder, 'root'), dataDir: dir };
+    initPki({ ...data, passphrase: undefined, name: undefined, days: 900, token: undefined, tokenPin: undefined, clock });
+    clock.advance(5_000);
+    await expect.poll(() => pushed.length).toBe(1);
+    expect(before.material.certificate.match(/BEGIN CERTIFICATE/g)?.length).toBe(2);
+    const [leaf, intermediate] = before.material.clientAuthorities.map((pem) =>
+      new X509Certificate(pem).subject.replace(/ [0-9a-f]{8}$/, ''),
+    );
+    expect([leaf, intermediate]).toEqual(['CN=Selsyn issuing authority', 'CN=Selsyn root']);
+    expect(before.material.clientAuthorities.length).toBe(3);
+    expect(before.caFile).toBe(join(dir, 'root.crt'));
+    expect(refusals).toBe(0);
+    // Where devices do not know the root yet.
+    const local = await openBy('local');
+    expect(new X509Certificate(local.material.certificate).issuer).toMatch(/^CN=Selsyn local authority/);
+    expect(local.caFile).toBe(join(dir, 'ca.crt'));
   });
 
   it('says what is wrong with files', async () => {

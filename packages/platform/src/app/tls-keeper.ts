@@ -1,7 +1,11 @@
 import { statSync } from 'node:fs';
+import { join } from 'node:path';
 import type { TlsMaterial } from '../gateways/mqtt/tls-material.ts';
-import { type LocalAuthority, openLocalAuthority } from '../identity/local-authority.ts';
-import { machineServerNames, type MachineNames, readServerName, type ServerName } from '../identity/server-names.ts';
+import { issuingAuthority, keepServerCertificate, localAuthority } from '../pki/server-certificate.ts';
+import type { Signing } from '../pki/signing.ts';
+import { LOCAL_CERTIFICATE_FILE } from '../pki/local-authority.ts';
+import { MANIFEST_FILE, ROOT_CERTIFICATE_FILE } from '../pki/pki-manifest.ts';
+import { machineServerNames, type MachineNames, readServerName, type ServerName } from '../pki/server-names.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { SelsynError } from '../kernel/errors.ts';
 import type { LogLines } from '../kernel/log-lines.ts';
@@ -10,8 +14,13 @@ import { readClientAuthorities, readServerFiles } from './tls-files.ts';
 
 export interface TlsKeeperOptions {
   readonly settings: Config['tls'];
-  /** Where the local authority is kept. */
+  /** Where the authorities and the server's own key and certificate are kept. */
   readonly pkiDir: string;
+  readonly signing: Signing;
+  /** Which authority signs the server's certificate: `pki.serverAuthority`. */
+  readonly serverAuthority: 'issuing' | 'local';
+  /** Whose client certificates count as verified, PEM each. Asked after `signing` has read its authorities again. */
+  readonly trustedAuthorities: () => Promise<readonly string[]>;
   readonly machine: MachineNames;
   readonly clock: Clock;
   readonly random: (sizeBytes: number) => Uint8Array;
@@ -24,30 +33,31 @@ export interface TlsKeeperOptions {
  * old one kept.
  */
 export class TlsKeeper implements Disposable {
-  /** The certificate that clients are to trust; undefined where the server has a certificate of its own. */
-  readonly caFile: string | undefined;
   readonly #options: TlsKeeperOptions;
-  readonly #authority: LocalAuthority;
+  #caFile: string | undefined;
   #material: TlsMaterial;
   #stamps: string;
   #loadedAtMs: number;
   #cancel: (() => void) | undefined;
   #onChange: ((material: TlsMaterial) => Promise<void>) | undefined;
 
-  private constructor(options: TlsKeeperOptions, authority: LocalAuthority, loaded: { stamps: string; material: TlsMaterial }) {
+  private constructor(options: TlsKeeperOptions, stamps: string, loaded: Loaded) {
     this.#options = options;
-    this.#authority = authority;
-    this.caFile = options.settings.certFile === '' ? authority.certificateFile : undefined;
+    this.#caFile = loaded.caFile;
     this.#material = loaded.material;
-    this.#stamps = loaded.stamps;
+    this.#stamps = stamps;
     this.#loadedAtMs = options.clock.monotonicMs();
   }
 
-  /** @throws SelsynError `config.invalid`, `data.unwritable`, `data.corrupt` */
+  /** @throws SelsynError `config.invalid`, `data.unwritable`, `data.corrupt`, `signer.unavailable` */
   static async open(options: TlsKeeperOptions): Promise<TlsKeeper> {
-    const authority = await openLocalAuthority({ dir: options.pkiDir, clock: options.clock });
-    const stamps = stampsOf(options.settings);
-    return new TlsKeeper(options, authority, { stamps, material: await load(options, authority) });
+    const stamps = stampsOf(options);
+    return new TlsKeeper(options, stamps, await load(options));
+  }
+
+  /** The certificate that clients are to trust; undefined where the server has a certificate of its own. */
+  get caFile(): string | undefined {
+    return this.#caFile;
   }
 
   get material(): TlsMaterial {
@@ -62,11 +72,14 @@ export class TlsKeeper implements Disposable {
 
   /** Reads all again, changed or not. Never throws. */
   async reload(): Promise<void> {
-    const { clock, logLines, settings } = this.#options;
+    const { clock, logLines, signing } = this.#options;
     this.#loadedAtMs = clock.monotonicMs();
-    this.#stamps = stampsOf(settings);
+    this.#stamps = stampsOf(this.#options);
     try {
-      this.#material = await load(this.#options, this.#authority);
+      await signing.reload();
+      const loaded = await load(this.#options);
+      this.#material = loaded.material;
+      this.#caFile = loaded.caFile;
       await this.#onChange?.(this.#material);
       logLines.info('the TLS certificate was read again');
     } catch (error) {
@@ -82,7 +95,7 @@ export class TlsKeeper implements Disposable {
   #schedule(): void {
     this.#cancel = this.#options.clock.after(LOOK_EVERY_MS, () => {
       const aged = this.#options.clock.monotonicMs() - this.#loadedAtMs >= RENEW_EVERY_MS;
-      if (!aged && stampsOf(this.#options.settings) === this.#stamps) this.#schedule();
+      if (!aged && stampsOf(this.#options) === this.#stamps) this.#schedule();
       else {
         void this.reload().then(() => {
           if (this.#onChange !== undefined) this.#schedule();
@@ -98,12 +111,24 @@ const RENEW_EVERY_MS = 43_200_000;
 const TICKET_KEY_BYTES = 48;
 const NEAR_END_MS = 14 * 86_400_000;
 
-async function load(
-  { settings, machine, clock, random, logLines }: TlsKeeperOptions,
-  authority: LocalAuthority,
-): Promise<TlsMaterial> {
+interface Loaded {
+  readonly material: TlsMaterial;
+  readonly caFile: string | undefined;
+}
+
+async function load({
+  settings,
+  pkiDir,
+  signing,
+  serverAuthority,
+  trustedAuthorities,
+  machine,
+  clock,
+  random,
+  logLines,
+}: TlsKeeperOptions): Promise<Loaded> {
   const own = readServerFiles(settings);
-  const clientAuthorities = [authority.certificatePem, ...readClientAuthorities(settings)];
+  const clientAuthorities = [...(await trustedAuthorities()), ...readClientAuthorities(settings)];
   const ticketKeys = random(TICKET_KEY_BYTES);
   if (own !== undefined) {
     if (own.endsMs - clock.now() < NEAR_END_MS)
@@ -111,10 +136,16 @@ async function load(
         { file: settings.certFile, ends: new Date(own.endsMs).toISOString() },
         'the TLS certificate is at its end or near it',
       );
-    return { certificate: own.certificate, privateKey: own.privateKey, clientAuthorities, ticketKeys };
+    const { certificate, privateKey } = own;
+    return { material: { certificate, privateKey, clientAuthorities, ticketKeys }, caFile: undefined };
   }
-  const made = await authority.serverCertificate([...machineServerNames(machine), ...namesOf(settings.serverNames)]);
-  return { certificate: made.certificatePem, privateKey: made.privateKeyPem, clientAuthorities, ticketKeys };
+  const names = [...machineServerNames(machine), ...namesOf(settings.serverNames)];
+  const authority = serverAuthority === 'local' ? await localAuthority(signing) : await issuingAuthority(signing);
+  const made = await keepServerCertificate({ dir: pkiDir, names, signing, authority, clock });
+  return {
+    material: { certificate: made.certificatePem, privateKey: made.privateKeyPem, clientAuthorities, ticketKeys },
+    caFile: join(pkiDir, authority.kind === 'local' ? LOCAL_CERTIFICATE_FILE : ROOT_CERTIFICATE_FILE),
+  };
 }
 
 function namesOf(setting: string): ServerName[] {
@@ -130,8 +161,8 @@ function namesOf(setting: string): ServerName[] {
 }
 
 /** Changes whenever one of the files does; one that is gone counts too. */
-function stampsOf({ certFile, keyFile, clientCaFile }: Config['tls']): string {
-  return [certFile, keyFile, clientCaFile]
+function stampsOf({ settings: { certFile, keyFile, clientCaFile }, pkiDir }: TlsKeeperOptions): string {
+  return [certFile, keyFile, clientCaFile, join(pkiDir, MANIFEST_FILE)]
     .map((path) => {
       if (path === '') return '';
       const stat = statSync(path, { bigint: true, throwIfNoEntry: false });

@@ -1,0 +1,181 @@
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import { scopeOf } from '../people/caller.ts';
+import { TYPE_NAME_PATTERN } from '../registry/device.ts';
+import {
+  HARDWARE_VERSION_PATTERN,
+  MAX_DESCRIPTION,
+  MAX_HARDWARE_VERSIONS,
+  MAX_METRIC_NAME,
+  MAX_METRICS,
+  MAX_UNIT,
+  type DeviceType,
+} from '../registry/device-type.ts';
+import { isEverything } from '../registry/scope.ts';
+import { access } from './access-guard.ts';
+import type { ApiDependencies } from './api-dependencies.ts';
+import { problems } from './route-responses.ts';
+
+const metricSchema = z
+  .strictObject({
+    metric: z.string().min(1).max(MAX_METRIC_NAME),
+    unit: z.string().min(1).max(MAX_UNIT).optional().describe('As people write it: `°C`.'),
+    type: z.enum(['number', 'boolean', 'text']),
+    min: z.number().optional().describe('Of a number; inclusive.'),
+    max: z.number().optional().describe('Of a number; inclusive.'),
+  })
+  .describe('One metric that devices of the type send.');
+
+const fields = {
+  description: z.string().max(MAX_DESCRIPTION),
+  telemetry: z.array(metricSchema).max(MAX_METRICS),
+  hardwareVersions: z
+    .array(z.string().regex(HARDWARE_VERSION_PATTERN, 'must be 1 to 64 of A-Z a-z 0-9 : _ . + -'))
+    .max(MAX_HARDWARE_VERSIONS)
+    .describe('A device names its own in the attribute `hardwareVersion`, and it must be one of these. Empty: any.'),
+  codec: z.string().min(1).max(64).describe('The name of what reads the payloads; absent: the platform’s telemetry.'),
+};
+
+const name = z.string().regex(TYPE_NAME_PATTERN, 'must be 1 to 64 of A-Z a-z 0-9 : _ . -');
+
+const typeSchema = z
+  .object({
+    name: z.string(),
+    description: fields.description.optional(),
+    telemetry: z.array(metricSchema),
+    hardwareVersions: z.array(z.string()),
+    codec: z.string().optional(),
+    createdAtMs: z.number(),
+    updatedAtMs: z.number(),
+    devices: z
+      .number()
+      .optional()
+      .describe('Devices of this type that the caller sees. In lists only for those who see all devices.'),
+  })
+  .describe('A device type.');
+
+const draftSchema = z.strictObject({
+  name,
+  description: fields.description.optional(),
+  telemetry: fields.telemetry.optional(),
+  hardwareVersions: fields.hardwareVersions.optional(),
+  codec: fields.codec.optional(),
+});
+
+const patchSchema = draftSchema.omit({ name: true }).describe('What is absent stays.');
+const params = z.object({ name: z.string().min(1).max(128).describe('The name of the device type.') });
+const BODY = ['request.too-large', 'request.unsupported-media-type'] as const;
+
+/** Device types: they belong to all groups, so that only those change them who may at the root. */
+export function deviceTypeRoutes({
+  deviceTypes,
+  devices,
+}: Pick<ApiDependencies, 'deviceTypes' | 'devices'>): FastifyPluginAsyncZod {
+  return async (app) => {
+    app.get(
+      '/device-types',
+      {
+        config: { permission: 'types:read' },
+        schema: {
+          operationId: 'listDeviceTypes',
+          summary: 'List device types',
+          tags: ['devices'],
+          querystring: z.strictObject({}),
+          response: { 200: z.object({ items: z.array(typeSchema) }).describe('Ordered by name.'), ...problems() },
+        },
+      },
+      async (request) => {
+        const seesAll = isEverything(scopeOf(access(request).caller, 'devices:read'));
+        const types = await deviceTypes.list();
+        return { items: types.map(({ devices: count, ...type }) => shown(type, seesAll ? count : undefined)) };
+      },
+    );
+
+    app.post(
+      '/device-types',
+      {
+        config: { permission: 'types:write', everything: true },
+        schema: {
+          operationId: 'addDeviceType',
+          summary: 'Add a device type',
+          tags: ['devices'],
+          body: draftSchema,
+          response: { 201: typeSchema, ...problems('device-type.exists', ...BODY) },
+        },
+      },
+      async (request, reply) => {
+        const type = await deviceTypes.create(request.body, access(request).actor);
+        return await reply
+          .code(201)
+          .header('Location', `/api/v1/device-types/${encodeURIComponent(type.name)}`)
+          .send(shown(type, 0));
+      },
+    );
+
+    app.get(
+      '/device-types/:name',
+      {
+        config: { permission: 'types:read' },
+        schema: {
+          operationId: 'getDeviceType',
+          summary: 'Show a device type',
+          tags: ['devices'],
+          params,
+          querystring: z.strictObject({}),
+          response: { 200: typeSchema, ...problems('device-type.not-found') },
+        },
+      },
+      async (request) => {
+        const { devices: all, ...type } = await deviceTypes.get(request.params.name);
+        const scope = scopeOf(access(request).caller, 'devices:read');
+        const filter = `type = ${JSON.stringify(type.name)}`;
+        return shown(type, isEverything(scope) ? all : await devices.count({ filter, scope }));
+      },
+    );
+
+    app.patch(
+      '/device-types/:name',
+      {
+        config: { permission: 'types:write', everything: true },
+        schema: {
+          operationId: 'updateDeviceType',
+          summary: 'Change a device type',
+          description: 'Devices that are of the type stay as they are, also where they no longer fit.',
+          tags: ['devices'],
+          params,
+          body: patchSchema,
+          response: { 200: typeSchema, ...problems('device-type.not-found', ...BODY) },
+        },
+      },
+      async (request) => shown(await deviceTypes.update(request.params.name, request.body, access(request).actor)),
+    );
+
+    app.delete(
+      '/device-types/:name',
+      {
+        config: { permission: 'types:write', everything: true },
+        schema: {
+          operationId: 'removeDeviceType',
+          summary: 'Remove a device type',
+          tags: ['devices'],
+          params,
+          querystring: z.strictObject({}),
+          response: { 204: z.null().describe('Removed.'), ...problems('device-type.not-found', 'device-type.in-use') },
+        },
+      },
+      async (request, reply) => {
+        await deviceTypes.remove(request.params.name, access(request).actor);
+        return await reply.code(204).send(null);
+      },
+    );
+  };
+}
+
+function shown(type: DeviceType, devices?: number) {
+  return {
+    ...type,
+    telemetry: type.telemetry.map((metric) => ({ ...metric })),
+    hardwareVersions: [...type.hardwareVersions],
+    ...(devices !== undefined && { devices }),
+  };
+}

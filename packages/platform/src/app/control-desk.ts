@@ -1,0 +1,85 @@
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import type { DeviceId } from '../kernel/device-id.ts';
+import { systemCode } from '../kernel/errors.ts';
+import type { LogLines } from '../kernel/log-lines.ts';
+import { serveCalls } from '../kernel/thread-channel.ts';
+import type { ProvisioningAnswer } from '../provisioning/provisioning-topics.ts';
+
+/** A request of an MQTT client, as it goes from its gateway thread to main. */
+export interface ForwardedRequest {
+  readonly topic: string;
+  readonly payload: Uint8Array;
+  readonly clientId: string;
+  readonly certificateId: string | undefined;
+  /** Undefined for a claim. */
+  readonly deviceId: string | undefined;
+  readonly remoteAddress: string;
+}
+
+/** How many more connections a device has in one thread than it had; 0: it came and went meanwhile, or the other way round. */
+export interface PresenceChange {
+  readonly device: DeviceId;
+  readonly change: number;
+  /** Of the last of them. */
+  readonly atMs: number;
+}
+
+/** What gateway threads ask of main. */
+// A type, not an interface: only that fits `Calls`, which has an index signature.
+export type ControlCalls = {
+  answerRequest(request: ForwardedRequest): Promise<ProvisioningAnswer>;
+  registerJustInTime(der: Uint8Array): Promise<boolean>;
+  certificateUsed(certificateId: string): Promise<void>;
+  presence(changes: readonly PresenceChange[]): Promise<void>;
+};
+
+/** What stands behind the desk. */
+export interface ControlServices {
+  answerRequest(request: ForwardedRequest): Promise<ProvisioningAnswer>;
+  registerJustInTime(der: Uint8Array): Promise<boolean>;
+  certificateUsed(certificateId: string): Promise<void>;
+  presence(changes: readonly PresenceChange[]): Promise<void>;
+}
+
+/** Main's end: one desk, at which each gateway thread has a port. */
+export class ControlDesk implements Disposable {
+  readonly #services: ControlServices;
+  readonly #logLines: LogLines;
+  readonly #ports: MessagePort[] = [];
+
+  constructor(services: ControlServices, logLines: LogLines) {
+    this.#services = services;
+    this.#logLines = logLines;
+  }
+
+  /** A port for one thread. */
+  port(): MessagePort {
+    const { port1, port2 } = new MessageChannel();
+    const services = this.#services;
+    serveCalls<ControlCalls>(port1, {
+      answerRequest: async (request) => await services.answerRequest(request),
+      registerJustInTime: async (der) =>
+        await this.#noted('a device could not be registered just in time', services.registerJustInTime(der)),
+      certificateUsed: async (id) =>
+        await this.#noted('the first use of a certificate could not be noted', services.certificateUsed(id)),
+      presence: async (changes) => await this.#noted('who is connected could not be noted', services.presence(changes)),
+    });
+    port1.unref();
+    this.#ports.push(port1);
+    return port2;
+  }
+
+  [Symbol.dispose](): void {
+    for (const port of this.#ports) port.close();
+  }
+
+  /** The other thread only goes on without it: here is where somebody reads why. */
+  async #noted<T>(sentence: string, work: Promise<T>): Promise<T> {
+    try {
+      return await work;
+    } catch (error) {
+      this.#logLines.error({ err: error, code: systemCode(error) }, sentence);
+      throw error;
+    }
+  }
+}

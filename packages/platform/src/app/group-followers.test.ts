@@ -1,0 +1,64 @@
+import { expect, test } from 'vitest';
+import { systemActor } from '../audit/actor.ts';
+import { openSqliteDatabase } from '../database/drivers/sqlite/sqlite-database.ts';
+import { migrate } from '../database/migrate.ts';
+import { FakeClock } from '../kernel/fake-clock.ts';
+import { GroupStore } from '../registry/group-store.ts';
+import { groupFollowers } from './group-followers.ts';
+
+const actor = systemActor('test');
+
+async function open() {
+  const file = openSqliteDatabase(':memory:');
+  const { database } = file;
+  await migrate(database);
+  const groups = new GroupStore({ database, clock: new FakeClock(), followers: groupFollowers });
+  for (const path of ['/a/b/c', '/ab']) await groups.create(path, actor);
+  for (const path of ['/a', '/a/b', '/a/b/c', '/ab']) {
+    const grant = { holder_kind: 'user', holder_id: 'u', role: 'viewer', source: 'local', created_at_ms: 1 };
+    await database
+      .insertInto('role_grant')
+      .values({ ...grant, group_path: path })
+      .execute();
+  }
+  const version = async () => (await database.selectFrom('access_version').select('version').executeTakeFirstOrThrow()).version;
+  await database
+    .insertInto('policy')
+    .values({ name: 'p', description: '', document: '{"statements":[]}', created_at_ms: 1, updated_at_ms: 1 })
+    .execute();
+  for (const path of ['/a/b', '/ab']) {
+    await database.insertInto('policy_attachment').values({ policy_name: 'p', target_kind: 'group', target_id: path }).execute();
+  }
+  return {
+    groups,
+    version,
+    grants: async () =>
+      (await database.selectFrom('role_grant').select('group_path').orderBy('group_path').execute()).map((row) => row.group_path),
+    policies: async () =>
+      (
+        await database
+          .selectFrom('policy_attachment')
+          .select('target_id')
+          .where('policy_name', '=', 'p')
+          .orderBy('target_id')
+          .execute()
+      ).map((row) => row.target_id),
+    [Symbol.asyncDispose]: () => file[Symbol.asyncDispose](),
+  };
+}
+
+test('roles and policies at a group go where it goes, and gateways learn of it', async () => {
+  await using opened = await open();
+  const before = await opened.version();
+  await opened.groups.move('/a/b', '/x/y', actor);
+  expect(await opened.grants()).toEqual(['/a', '/ab', '/x/y', '/x/y/c']);
+  expect(await opened.policies()).toEqual(['/ab', '/x/y']);
+  expect(await opened.version()).toBeGreaterThan(before);
+});
+
+test('roles and policies at a group that is removed end, so that a new one of that name has none', async () => {
+  await using opened = await open();
+  await opened.groups.remove('/a/b', actor, { force: true });
+  expect(await opened.grants()).toEqual(['/a', '/ab']);
+  expect(await opened.policies()).toEqual(['/ab']);
+});
