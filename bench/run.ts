@@ -4,11 +4,14 @@ import { broker } from './broker.ts';
 import { dashboardLoad } from './dashboard-load.ts';
 import { describeMachine } from './harness/machine.ts';
 import { printTable, report, writeResult, type ClaimResult } from './harness/report.ts';
+import { deviceImport } from './device-import.ts';
+import { enrolment } from './enrolment.ts';
 import { idle } from './idle.ts';
 import { ingest } from './ingest.ts';
 import { latency } from './latency.ts';
 import { logAppend } from './log-append.ts';
 import { queries } from './queries.ts';
+import { registry } from './registry.ts';
 import { restart } from './restart.ts';
 import { storeQueries } from './store-queries.ts';
 
@@ -17,20 +20,23 @@ const CLAIMS: Readonly<Record<string, () => Promise<ClaimResult>>> = {
   ingest,
   latency,
   broker,
+  enrolment,
   idle,
   queries,
   'store-queries': storeQueries,
   'dashboard-load': dashboardLoad,
+  registry,
+  'device-import': deviceImport,
   restart,
   'log-append': logAppend,
 };
 
 /** Programs of their own, that print one JSON object with `results`: each says in its head what it claims. */
-const PARTS: readonly string[] = ['mqtt-codec', 'telemetry-payload', 'chunk-codec'];
+const PARTS: readonly string[] = ['mqtt-codec', 'telemetry-payload', 'chunk-codec', 'certificates'];
 
 const CLAIM_DEADLINE_MS = 300_000;
 /** Claims of many parts. */
-const LONG_DEADLINES_MS: Readonly<Record<string, number>> = { broker: 1_200_000 };
+const LONG_DEADLINES_MS: Readonly<Record<string, number>> = { broker: 1_200_000, 'device-import': 900_000, enrolment: 900_000 };
 
 /**
  * `npm run bench` runs all of them; `npm run bench -- ingest` those that are named. `--quick` makes them short, `--only=a,b`

@@ -16,6 +16,9 @@ const PEERS = {
     ['mosquitto_pub', 'mosquitto-clients'],
     ['mosquitto', 'mosquitto'],
     ['chromium', 'chromium'],
+    ['openssl', 'openssl'],
+    ['curl', 'curl'],
+    ['softhsm2-util', 'softhsm2'],
   ],
   bench: [
     ['cc', 'gcc libc6-dev'],

@@ -23,6 +23,8 @@ const KINDS: readonly Kind[] = [
   { what: 'TLS 1.3, resumed', door: 'tls', load: { tls: 13, resume: 1 } },
   { what: 'mutual TLS 1.2', door: 'mutual', load: { tls: 12 } },
   { what: 'mutual TLS 1.3', door: 'mutual', load: { tls: 13 } },
+  { what: 'mutual TLS 1.2, resumed', door: 'mutual', load: { tls: 12, resume: 1 } },
+  { what: 'mutual TLS 1.3, resumed', door: 'mutual', load: { tls: 13, resume: 1 } },
 ];
 
 /**

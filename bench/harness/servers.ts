@@ -37,6 +37,7 @@ export async function startSelsyn(
     `tls.port=${tlsPort}`,
     'ws.port=0',
     'ws.tlsPort=0',
+    'https.port=0',
     `http.port=${httpPort}`,
     ...(options.settings ?? []),
   ];

@@ -7,8 +7,12 @@ export type Columns = Readonly<Record<string, readonly (readonly [timeMs: number
 export interface DeviceItem {
   readonly id: string;
   readonly name?: string;
+  readonly type?: string;
+  readonly group: string;
+  readonly attributes: Readonly<Record<string, unknown>>;
   readonly tags: readonly string[];
   readonly createdAtMs: number;
+  readonly connectivity?: { readonly connected: boolean; readonly sinceMs: number; readonly lastSeenMs: number };
   readonly latest?: Readonly<Record<string, readonly [timeMs: number, value: Value]>>;
 }
 
@@ -22,11 +26,14 @@ type Query = Readonly<Record<string, string | number | undefined>>;
 
 const REQUEST_DEADLINE_MS = 60_000;
 
+/** A server, and the key that is shown to it; undefined: none. */
+type Called = Pick<ServerAddress, 'url' | 'keyFrom'> & { readonly key: string | undefined };
+
 /** The HTTP API as the commands need it. Every failure is a CliError with the server's own words. */
 export class ApiClient {
-  readonly #server: ServerAddress;
+  readonly #server: Called;
 
-  constructor(server: ServerAddress) {
+  constructor(server: Called) {
     this.#server = server;
   }
 
@@ -36,6 +43,24 @@ export class ApiClient {
 
   async post<T>(path: string, body?: unknown): Promise<T> {
     return (await (await this.#send('POST', path, {}, body)).json()) as T;
+  }
+
+  async put<T>(path: string, body: unknown): Promise<T> {
+    return (await (await this.#send('PUT', path, {}, body)).json()) as T;
+  }
+
+  async patch<T>(path: string, body: unknown): Promise<T> {
+    return (await (await this.#send('PATCH', path, {}, body)).json()) as T;
+  }
+
+  /** A POST that is answered without a body. */
+  async send(path: string, body?: unknown): Promise<void> {
+    await this.#send('POST', path, {}, body);
+  }
+
+  /** A POST of bytes as they are. */
+  async postBytes<T>(path: string, query: Query, bytes: Uint8Array<ArrayBuffer>, contentType: string): Promise<T> {
+    return (await (await this.#send('POST', path, query, new TypedBytes(bytes, contentType))).json()) as T;
   }
 
   async delete(path: string, query: Query = {}): Promise<void> {
@@ -60,20 +85,24 @@ export class ApiClient {
   async #send(method: string, path: string, query: Query, body?: unknown, signal?: AbortSignal): Promise<Response> {
     const url = new URL(`${this.#server.url}/api/v1${path}`);
     for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, String(value));
-    const headers: Record<string, string> = { authorization: `Bearer ${this.#server.key}` };
-    if (body !== undefined) headers['content-type'] = 'application/json';
+    const { key } = this.#server;
+    const headers: Record<string, string> = key === undefined ? {} : { authorization: `Bearer ${key}` };
+    if (body !== undefined) headers['content-type'] = body instanceof TypedBytes ? body.contentType : 'application/json';
     let response: Response;
     try {
       const init: RequestInit = { method, headers, signal: signal ?? AbortSignal.timeout(REQUEST_DEADLINE_MS) };
-      response = await fetch(url, body === undefined ? init : { ...init, body: JSON.stringify(body) });
+      response = await fetch(
+        url,
+        body === undefined ? init : { ...init, body: body instanceof TypedBytes ? body.bytes : JSON.stringify(body) },
+      );
     } catch (error) {
       if (signal?.aborted === true) throw error;
-      throw new CliError(`no answer from ${this.#server.url} (${reason(error)}); is it running? start it with "npm start"`);
+      throw new CliError(`no answer from ${this.#server.url} (${reason(error)}); is it running? start it with "npm start"`, undefined, true);
     }
     if (response.ok) return response;
-    if (response.status === 401)
+    if (response.status === 401 && key !== undefined)
       throw new CliError(`${this.#server.url} does not know the key from ${this.#server.keyFrom} (access.unauthenticated)`);
-    throw new CliError(await problem(response));
+    throw await problem(response);
   }
 }
 
@@ -83,15 +112,32 @@ function reason(error: unknown): string {
   return cause instanceof Error && 'code' in cause ? String(cause.code) : error.message;
 }
 
-async function problem(response: Response): Promise<string> {
+/** A body that is no JSON. */
+class TypedBytes {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly contentType: string;
+
+  constructor(bytes: Uint8Array<ArrayBuffer>, contentType: string) {
+    this.bytes = bytes;
+    this.contentType = contentType;
+  }
+}
+
+async function problem(response: Response): Promise<CliError> {
+  const retryable = response.status >= 502 || response.status === 429;
   try {
     const document: unknown = await response.json();
     if (typeof document === 'object' && document !== null && 'title' in document) {
-      const code = 'code' in document ? ` (${String(document.code)})` : '';
-      return `${String('detail' in document ? document.detail : document.title)}${code}`;
+      const code = 'code' in document ? String(document.code) : undefined;
+      const said = String('detail' in document ? document.detail : document.title);
+      return new CliError(`${said}${code === undefined ? '' : ` (${code})`}`, code, retryable);
     }
   } catch {
     // Not a problem document: some proxy answered.
   }
-  return `${response.url} answered ${response.status} ${response.statusText}: it is no Selsyn server, or something stands before it`;
+  return new CliError(
+    `${response.url} answered ${response.status} ${response.statusText}: it is no Selsyn server, or something stands before it`,
+    undefined,
+    retryable,
+  );
 }

@@ -1,13 +1,28 @@
 import { createRequire } from 'node:module';
 import { Command } from 'commander';
 import { CliError } from './cli-error.ts';
+import { addAuditCommand } from './commands/audit.ts';
+import { addCaCommands } from './commands/ca.ts';
+import { addCertCommands } from './commands/cert.ts';
+import { addCheckCommands } from './commands/checks.ts';
 import { addClientCommands } from './commands/client.ts';
 import { addDemoCommand } from './commands/demo.ts';
 import { addDeviceCommands } from './commands/device.ts';
+import { addKeyCommands } from './commands/key.ts';
+import { addLoginCommands } from './commands/login.ts';
+import { addPkiCommands } from './commands/pki.ts';
+import { addPolicyCommands } from './commands/policy.ts';
+import { addFleetCommands } from './commands/fleet.ts';
+import { addGroupCommands } from './commands/group.ts';
+import { addTypeCommands } from './commands/type.ts';
+import { addProvisioningCommands } from './commands/provisioning.ts';
 import { addQueryCommand } from './commands/query.ts';
+import { addRoleCommands } from './commands/role.ts';
+import { addSecretCommands } from './commands/secret.ts';
 import { addTopCommand } from './commands/top.ts';
 import { addTraceCommand } from './commands/trace.ts';
 import { addUpCommand } from './commands/up.ts';
+import { addUserCommands } from './commands/user.ts';
 
 const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
 
@@ -22,10 +37,25 @@ const program = new Command('selsyn')
 addUpCommand(program);
 addDemoCommand(program);
 addDeviceCommands(program);
+addGroupCommands(program);
+addTypeCommands(program);
+addFleetCommands(program);
 addQueryCommand(program);
 addTopCommand(program);
+addSecretCommands(program);
 addClientCommands(program);
 addTraceCommand(program);
+addCertCommands(program);
+addCaCommands(program);
+addPkiCommands(program);
+addPolicyCommands(program);
+addProvisioningCommands(program);
+addCheckCommands(program);
+addUserCommands(program);
+addRoleCommands(program);
+addKeyCommands(program);
+addLoginCommands(program);
+addAuditCommand(program);
 
 try {
   await program.parseAsync();

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { findServer } from './server-address.ts';
+import { findServer, mosquittoAddress } from './server-address.ts';
 
 let data: string;
 
@@ -24,6 +24,7 @@ test('the server that runs on the data folder is found by its run file and its k
     key: 'sk_of_the_folder',
     keyFrom: join(data, 'admin.key'),
     mqttUrl: 'mqtt://127.0.0.1:1899',
+    mqttsUrl: 'mqtts://127.0.0.1:8883',
   });
   expect(findServer({}, { SELSYN_DATA: data }).url).toBe('http://127.0.0.1:8099');
 });
@@ -37,6 +38,19 @@ test('the environment goes before the folder, and options before the environment
     key: 'key-b',
     keyFrom: '--key',
   });
+});
+
+test('MQTT of another server is not looked for where the one of the folder has it; the names of loopback are one host', () => {
+  serverRuns();
+  const mqttOf = (url: string): string => findServer({ data, key: 'k', url }, {}).mqttUrl;
+  expect(mqttOf('https://b.example')).toBe('mqtt://b.example:1883');
+  expect(mqttOf('http://127.0.0.1:8080')).toBe('mqtt://127.0.0.1:1883');
+  expect(mqttOf('http://localhost:8099')).toBe('mqtt://127.0.0.1:1899');
+});
+
+test('mosquitto is given an IPv6 address without brackets, and the port always', () => {
+  expect(mosquittoAddress('mqtt://[::1]:1884')).toBe('-h ::1 -p 1884');
+  expect(mosquittoAddress('mqtt://broker.example')).toBe('-h broker.example -p 1883');
 });
 
 test('a folder on which nothing runs has the default addresses; a broken run file is as none', () => {

@@ -5,6 +5,7 @@ import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { App } from './app/app.tsx';
 import { createServices } from './app/services.ts';
+import { askForSession } from './session/ask-for-session.ts';
 import { takeKeyFromAddress } from './session/key-from-hash.ts';
 
 const FRESH_FOR_MS = 10_000;
@@ -13,7 +14,8 @@ const FRESH_FOR_MS = 10_000;
 const keyOfAddress = takeKeyFromAddress();
 const services = createServices();
 if (keyOfAddress !== undefined) services.session.signIn(keyOfAddress, false);
-else if (services.session.key() !== undefined) services.connection.start();
+else if (services.session.state().kind === 'signed-in') services.connection.start();
+else void askForSession(services.client, services.session);
 
 window.addEventListener('hashchange', () => {
   const key = takeKeyFromAddress();

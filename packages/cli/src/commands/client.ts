@@ -4,7 +4,7 @@ import { ApiClient } from '../api-client.ts';
 import { CliError } from '../cli-error.ts';
 import { clientLines, clientTable } from '../client-lines.ts';
 import { printable } from '../printable.ts';
-import { findServer, type AddressOptions, type ServerAddress } from '../server-address.ts';
+import { findServer, mosquittoAddress, type AddressOptions, type ServerAddress } from '../server-address.ts';
 import { counted } from '../table.ts';
 
 interface ListOptions extends AddressOptions {
@@ -64,7 +64,7 @@ async function list(options: ListOptions): Promise<void> {
   else if (clients.length === 0) print(describeNone(options, page.totals, server));
   else {
     print(clientTable(clients, Date.now()));
-    print(`\n${describeTotals(page.totals)}`);
+    if (page.totals !== undefined) print(`\n${describeTotals(page.totals)}`);
   }
   if (cursor !== undefined)
     process.stderr.write(`more clients are left: raise --limit (it is ${limit}), or narrow with --prefix\n`);
@@ -86,14 +86,13 @@ async function show(id: string, options: ShowOptions): Promise<void> {
 
 /** Why a list is empty, and what to do about it. */
 function describeNone({ prefix, offline }: ListOptions, totals: ClientPageJson['totals'], server: ServerAddress): string {
-  const there = totals.connected + totals.offline === 0 ? '' : `; there are ${describeTotals(totals)}`;
+  const there = totals === undefined || totals.connected + totals.offline === 0 ? '' : `; there are ${describeTotals(totals)}`;
   if (prefix !== undefined) return `no client id begins with "${prefix}"${there}`;
   if (offline === true) return `no client is offline${there}`;
-  const { hostname, port } = new URL(server.mqttUrl);
-  return `no client is connected; connect one with: mosquitto_sub -h ${hostname} -p ${port === '' ? '1883' : port} -i ID -u DEVICE -P TOKEN -t devices/DEVICE/#`;
+  return `no client is connected; connect one with: mosquitto_sub ${mosquittoAddress(server.mqttUrl)} -i ID -u DEVICE -P TOKEN -t devices/DEVICE/#`;
 }
 
-function describeTotals({ connected, offline }: ClientPageJson['totals']): string {
+function describeTotals({ connected, offline }: NonNullable<ClientPageJson['totals']>): string {
   return `${counted(connected, 'client')} connected, ${counted(offline, 'session')} waiting for a client`;
 }
 

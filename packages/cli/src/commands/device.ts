@@ -1,40 +1,49 @@
 import type { Command } from 'commander';
 import { ApiClient, type DeviceItem, type Value } from '../api-client.ts';
-import { findServer, type AddressOptions } from '../server-address.ts';
+import { addDeviceFieldOptions, deviceFieldsOf, type DeviceFieldOptions } from '../device-fields.ts';
+import { findServer, mosquittoAddress, type AddressOptions } from '../server-address.ts';
 import { formatAge, formatTable } from '../table.ts';
+import { addDeviceBulkCommands } from './device-bulk.ts';
 
 interface ListOptions extends AddressOptions {
   readonly q?: string;
   readonly tag?: string;
+  readonly filter?: string;
+  readonly group?: string;
   readonly json?: boolean;
 }
 
-/** `selsyn device add|list|show|remove|certificate` */
+/** `selsyn device add|update|list|show|import|imports|export|remove` */
 export function addDeviceCommands(program: Command): void {
-  const device = program.command('device').description('add, list, show and remove devices, issue certificates');
+  const device = program.command('device').description('add, change, list, show, import, export and remove devices');
 
-  device
-    .command('add <id>')
-    .description('add a device; prints its token, which is shown only this once')
-    .option('--name <text>', 'a name for people')
+  addDeviceFieldOptions(device.command('add <id>').description('add a device; prints its token, which is shown only this once'))
     .option('--json', 'print JSON')
     .action(async (id: string, _: unknown, command: Command) => {
-      const options = command.optsWithGlobals<AddressOptions & { name?: string; json?: boolean }>();
+      const options = command.optsWithGlobals<AddressOptions & DeviceFieldOptions & { json?: boolean }>();
       const server = findServer(options);
       const added = await new ApiClient(server).post<{ id: string; token: string }>('/devices', {
         id,
-        ...(options.name === undefined ? {} : { name: options.name }),
+        ...deviceFieldsOf(options),
       });
       if (options.json === true) return print(JSON.stringify(added));
-      const { hostname, port } = new URL(server.mqttUrl);
       print(
         [
           `device  ${added.id}`,
           `token   ${added.token}   (shown only now)`,
           '',
-          `mosquitto_pub -h ${hostname} -p ${port === '' ? '1883' : port} -i ${added.id} -u ${added.id} -P ${added.token} -q 1 -t telemetry/${added.id} -m '{"temperature":23.5}'`,
+          `mosquitto_pub ${mosquittoAddress(server.mqttUrl)} -i ${added.id} -u ${added.id} -P ${added.token} -q 1 -t telemetry/${added.id} -m '{"temperature":23.5}'`,
         ].join('\n'),
       );
+    });
+
+  addDeviceFieldOptions(device.command('update <id>').description('change a device; what is not given stays'))
+    .option('--json', 'print JSON')
+    .action(async (id: string, _: unknown, command: Command) => {
+      const options = command.optsWithGlobals<AddressOptions & DeviceFieldOptions & { json?: boolean }>();
+      const client = new ApiClient(findServer(options));
+      const item = await client.patch<DeviceItem>(`/devices/${encodeURIComponent(id)}`, deviceFieldsOf(options));
+      print(options.json === true ? JSON.stringify(item) : `changed ${item.id}`);
     });
 
   device
@@ -42,6 +51,8 @@ export function addDeviceCommands(program: Command): void {
     .description('list devices with their newest values')
     .option('-q, --q <prefix>', 'only ids that begin so')
     .option('--tag <tag>', 'only devices with this tag')
+    .option('--group <path>', 'only devices in this group or below')
+    .option('-f, --filter <filter>', 'only devices for which it holds, as \'type = "boiler" and not connected = true\'')
     .option('--json', 'print JSON lines')
     .action(async (_: unknown, command: Command) => {
       const options = command.optsWithGlobals<ListOptions>();
@@ -51,16 +62,29 @@ export function addDeviceCommands(program: Command): void {
         limit: 500,
         q: options.q,
         tag: options.tag,
+        group: options.group,
+        filter: options.filter,
         include: 'latest',
       })) {
         if (options.json === true) print(JSON.stringify(item));
-        else rows.push([item.id, item.name ?? '', item.tags.join(','), lastSeen(item), newestValues(item)]);
+        else
+          rows.push([
+            item.id,
+            item.name ?? '',
+            item.type ?? '',
+            item.group,
+            item.tags.join(','),
+            lastSeen(item),
+            newestValues(item),
+          ]);
       }
       if (options.json === true) return;
       print(
         rows.length === 0
-          ? 'no devices; add one with: npx selsyn device add sensor123'
-          : formatTable(['id', 'name', 'tags', 'last', 'values'], rows),
+          ? isNarrowed(options)
+            ? 'no such devices'
+            : 'no devices; add one with: npx selsyn device add sensor123'
+          : formatTable(['id', 'name', 'type', 'group', 'tags', 'last', 'values'], rows),
       );
     });
 
@@ -76,7 +100,7 @@ export function addDeviceCommands(program: Command): void {
       const latest = await client.get<NonNullable<DeviceItem['latest']>>(`${path}/telemetry/latest`);
       if (options.json === true) return print(JSON.stringify({ ...item, latest }));
       print(
-        `id       ${item.id}\nname     ${item.name ?? '-'}\ntags     ${item.tags.join(', ') || '-'}\ncreated  ${new Date(item.createdAtMs).toISOString()}\n`,
+        `id       ${item.id}\nname     ${item.name ?? '-'}\ntype     ${item.type ?? '-'}\ngroup    ${item.group}\ntags     ${item.tags.join(', ') || '-'}\nstate    ${stateOf(item)}\nabout    ${JSON.stringify(item.attributes)}\ncreated  ${new Date(item.createdAtMs).toISOString()}\n`,
       );
       const rows = Object.entries(latest).map(([metric, [timeMs, value]]) => [
         metric,
@@ -87,6 +111,8 @@ export function addDeviceCommands(program: Command): void {
       print(rows.length === 0 ? 'no telemetry yet' : formatTable(['metric', 'value', 'time', 'age'], rows));
     });
 
+  addDeviceBulkCommands(device);
+
   device
     .command('remove <id>')
     .description('remove a device, its token and all of its telemetry')
@@ -94,19 +120,16 @@ export function addDeviceCommands(program: Command): void {
       await new ApiClient(findServer(command.optsWithGlobals<AddressOptions>())).delete(`/devices/${encodeURIComponent(id)}`);
       print(`removed ${id} and its telemetry`);
     });
+}
 
-  device
-    .command('certificate <id>')
-    .description('issue a certificate for TLS by the authority in the data folder on this machine')
-    .requiredOption('--out <folder>', 'where to write ID.crt, ID.key and ca.crt')
-    .action(async (id: string, _: unknown, command: Command) => {
-      const options = command.optsWithGlobals<AddressOptions & { out: string }>();
-      // Loaded only here, so that the other commands start fast.
-      const { writeDeviceCertificate } = await import('@selsyn/platform/app/device-certificate.ts');
-      const data = options.data ?? process.env['SELSYN_DATA'] ?? 'data';
-      const written = await writeDeviceCertificate({ data, deviceId: id, out: options.out });
-      print(`certificate  ${written.certificate}\nkey          ${written.key}\nauthority    ${written.authority}`);
-    });
+function isNarrowed({ q, tag, group, filter }: ListOptions): boolean {
+  return [q, tag, group, filter].some((each) => each !== undefined);
+}
+
+function stateOf({ connectivity }: DeviceItem): string {
+  if (connectivity === undefined) return 'never connected';
+  const age = formatAge(Date.now() - connectivity.sinceMs);
+  return connectivity.connected ? `connected for ${age}` : `not connected for ${age}`;
 }
 
 function lastSeen(item: DeviceItem): string {

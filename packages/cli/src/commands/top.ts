@@ -21,7 +21,10 @@ export function addTopCommand(program: Command): void {
       const stop = new AbortController();
       process.once('SIGINT', () => stop.abort());
       try {
-        const response = await new ApiClient(server).open('/live', { devices: '' }, stop.signal);
+        const client = new ApiClient(server);
+        // Who may not see the rates is told so here: the stream would just not have them.
+        await client.get('/stats');
+        const response = await client.open('/live', { devices: '' }, stop.signal);
         for await (const { event, data } of readEvents(response)) {
           if (event !== 'stats') continue;
           if (options.json === true) process.stdout.write(`${data}\n`);

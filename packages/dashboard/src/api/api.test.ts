@@ -2,6 +2,7 @@ import { afterEach, expect, it, vi } from 'vitest';
 import { ApiClient } from './client.ts';
 import { fetchDevices } from './devices.ts';
 import { Problem } from './problem.ts';
+import { fetchWho } from './who.ts';
 import { fetchRange, latestFrom, seriesFrom } from './telemetry.ts';
 
 afterEach(() => void vi.unstubAllGlobals());
@@ -17,9 +18,9 @@ function setUp(answer: () => Response | Promise<Response>) {
 }
 
 it('sends the key, and only parameters that are there', async () => {
-  const { client, sent } = setUp(() => Response.json({ items: [], total: 0 }));
-  expect(await fetchDevices(client, { q: '', cursor: undefined })).toEqual({ items: [], cursor: undefined, total: 0 });
-  expect(sent[0]?.url).toBe('/api/v1/devices?limit=50&include=latest%2Ctotal');
+  const { client, sent } = setUp(() => Response.json({ items: [] }));
+  expect(await fetchDevices(client, { group: '/acme', cursor: undefined })).toEqual({ items: [], cursor: undefined });
+  expect(sent[0]?.url).toBe('/api/v1/devices?limit=50&group=%2Facme&include=latest');
   expect(sent[0]?.headers.get('authorization')).toBe('Bearer secret');
 });
 
@@ -53,4 +54,10 @@ it('reads telemetry strictly: another form is an error, not a broken chart', () 
   ]);
   for (const wrong of [null, [], { a: 1 }, { a: ['x', 1] }, { a: [1, null] }]) expect(() => latestFrom(wrong)).toThrow(TypeError);
   expect(() => seriesFrom({ a: [[1, {}]] })).toThrow(/unexpected point of "a"/);
+});
+
+it('sends no key where the cookie of a session counts', async () => {
+  const { client, sent } = setUp(() => Response.json({ kind: 'user', id: 'u1', name: 'hanna', grants: [] }));
+  expect(await fetchWho(client, '')).toEqual({ kind: 'user', id: 'u1', name: 'hanna', grants: [] });
+  expect(sent[0]?.headers.has('authorization')).toBe(false);
 });

@@ -3,9 +3,9 @@ import { Problem, problemOf } from './problem.ts';
 export type Query = Readonly<Record<string, string | number | undefined>>;
 
 export interface ClientOptions {
-  /** The key of the moment; absent when signed out. */
+  /** The key of the moment; absent when signed out, and when the browser sends the cookie of a session. */
   readonly key: () => string | undefined;
-  /** The server refused the key. */
+  /** The server refused the key, or the session has ended. */
   readonly onUnauthenticated: () => void;
 }
 
@@ -13,7 +13,7 @@ export interface RequestOptions {
   readonly query?: Query;
   readonly body?: unknown;
   readonly signal?: AbortSignal | undefined;
-  /** Instead of the signed-in key: a key that is being tried. */
+  /** Instead of the signed-in key: one that is being tried; empty: none, so that a cookie counts. */
   readonly key?: string;
 }
 
@@ -33,6 +33,10 @@ export class ApiClient {
 
   async post(path: string, body: unknown): Promise<unknown> {
     return await (await this.send('POST', path, { body })).json();
+  }
+
+  async patch(path: string, body: unknown): Promise<unknown> {
+    return await (await this.send('PATCH', path, { body })).json();
   }
 
   async delete(path: string): Promise<void> {
@@ -66,7 +70,7 @@ export class ApiClient {
 
   async #fetch(method: string, path: string, options: RequestOptions, signal: AbortSignal): Promise<Response> {
     const key = options.key ?? this.#options.key() ?? '';
-    const headers: Record<string, string> = { authorization: `Bearer ${key}` };
+    const headers: Record<string, string> = key === '' ? {} : { authorization: `Bearer ${key}` };
     if (options.body !== undefined) headers['content-type'] = 'application/json';
     try {
       return await fetch(`/api/v1${path}${queryText(options.query)}`, {

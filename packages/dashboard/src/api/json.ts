@@ -27,6 +27,28 @@ export function number(source: Json, field: string): number {
   return value;
 }
 
+export function optionalNumber(source: Json, field: string): number | undefined {
+  return source[field] === undefined ? undefined : number(source, field);
+}
+
+export function truth(source: Json, field: string): boolean {
+  const value = source[field];
+  if (typeof value !== 'boolean') throw unexpected(field);
+  return value;
+}
+
+export function texts(source: Json, field: string): readonly string[] {
+  return asArray(source[field], field).map((value) => {
+    if (typeof value !== 'string') throw unexpected(field);
+    return value;
+  });
+}
+
+/** A list of objects, each read by `read`. */
+export function objects<T>(source: Json, field: string, read: (item: Json) => T): readonly T[] {
+  return asArray(source[field], field).map((item) => read(asObject(item, field)));
+}
+
 function unexpected(what: string): TypeError {
   return new TypeError(`The server's answer has an unexpected "${what}".`);
 }

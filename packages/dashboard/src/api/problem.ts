@@ -6,14 +6,25 @@ export class Problem extends Error {
   /** 0 when no answer came at all. */
   readonly status: number;
   readonly code: string;
+  /** Facts for a program, as `{"field":"filter","position":12}`. */
+  readonly details: Readonly<Record<string, unknown>>;
 
-  constructor(fields: { title: string; detail: string; status: number; code: string }, cause?: unknown) {
+  constructor(fields: ProblemFields, cause?: unknown) {
     super(`${fields.title}: ${fields.detail}`, cause === undefined ? undefined : { cause });
     this.title = fields.title;
     this.detail = fields.detail;
     this.status = fields.status;
     this.code = fields.code;
+    this.details = fields.details ?? {};
   }
+}
+
+interface ProblemFields {
+  readonly title: string;
+  readonly detail: string;
+  readonly status: number;
+  readonly code: string;
+  readonly details?: Readonly<Record<string, unknown>>;
 }
 
 /** Reads an error answer; one that is not a problem document (a proxy's page) still gives a readable Problem. */
@@ -36,10 +47,16 @@ export async function problemOf(response: Response): Promise<Problem> {
       detail: textOf('detail', fallback.detail),
       code: textOf('code', ''),
       status: response.status,
+      details: detailsIn(body),
     });
   } catch (cause) {
     return new Problem(fallback, cause);
   }
+}
+
+function detailsIn(body: object): Readonly<Record<string, unknown>> {
+  const details: unknown = Reflect.get(body, 'details');
+  return typeof details === 'object' && details !== null ? { ...details } : {};
 }
 
 /** Whatever was thrown, as a Problem. */

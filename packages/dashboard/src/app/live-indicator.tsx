@@ -1,5 +1,6 @@
 import { useSyncExternalStore } from 'react';
 import { formatCompact } from '../format/number-format.ts';
+import { useWho } from '../session/who.ts';
 import { useServices } from './services.ts';
 import styles from './live-indicator.module.css';
 
@@ -10,7 +11,9 @@ export function LiveIndicator() {
   const { connection, stats } = useServices();
   const state = useSyncExternalStore(connection.subscribe, connection.state);
   const latest = useSyncExternalStore(stats.subscribe, stats.latest);
+  const { may } = useWho();
   const open = state.phase === 'open';
+  if (!may('telemetry:read')) return null;
   return (
     <div className={styles.indicator} data-phase={state.phase} data-testid="live-indicator">
       <i className={styles.dot} aria-hidden="true" />

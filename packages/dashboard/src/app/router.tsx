@@ -1,8 +1,11 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from '@tanstack/react-router';
-import { DevicesPage } from '../devices/devices-page.tsx';
+import { DEVICE_TABS, type DeviceTab } from '../device/device-tabs.ts';
 import { parseRangeSearch, type RangeSearch } from '../device/time-range.ts';
+import { DevicesPage } from '../devices/devices-page.tsx';
+import { PROVISIONING_TABS, type ProvisioningTab } from '../provisioning/provisioning-tabs.ts';
 import { ProblemNotice } from '../ui/problem-notice.tsx';
 import { NotFound } from './not-found.tsx';
+import { searchChoice, searchTexts } from './search-text.ts';
 import { Shell } from './shell.tsx';
 
 const rootRoute = createRootRoute({ component: Shell, notFoundComponent: NotFound });
@@ -11,8 +14,7 @@ const devicesRoute = createRoute({
   getParentRoute: () => rootRoute,
   path: '/',
   component: DevicesPage,
-  validateSearch: (search): { readonly q?: string } =>
-    typeof search['q'] === 'string' || typeof search['q'] === 'number' ? { q: String(search['q']) } : {},
+  validateSearch: (search): DevicesSearch => searchTexts(search, ['q', 'group']),
 });
 
 /** The charts come with the first device page, not with the first page. */
@@ -22,9 +24,37 @@ const deviceRoute = createRoute({
   component: lazyRouteComponent(() => import('../device/device-page.tsx'), 'DevicePage'),
   validateSearch: (search): DeviceSearch => {
     const metrics = search['metrics'];
-    const range = parseRangeSearch(search);
-    return Array.isArray(metrics) ? { ...range, metrics: metrics.map(String) } : range;
+    const tab = searchChoice(search, 'tab', DEVICE_TABS);
+    return {
+      ...parseRangeSearch(search),
+      ...(Array.isArray(metrics) && { metrics: metrics.map(String) }),
+      ...(tab !== undefined && { tab }),
+    };
   },
+});
+
+const provisioningRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: '/provisioning',
+  component: lazyRouteComponent(() => import('../provisioning/provisioning-page.tsx'), 'ProvisioningPage'),
+  validateSearch: (search): ProvisioningSearch => {
+    const tab = searchChoice(search, 'tab', PROVISIONING_TABS);
+    return { ...searchTexts(search, ['outcome', 'claim', 'serial', 'state']), ...(tab !== undefined && { tab }) };
+  },
+});
+
+const securityRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: '/security',
+  component: lazyRouteComponent(() => import('../security/security-page.tsx'), 'SecurityPage'),
+  validateSearch: (search): SecuritySearch => searchTexts(search, ['show', 'find']),
+});
+
+const auditRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: '/audit',
+  component: lazyRouteComponent(() => import('../audit/audit-page.tsx'), 'AuditPage'),
+  validateSearch: (search): AuditSearch => searchTexts(search, ['kind', 'id', 'actor', 'action', 'from']),
 });
 
 const serverRoute = createRoute({
@@ -33,13 +63,44 @@ const serverRoute = createRoute({
   component: lazyRouteComponent(() => import('../server/server-page.tsx'), 'ServerPage'),
 });
 
+export interface DevicesSearch {
+  /** The beginning of an id, or text of the filter language. */
+  readonly q?: string;
+  /** Only devices in this group or below. */
+  readonly group?: string;
+}
+
 export interface DeviceSearch extends RangeSearch {
   /** The metrics with a chart; absent: the first ones. */
   readonly metrics?: readonly string[];
+  readonly tab?: DeviceTab;
+}
+
+export interface ProvisioningSearch {
+  readonly tab?: ProvisioningTab;
+  readonly outcome?: string;
+  readonly claim?: string;
+  readonly serial?: string;
+  readonly state?: string;
+}
+
+export interface SecuritySearch {
+  /** Which certificates. */
+  readonly show?: string;
+  /** The beginning of a fingerprint, or a serial number. */
+  readonly find?: string;
+}
+
+export interface AuditSearch {
+  readonly kind?: string;
+  readonly id?: string;
+  readonly actor?: string;
+  readonly action?: string;
+  readonly from?: string;
 }
 
 export const router = createRouter({
-  routeTree: rootRoute.addChildren([devicesRoute, deviceRoute, serverRoute]),
+  routeTree: rootRoute.addChildren([devicesRoute, deviceRoute, provisioningRoute, securityRoute, auditRoute, serverRoute]),
   defaultPreload: 'intent',
   defaultErrorComponent: ({ error, reset }) => <ProblemNotice error={error} onRetry={reset} />,
   scrollRestoration: true,

@@ -33,7 +33,7 @@ export function useServices(): Services {
 
 export function createServices(): Services {
   const session = new Session();
-  const client = new ApiClient({ key: () => session.key(), onUnauthenticated: () => session.signOut('refused') });
+  const client = new ApiClient({ key: () => session.key(), onUnauthenticated: () => session.refused() });
   const queries = new QueryClient({
     defaultOptions: { queries: { staleTime: 5_000, refetchOnWindowFocus: true, retry: retryable, retryDelay: 800 } },
   });

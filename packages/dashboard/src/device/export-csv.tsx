@@ -3,6 +3,7 @@ import { useMutation } from '@tanstack/react-query';
 import { fetchRange } from '../api/telemetry.ts';
 import { useServices } from '../app/services.ts';
 import { Icon } from '../ui/icons.tsx';
+import { saveText } from '../ui/save-text.ts';
 import { toCsv } from './csv.ts';
 import { windowAt, type TimeRange } from './time-range.ts';
 
@@ -22,7 +23,7 @@ export function ExportCsv({ device, metrics, range }: ExportCsvProps) {
       const { fromMs, toMs } = windowAt(range, ticker.exact());
       const request = { device, metrics, fromMs: Math.floor(fromMs), toMs: Math.ceil(toMs), limit: MOST_POINTS };
       const { series, complete } = await fetchRange(client, request);
-      download(`${device}.csv`, toCsv(series));
+      saveText(`${device}.csv`, toCsv(series), 'text/csv');
       return complete;
     },
   });
@@ -45,13 +46,4 @@ export function ExportCsv({ device, metrics, range }: ExportCsvProps) {
       {label}
     </Button>
   );
-}
-
-function download(name: string, text: string): void {
-  const url = URL.createObjectURL(new Blob([text], { type: 'text/csv' }));
-  const link = document.createElement('a');
-  link.href = url;
-  link.download = name.replaceAll(':', '_');
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }

@@ -9,10 +9,12 @@ import { NewDeviceToken } from './new-device-token.tsx';
 
 interface AddDeviceDialogProps {
   readonly opened: boolean;
+  /** Where it is to stand, unless something else is typed. */
+  readonly group: string | undefined;
   readonly onClose: () => void;
 }
 
-export function AddDeviceDialog({ opened, onClose }: AddDeviceDialogProps) {
+export function AddDeviceDialog({ opened, group, onClose }: AddDeviceDialogProps) {
   const [added, setAdded] = useState(false);
   return (
     <Modal
@@ -25,23 +27,31 @@ export function AddDeviceDialog({ opened, onClose }: AddDeviceDialogProps) {
       closeButtonProps={{ 'aria-label': 'Close' }}
       onExitTransitionEnd={() => setAdded(false)}
     >
-      <AddDevice onAdded={() => setAdded(true)} onClose={onClose} />
+      <AddDevice within={group} onAdded={() => setAdded(true)} onClose={onClose} />
     </Modal>
   );
 }
 
+interface AddDeviceProps {
+  readonly within: string | undefined;
+  readonly onAdded: () => void;
+  readonly onClose: () => void;
+}
+
 /** First the form, then the token: it is shown this once. */
-function AddDevice({ onAdded, onClose }: { readonly onAdded: () => void; readonly onClose: () => void }) {
+function AddDevice({ within, onAdded, onClose }: AddDeviceProps) {
   const { client } = useServices();
   const queries = useQueryClient();
   const [id, setId] = useState('');
   const [name, setName] = useState('');
+  const [group, setGroup] = useState(within ?? '');
   const [fault, setFault] = useState('');
   const add = useMutation({
     mutationFn: addDevice.bind(null, client),
     onSuccess: () => {
       onAdded();
       void queries.invalidateQueries({ queryKey: ['devices'] });
+      void queries.invalidateQueries({ queryKey: ['groups'] });
     },
     onError: (error) => {
       const problem = toProblem(error);
@@ -52,7 +62,7 @@ function AddDevice({ onAdded, onClose }: { readonly onAdded: () => void; readonl
 
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    if (DEVICE_ID_PATTERN.test(id)) add.mutate({ id, name });
+    if (DEVICE_ID_PATTERN.test(id)) add.mutate({ id, name, group });
     else setFault('1 to 128 of A–Z a–z 0–9 : _ . -');
   };
   return (
@@ -78,6 +88,14 @@ function AddDevice({ onAdded, onClose }: { readonly onAdded: () => void; readonl
         autoComplete="off"
         value={name}
         onChange={(event) => setName(event.currentTarget.value)}
+      />
+      <TextInput
+        label="Group (optional)"
+        placeholder="/acme/building-42"
+        spellCheck={false}
+        autoComplete="off"
+        value={group}
+        onChange={(event) => setGroup(event.currentTarget.value)}
       />
       <div className={styles.actions}>
         <Button variant="default" onClick={onClose}>

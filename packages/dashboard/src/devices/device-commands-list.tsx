@@ -14,7 +14,7 @@ export function DeviceCommandsList({ id, token = TOKEN_PLACEHOLDER }: { readonly
   const commands = deviceCommands(
     { origin: location.origin, hostname: location.hostname, mqttPort },
     { id, token },
-    session.key() ?? '',
+    session.key(),
   );
   return (
     <div className={styles.list}>

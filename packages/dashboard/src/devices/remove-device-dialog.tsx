@@ -33,8 +33,8 @@ export function RemoveDeviceDialog({ device, onClose, onRemoved }: RemoveDeviceD
     >
       <div className={styles.form}>
         <p>
-          <strong>{device}</strong> is disconnected, its token stops working, and all of its telemetry is erased. There is no way
-          back.
+          <strong>{device}</strong> is disconnected, its token stops working, its certificates are revoked, and all of its
+          telemetry is erased. There is no way back.
         </p>
         {remove.error !== null && <ProblemNotice error={remove.error} />}
         <div className={styles.actions}>

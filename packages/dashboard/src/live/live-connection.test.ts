@@ -21,8 +21,8 @@ function setUp() {
     random: () => 1,
     nowMs: () => Date.now(),
   });
-  const say = async (data: string) => {
-    opened.at(-1)?.stream.enqueue(new TextEncoder().encode(`data: ${data}\n\n`));
+  const say = async (data: string, event = 'message') => {
+    opened.at(-1)?.stream.enqueue(new TextEncoder().encode(`event: ${event}\ndata: ${data}\n\n`));
     await vi.advanceTimersByTimeAsync(0);
   };
   return { connection, opened, events, onResumed, server, say };
@@ -69,8 +69,20 @@ it('takes silence for a loss', async () => {
   const { connection, opened, say } = setUp();
   connection.start();
   await vi.advanceTimersByTimeAsync(50);
-  await say('one');
+  await say('one', 'stats');
   await vi.advanceTimersByTimeAsync(11_900);
+  expect(connection.state().phase).toBe('open');
+  opened[0]?.signal.addEventListener('abort', () => opened[0]?.stream.error(new Error('aborted')));
+  await vi.advanceTimersByTimeAsync(200);
+  expect(connection.state().phase).toBe('lost');
+});
+
+it('waits for two heartbeats of a feed that is not sent the rates of the server', async () => {
+  const { connection, opened, say } = setUp();
+  connection.start();
+  await vi.advanceTimersByTimeAsync(50);
+  await say('one', 'values');
+  await vi.advanceTimersByTimeAsync(39_900);
   expect(connection.state().phase).toBe('open');
   opened[0]?.signal.addEventListener('abort', () => opened[0]?.stream.error(new Error('aborted')));
   await vi.advanceTimersByTimeAsync(200);

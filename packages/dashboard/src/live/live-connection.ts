@@ -15,8 +15,9 @@ export interface LiveConnectionOptions {
   readonly nowMs: () => number;
 }
 
-/** The server sends its rates every second: silence for so long means that the connection is dead. */
-const SILENCE_MS = 12_000;
+/** To whom it sends its rates it does so every second, to all others a heartbeat every 15: after a longer silence the connection is dead. */
+const SILENCE_MS = 40_000;
+const SILENCE_WITH_RATES_MS = 12_000;
 /** Pages that change in one go ask for one new feed, not for two. */
 const SETTLE_MS = 30;
 
@@ -84,9 +85,10 @@ export class LiveConnection {
 
   async #read(stream: AbortController): Promise<void> {
     let silence: ReturnType<typeof setTimeout> | undefined;
+    let silenceMs = SILENCE_MS;
     const heard = () => {
       clearTimeout(silence);
-      silence = setTimeout(() => stream.abort(new Error('silence')), SILENCE_MS);
+      silence = setTimeout(() => stream.abort(new Error('silence')), silenceMs);
     };
     try {
       heard();
@@ -96,9 +98,12 @@ export class LiveConnection {
       for (;;) {
         const { done, value } = await reader.read();
         if (done || this.#stream !== stream) break;
-        heard();
         this.#opened();
-        for (const event of parser.feed(value)) this.#options.onEvent(event);
+        for (const event of parser.feed(value)) {
+          if (event.event === 'stats') silenceMs = SILENCE_WITH_RATES_MS;
+          this.#options.onEvent(event);
+        }
+        heard();
       }
     } catch (error) {
       if (this.#stream === stream && !stream.signal.aborted) console.warn('The live feed ended.', error);

@@ -1,18 +1,24 @@
 /** Who is signed in, and why not. */
 export type SessionState =
-  | { readonly kind: 'signed-in'; readonly key: string }
-  | { readonly kind: 'signed-out'; readonly reason: 'none' | 'refused' };
+  /** Whether the browser holds the cookie of a session is not known yet: only the server can tell. */
+  | { readonly kind: 'asking' }
+  /** By a key, or, where there is none, by the cookie of a session, which no script can read. */
+  | { readonly kind: 'signed-in'; readonly key: string | undefined }
+  | { readonly kind: 'signed-out'; readonly reason: SignedOutReason };
+
+/** `refused`: the server does not know the key any more; `ended`: the session has ended. */
+export type SignedOutReason = 'none' | 'refused' | 'ended';
 
 const STORAGE_KEY = 'selsyn-key';
 
-/** The API key of this page: in this tab's storage, or in the browser's when asked to stay signed in. */
+/** How this page is signed in. A key is in this tab's storage, or in the browser's when asked to stay signed in. */
 export class Session {
   readonly #listeners = new Set<() => void>();
   #state: SessionState;
 
   constructor() {
     const key = read(sessionStorage) ?? read(localStorage);
-    this.#state = key === undefined ? { kind: 'signed-out', reason: 'none' } : { kind: 'signed-in', key };
+    this.#state = key === undefined ? { kind: 'asking' } : { kind: 'signed-in', key };
   }
 
   readonly state = (): SessionState => this.#state;
@@ -32,10 +38,21 @@ export class Session {
     this.#set({ kind: 'signed-in', key });
   }
 
-  signOut(reason: 'none' | 'refused'): void {
+  /** The browser holds the cookie of a session. */
+  signInByCookie(): void {
+    forget();
+    this.#set({ kind: 'signed-in', key: undefined });
+  }
+
+  signOut(reason: SignedOutReason): void {
     if (this.#state.kind === 'signed-out') return;
     forget();
     this.#set({ kind: 'signed-out', reason });
+  }
+
+  /** The server does not take the key, or the cookie. */
+  refused(): void {
+    this.signOut(this.key() === undefined ? 'ended' : 'refused');
   }
 
   #set(state: SessionState): void {

@@ -1,71 +1,49 @@
-import { Button, Checkbox, PasswordInput } from '@mantine/core';
-import { useState, type FormEvent } from 'react';
-import { toProblem } from '../api/problem.ts';
+import { Button } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
+import { fetchOidcMethod } from '../api/sign-in.ts';
 import { useServices } from '../app/services.ts';
 import { Logo } from '../ui/logo.tsx';
+import { KeyForm } from './key-form.tsx';
+import { failedSignIn } from './oidc-failure.ts';
+import { PasswordForm } from './password-form.tsx';
+import type { SignedOutReason } from './session.ts';
 import styles from './sign-in.module.css';
 
-const REFUSED = 'The server does not know this key.';
-
-/** Asks for the key and tries it before it is kept. */
-export function SignIn({ refused }: { readonly refused: boolean }) {
-  const { client, session } = useServices();
-  const [key, setKey] = useState('');
-  const [keep, setKeep] = useState(false);
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState(refused ? REFUSED : '');
-
-  const submit = async () => {
-    const tried = key.trim();
-    if (tried === '') {
-      setError('Paste the key first.');
-      return;
-    }
-    setBusy(true);
-    setError('');
-    try {
-      await client.get('/me', { key: tried });
-      session.signIn(tried, keep);
-    } catch (cause) {
-      const problem = toProblem(cause);
-      setError(problem.status === 401 ? REFUSED : `${problem.title}: ${problem.detail}`);
-      setBusy(false);
-    }
-  };
-
+/** The ways in: by name and password, by OpenID Connect where the server offers it, by a key. */
+export function SignIn({ reason }: { readonly reason: SignedOutReason }) {
+  const { client } = useServices();
+  const [byKey, setByKey] = useState(reason === 'refused');
+  const [failure] = useState(() => failedSignIn(location.search));
+  const { data: oidc } = useQuery({ queryKey: ['sign-in-methods'], queryFn: ({ signal }) => fetchOidcMethod(client, signal) });
   return (
     <main className={styles.page}>
-      <form
-        className={styles.card}
-        onSubmit={(event: FormEvent) => {
-          event.preventDefault();
-          void submit();
-        }}
-      >
+      <div className={styles.card}>
         <div className={styles.brand}>
           <Logo size={30} />
           <h1>Selsyn</h1>
         </div>
-        <PasswordInput
-          label="API key"
-          description="The server printed the administrator’s key when it was first started. It is in the file admin.key of its data folder."
-          autoFocus
-          autoComplete="current-password"
-          spellCheck={false}
-          value={key}
-          onChange={(event) => setKey(event.currentTarget.value)}
-          error={error === '' ? null : error}
-          visibilityToggleButtonProps={{ 'aria-label': 'Show the key', tabIndex: 0 }}
-        />
-        <Checkbox
-          label="Keep me signed in on this computer"
-          checked={keep}
-          onChange={(event) => setKeep(event.currentTarget.checked)}
-        />
-        <Button type="submit" loading={busy} fullWidth>
-          Sign in
-        </Button>
-      </form>
+        {reason === 'ended' && <p className={styles.note}>Your session has ended.</p>}
+        {failure !== undefined && (
+          <p className={styles.fault} role="alert">
+            {failure}
+          </p>
+        )}
+        {byKey ? <KeyForm refused={reason === 'refused'} /> : <PasswordForm />}
+        {oidc !== undefined && !byKey && (
+          <Button
+            variant="default"
+            fullWidth
+            component="a"
+            href={`${oidc.url}?returnTo=${encodeURIComponent(location.pathname)}`}
+          >
+            {oidc.label}
+          </Button>
+        )}
+        <button type="button" className={styles.other} onClick={() => setByKey(!byKey)}>
+          {byKey ? 'Sign in with a user name' : 'Sign in with an API key'}
+        </button>
+      </div>
     </main>
   );
 }

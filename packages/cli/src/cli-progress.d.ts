@@ -1,0 +1,17 @@
+/** The part of cli-progress that is used here; the package brings no types. */
+declare module 'cli-progress' {
+  export class SingleBar {
+    constructor(options: {
+      readonly format: string;
+      readonly stream: NodeJS.WritableStream;
+      readonly hideCursor: boolean;
+      readonly fps: number;
+      readonly barCompleteChar: string;
+      readonly barIncompleteChar: string;
+      readonly clearOnComplete: boolean;
+    });
+    start(total: number, value: number, payload: Readonly<Record<string, string>>): void;
+    update(value: number, payload: Readonly<Record<string, string>>): void;
+    stop(): void;
+  }
+}
