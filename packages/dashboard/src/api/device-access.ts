@@ -57,11 +57,14 @@ export async function explainAccess(client: ApiClient, device: string, question:
   };
 }
 
-/** A statement of a policy as it is written there. */
+/** A statement of a policy as it is written there, a field a line. */
 export async function fetchStatement(client: ApiClient, { policy, statement }: Decision, signal?: AbortSignal): Promise<string> {
   const source = asObject(await client.get(`/policies/${encodeURIComponent(policy)}`, { signal }), 'policy');
   const statements = objects(asObject(source['document'], 'document'), 'statements', (item) => item);
-  return JSON.stringify(statements[statement] ?? null, undefined, 2);
+  const fields = Object.entries(statements[statement] ?? {}).map(
+    ([name, value]) => `  ${JSON.stringify(name)}: ${JSON.stringify(value)}`,
+  );
+  return `{\n${fields.join(',\n')}\n}`;
 }
 
 /** What the client with the id of the device was denied, the newest first. */

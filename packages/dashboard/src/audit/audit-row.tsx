@@ -1,7 +1,8 @@
 import { Link } from '@tanstack/react-router';
+import { useState } from 'react';
 import type { AuditEntry } from '../api/audit.ts';
 import { formatTime } from '../format/age.ts';
-import { changesOf } from './changes-of.ts';
+import { changesOf, type Change } from './changes-of.ts';
 import styles from './audit.module.css';
 
 const SHOWN = 8;
@@ -9,7 +10,6 @@ const SHORT_ID = 20;
 
 export function AuditRow({ entry, withObject }: { readonly entry: AuditEntry; readonly withObject: boolean }) {
   const { actor, object } = entry;
-  const changes = changesOf(entry.before, entry.after);
   return (
     <tr data-audit={entry.id} data-action={entry.action}>
       <td data-label="When" className={styles.time}>
@@ -25,7 +25,7 @@ export function AuditRow({ entry, withObject }: { readonly entry: AuditEntry; re
         </span>
       </td>
       <td data-label="Action">
-        <code>{entry.action}</code>
+        <code className={styles.action}>{entry.action}</code>
       </td>
       {withObject && (
         <td data-label="Object">
@@ -39,17 +39,31 @@ export function AuditRow({ entry, withObject }: { readonly entry: AuditEntry; re
         </td>
       )}
       <td data-label="Changed">
-        <ul className={styles.changes}>
-          {changes.slice(0, SHOWN).map(({ path, before, after }) => (
-            <li key={path}>
-              <span className={styles.path}>{path}</span>
-              {before !== undefined && <del>{before}</del>} {after !== undefined && <ins>{after}</ins>}
-            </li>
-          ))}
-          {changes.length > SHOWN && <li className={styles.path}>{changes.length - SHOWN} more</li>}
-        </ul>
+        <Changes changes={changesOf(entry.before, entry.after)} />
       </td>
     </tr>
+  );
+}
+
+function Changes({ changes }: { readonly changes: readonly Change[] }) {
+  const [all, setAll] = useState(false);
+  const hidden = all ? 0 : changes.length - SHOWN;
+  return (
+    <ul className={styles.changes}>
+      {changes.slice(0, all ? changes.length : SHOWN).map(({ path, before, after }) => (
+        <li key={path}>
+          {path !== '' && <span className={styles.path}>{path}</span>}
+          {before !== undefined && <del>{before}</del>} {after !== undefined && <ins>{after}</ins>}
+        </li>
+      ))}
+      {hidden > 0 && (
+        <li>
+          <button type="button" className={styles.more} onClick={() => setAll(true)}>
+            {hidden} more
+          </button>
+        </li>
+      )}
+    </ul>
   );
 }
 

@@ -2,8 +2,8 @@ import { expect, it } from 'vitest';
 import { changesOf } from './changes-of.ts';
 
 it('names each field that is different', () => {
-  const before = { name: 'a', tags: ['x'], attributes: { site: { floor: 1, room: 'R' } }, same: 1 };
-  const after = { name: 'b', attributes: { site: { floor: 2, room: 'R' } }, same: 1, extra: {} };
+  const before = { name: 'a', tags: ['x'], attributes: { site: { floor: 1, room: 'R' } }, same: 1, updatedAtMs: 1 };
+  const after = { name: 'b', attributes: { site: { floor: 2, room: 'R' } }, same: 1, extra: {}, updatedAtMs: 2 };
   expect(changesOf(before, after)).toEqual([
     { path: 'name', before: 'a', after: 'b' },
     { path: 'tags', before: '["x"]', after: undefined },

@@ -61,9 +61,7 @@ export function DevicesPage() {
   return (
     <>
       <div className={styles.head}>
-        <h1>
-          Devices <DeviceCount query={query} />
-        </h1>
+        <h1>Devices {fault === undefined && <DeviceCount query={query} />}</h1>
         {mayAdd && (
           <Button leftSection={<Icon name="plus" />} onClick={() => setAdding(true)}>
             Add device

@@ -19,7 +19,7 @@ export function CheckOutcomes({ outcomes, findings }: CheckOutcomesProps) {
   if (outcomes.length === 0) return null;
   return (
     <ul className={styles.checks}>
-      {outcomes.map((outcome) => {
+      {outcomes.toSorted(worstFirst).map((outcome) => {
         const found = findings.filter(({ check }) => check === outcome.check);
         return (
           <li key={outcome.check} data-check={outcome.check} data-status={outcome.status}>
@@ -45,6 +45,15 @@ export function CheckOutcomes({ outcomes, findings }: CheckOutcomesProps) {
       })}
     </ul>
   );
+}
+
+const SEVERITIES = ['critical', 'high', 'medium', 'low'];
+
+/** What found something comes before what did not. */
+function worstFirst(a: CheckOutcome, b: CheckOutcome): number {
+  const rank = ({ status, severity }: CheckOutcome) =>
+    (status === 'compliant' ? SEVERITIES.length : 0) + SEVERITIES.indexOf(severity);
+  return rank(a) - rank(b);
 }
 
 function wordsOf({ status, error, findings }: CheckOutcome, seen: number): string {

@@ -10,7 +10,7 @@ async function open() {
   await api.devices.create({ id: parseDeviceId('d1'), group: '/acme/b1' });
   const send = async (method: 'GET' | 'PUT' | 'POST' | 'DELETE', url: string, payload?: object) => {
     const reply = await api.app.inject({ method, url: `/api/v1${url}`, headers, ...(payload !== undefined && { payload }) });
-    return { status: reply.statusCode, body: reply.body === '' ? undefined : (reply.json() as Record<string, unknown>) };
+    return { status: reply.statusCode, body: reply.body === '' ? undefined : reply.json<Record<string, unknown>>() };
   };
   const ask = async (action: string, subject: string, more = '') =>
     (await send('GET', `/devices/d1/access?action=${action}&subject=${encodeURIComponent(subject)}${more}`)).body;

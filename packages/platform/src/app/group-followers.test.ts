@@ -1,9 +1,12 @@
 import { expect, test } from 'vitest';
 import { systemActor } from '../audit/actor.ts';
+import { AuditTrail } from '../audit/audit-trail.ts';
 import { openSqliteDatabase } from '../database/drivers/sqlite/sqlite-database.ts';
 import { migrate } from '../database/migrate.ts';
 import { FakeClock } from '../kernel/fake-clock.ts';
+import { TemplateStore } from '../provisioning/template-store.ts';
 import { GroupStore } from '../registry/group-store.ts';
+import { EVERYTHING } from '../registry/scope.ts';
 import { groupFollowers } from './group-followers.ts';
 
 const actor = systemActor('test');
@@ -61,4 +64,37 @@ test('roles and policies at a group that is removed end, so that a new one of th
   await opened.groups.remove('/a/b', actor, { force: true });
   expect(await opened.grants()).toEqual(['/a', '/ab']);
   expect(await opened.policies()).toEqual(['/ab']);
+});
+
+/** Of the template of these devices: where it stands, and where its devices are put. */
+async function templateAfter(group: string, change: (groups: GroupStore) => Promise<unknown>): Promise<readonly string[]> {
+  await using file = openSqliteDatabase(':memory:');
+  const { database } = file;
+  await migrate(database);
+  const clock = new FakeClock();
+  const groups = new GroupStore({ database, clock, followers: groupFollowers });
+  await groups.create('/a/b', actor);
+  const templates = new TemplateStore({ database, clock, trail: new AuditTrail({ database, clock }) });
+  const parameters = { SerialNumber: {}, Site: {} };
+  const draft = { parameters, device: { id: 'd-${parameters.SerialNumber}', group } };
+  await templates.put({ name: 't', enabled: true, ...draft }, EVERYTHING, actor);
+  await change(groups);
+  const { template, compiled } = (await templates.find('t'))!;
+  const put = compiled.fill({ SerialNumber: '1', Site: 's' }, {}).draft.group;
+  return [template.group, compiled.group, put];
+}
+
+test('a template puts its devices where its group went, and none into a new group of the old name', async () => {
+  const move = async (groups: GroupStore) => await groups.move('/a', '/x/y', actor);
+  expect(await templateAfter('/a/b/${parameters.Site}', move)).toEqual(['/x/y/b', '/x/y/b', '/x/y/b/s']);
+  expect(await templateAfter('/a', move)).toEqual(['/x/y', '/x/y', '/x/y']);
+  expect(await templateAfter('/ab/${parameters.Site}', move)).toEqual(['/ab', '/ab', '/ab/s']);
+  expect(await templateAfter('/${parameters.Site}', move)).toEqual(['/', '/', '/s']);
+});
+
+test('a template of a group that is removed puts its devices where those of the group went', async () => {
+  const remove = (path: string) => async (groups: GroupStore) => await groups.remove(path, actor, { force: true });
+  expect(await templateAfter('/a/b/${parameters.Site}', remove('/a/b'))).toEqual(['/a', '/a', '/a/s']);
+  expect(await templateAfter('/a/b/${parameters.Site}', remove('/a'))).toEqual(['/', '/', '/s']);
+  expect(await templateAfter('/a/b', remove('/a'))).toEqual(['/', '/', '/']);
 });

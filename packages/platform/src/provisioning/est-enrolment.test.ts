@@ -161,3 +161,18 @@ function tampered(): Buffer {
   whole[whole.indexOf(Buffer.from([0x0c, 1, 0x31])) + 2] = 0x32;
   return whole;
 }
+
+it('a certificate that is revoked while its successor is signed gets none', async () => {
+  await using test = await open();
+  const der = certificateOf(await test.est.enrolByClaim(ask(csr('1')), test.claim1)).raw;
+  const { certificates } = test.pki;
+  const [mine] = await certificates.listOf('gh-1');
+  const signing = certificates.sign.bind(certificates);
+  certificates.sign = async (...args) => {
+    const issued = await signing(...args);
+    await certificates.revoke(mine?.id ?? '', 'keyCompromise', TEST_ACTOR);
+    return issued;
+  };
+  expect(reasonOf(await test.est.renew(ask(csr('gh-1')), der))).toBe('credential-invalid');
+  expect((await certificates.listOf('gh-1')).map(({ status }) => status)).toEqual(['revoked']);
+});

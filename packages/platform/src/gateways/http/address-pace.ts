@@ -23,10 +23,13 @@ export class AddressPace {
   }
 }
 
+/** What a trusted proxy says may be no address. */
+const MAX_KEY_LENGTH = 64;
+
 /** Of IPv6 the first 64 bits: a machine has all the others to itself. */
 export function addressKeyOf(address: string): string {
   const plain = address.replace(/^::ffff:(?=\d+\.)/i, '');
-  if (!isIPv6(plain)) return plain;
+  if (!isIPv6(plain)) return plain.slice(0, MAX_KEY_LENGTH);
   const [head = '', tail] = plain.split('%', 1)[0]?.split('::') ?? [];
   const first = head === '' ? [] : head.split(':');
   const last = tail === undefined || tail === '' ? [] : tail.split(':');
