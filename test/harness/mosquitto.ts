@@ -1,9 +1,10 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { reservePorts } from '@selsyn/platform/app/listening.ts';
 import { findProgram } from './programs.ts';
 
 /** mosquitto, with bounds that a test does not reach, on a free port of the loopback interface. */
@@ -62,14 +63,7 @@ export class Mosquitto implements AsyncDisposable {
 }
 
 async function freePort(): Promise<number> {
-  return await new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
+  return (await reservePorts({ free: { host: '127.0.0.1', port: 0, portKey: '' } })).free;
 }
 
 async function accepts(port: number): Promise<boolean> {

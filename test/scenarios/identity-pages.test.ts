@@ -93,9 +93,9 @@ describe.skipIf(browserPath === undefined)('the pages of identity', () => {
         expect(await page.getByRole('button', { name: 'Remove kiel-1' }).count()).toBe(0);
 
         // No script of the page can read what the browser is signed in by, and a reload keeps it.
-        expect(
-          await page.evaluate('[document.cookie, JSON.stringify([localStorage, sessionStorage])].join()'),
-        ).not.toMatch(/session/i);
+        expect(await page.evaluate('[document.cookie, JSON.stringify([localStorage, sessionStorage])].join()')).not.toMatch(
+          /session/i,
+        );
         await page.reload();
         await page.locator('[data-device="kiel-2"]').waitFor();
         await page.goto(`${selsyn.url}/devices/north-1`);
@@ -106,6 +106,22 @@ describe.skipIf(browserPath === undefined)('the pages of identity', () => {
         await page.getByRole('button', { name: 'Sign out' }).click();
         await page.getByLabel('User name').waitFor();
         expect(await context.cookies()).toEqual([]);
+      });
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    'sign-in by OpenID Connect is offered where the server has it, and says why it failed',
+    async () => {
+      await visit('/?sign-in-failed=access.denied', async (page) => {
+        await page.getByText('you have no role here').waitFor();
+        expect(await page.getByRole('link').count()).toBe(0);
+        const oidc = { label: 'Sign in with Acme', url: '/api/v1/session/oidc' };
+        await page.route('**/api/v1/session/methods', async (route) => await route.fulfill({ json: { password: true, oidc } }));
+        await page.goto(`${selsyn.url}/devices/kiel-1`);
+        const link = page.getByRole('link', { name: 'Sign in with Acme' });
+        expect(await link.getAttribute('href')).toBe('/api/v1/session/oidc?returnTo=%2Fdevices%2Fkiel-1');
       });
     },
     TIMEOUT_MS,

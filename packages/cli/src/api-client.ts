@@ -97,7 +97,11 @@ export class ApiClient {
       );
     } catch (error) {
       if (signal?.aborted === true) throw error;
-      throw new CliError(`no answer from ${this.#server.url} (${reason(error)}); is it running? start it with "npm start"`, undefined, true);
+      throw new CliError(
+        `no answer from ${this.#server.url} (${reason(error)}); is it running? start it with "npm start"`,
+        undefined,
+        true,
+      );
     }
     if (response.ok) return response;
     if (response.status === 401 && key !== undefined)

@@ -45,6 +45,10 @@ export function createServices(): Services {
     open: (devices, signal) => client.openStream('/live', { devices: devices.join(',') }, signal),
     onEvent: (event) => onLiveEvent(event),
     onResumed: refetch,
+    onJoined: () => {
+      void queries.invalidateQueries({ queryKey: ['latest'] });
+      void queries.invalidateQueries({ queryKey: ['devices', 'list'] });
+    },
     random: Math.random,
     nowMs: Date.now,
   });
@@ -56,7 +60,10 @@ export function createServices(): Services {
       const next = statsFrom(JSON.parse(data));
       const known = stats.latest();
       stats.add(next, Date.now());
-      if (known !== undefined && known.devices !== next.devices) void queries.invalidateQueries({ queryKey: ['devices'] });
+      if (known !== undefined && known.devices !== next.devices) {
+        // Not what was counted on request: a million devices come in at thousands a second.
+        for (const part of ['list', 'group-count']) void queries.invalidateQueries({ queryKey: ['devices', part] });
+      }
       if (known !== undefined && known.deadLetters !== next.deadLetters) {
         void queries.invalidateQueries({ queryKey: ['dead-letters'] });
       }

@@ -10,6 +10,7 @@ function setUp() {
   const opened: { devices: readonly string[]; signal: AbortSignal; stream: ReadableStreamDefaultController<Uint8Array> }[] = [];
   const events: SseEvent[] = [];
   const onResumed = vi.fn();
+  const onJoined = vi.fn();
   const server = { down: false };
   const connection = new LiveConnection({
     open: async (devices, signal) => {
@@ -18,6 +19,7 @@ function setUp() {
     },
     onEvent: (event) => events.push(event),
     onResumed,
+    onJoined,
     random: () => 1,
     nowMs: () => Date.now(),
   });
@@ -25,7 +27,7 @@ function setUp() {
     opened.at(-1)?.stream.enqueue(new TextEncoder().encode(`event: ${event}\ndata: ${data}\n\n`));
     await vi.advanceTimersByTimeAsync(0);
   };
-  return { connection, opened, events, onResumed, server, say };
+  return { connection, opened, events, onResumed, onJoined, server, say };
 }
 
 it('is open once the server has spoken, and hands its events on', async () => {
@@ -114,4 +116,18 @@ it('stays away once it is stopped', async () => {
   await vi.advanceTimersByTimeAsync(60_000);
   expect(connection.state().phase).toBe('idle');
   expect(opened).toHaveLength(1);
+});
+
+it('asks once for what came between the fetch of devices and the feed of them', async () => {
+  const { connection, onJoined, onResumed, say } = setUp();
+  connection.start();
+  await vi.advanceTimersByTimeAsync(50);
+  await say('one');
+  expect(onJoined).not.toHaveBeenCalled();
+  connection.watch(['a']);
+  await vi.advanceTimersByTimeAsync(50);
+  await say('two');
+  await say('three');
+  expect(onJoined).toHaveBeenCalledTimes(1);
+  expect(onResumed).not.toHaveBeenCalled();
 });

@@ -11,6 +11,8 @@ export interface LiveConnectionOptions {
   readonly onEvent: (event: SseEvent) => void;
   /** The feed is back after it was lost: what came in between has to be fetched. */
   readonly onResumed: () => void;
+  /** A feed of devices has begun: what came after they were fetched and before now has to be fetched. */
+  readonly onJoined: () => void;
   readonly random: () => number;
   readonly nowMs: () => number;
 }
@@ -86,6 +88,7 @@ export class LiveConnection {
   async #read(stream: AbortController): Promise<void> {
     let silence: ReturnType<typeof setTimeout> | undefined;
     let silenceMs = SILENCE_MS;
+    let joined = this.#devices.length === 0;
     const heard = () => {
       clearTimeout(silence);
       silence = setTimeout(() => stream.abort(new Error('silence')), silenceMs);
@@ -98,7 +101,8 @@ export class LiveConnection {
       for (;;) {
         const { done, value } = await reader.read();
         if (done || this.#stream !== stream) break;
-        this.#opened();
+        if (!this.#opened() && !joined) this.#options.onJoined();
+        joined = true;
         for (const event of parser.feed(value)) {
           if (event.event === 'stats') silenceMs = SILENCE_WITH_RATES_MS;
           this.#options.onEvent(event);
@@ -115,14 +119,15 @@ export class LiveConnection {
     this.#lost();
   }
 
-  #opened(): void {
-    if (this.#state.phase === 'open') return;
+  /** @returns whether all is fetched anew, since the feed was lost before. */
+  #opened(): boolean {
+    if (this.#state.phase === 'open') return false;
     this.#attempt = 0;
     this.#setState({ phase: 'open' });
-    if (this.#missed) {
-      this.#missed = false;
-      this.#options.onResumed();
-    }
+    const missed = this.#missed;
+    this.#missed = false;
+    if (missed) this.#options.onResumed();
+    return missed;
   }
 
   #lost(): void {

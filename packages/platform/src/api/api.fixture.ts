@@ -218,7 +218,9 @@ export interface TestApi extends AsyncDisposable {
 
 /** The API over a real registry in memory; telemetry, live feed, clock and randomness are the test's. */
 export async function openTestApi(
-  overrides: Partial<ApiDependencies> | ((made: Pick<TestApi, 'database' | 'clock' | 'audit' | 'pki' | 'provisioning'>) => Partial<ApiDependencies>) = {},
+  overrides:
+    | Partial<ApiDependencies>
+    | ((made: Pick<TestApi, 'database' | 'clock' | 'audit' | 'pki' | 'provisioning'>) => Partial<ApiDependencies>) = {},
 ): Promise<TestApi> {
   const open = openSqliteDatabase(':memory:');
   const { database } = open;

@@ -70,3 +70,17 @@ test('a thread that fails does not keep the others from being told', async () =>
   await broadcast.settled();
   expect(told).toEqual([['a'], ['b']]);
 });
+
+test('a change that comes right when all have been told is told too', async () => {
+  const broadcast = new AccessBroadcast(silentLogLines);
+  const told: unknown[] = [];
+  broadcast.attach([{ accessChanged: async (devices) => void told.push(devices) }]);
+  broadcast.changed(['first']);
+  // One for each step of the microtask queue on which telling could end.
+  for (let step = 0; step < 20; step++) {
+    await Promise.resolve();
+    broadcast.changed([`d${step}`]);
+  }
+  await turn();
+  expect(told.flat()).toEqual(['first', ...Array.from({ length: 20 }, (_, step) => `d${step}`)]);
+});

@@ -35,7 +35,7 @@ export class AccessBroadcast {
       for (const device of devices) this.#waiting.add(device);
       if (this.#waiting.size > MAX_NAMED) this.#waiting = 'all';
     }
-    this.#telling ??= this.#tell().finally(() => (this.#telling = undefined));
+    this.#telling ??= this.#tell();
   };
 
   /** Resolves once all that was changed until now is heeded by every connection. */
@@ -54,5 +54,7 @@ export class AccessBroadcast {
           this.#logLines.error({ err: result.reason as unknown }, 'a gateway thread could not be told that access has changed');
       }
     }
+    // In the same turn as the last look: what comes after it is told by the next one.
+    this.#telling = undefined;
   }
 }

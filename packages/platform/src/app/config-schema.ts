@@ -220,7 +220,9 @@ export const CONFIG_SCHEMA = z.strictObject({
         .stringbool()
         .or(z.boolean())
         .prefault(true)
-        .describe('Whether the API, the dashboard and enrolment are served over HTTPS too (needs tls.enabled, with its certificate).'),
+        .describe(
+          'Whether the API, the dashboard and enrolment are served over HTTPS too (needs tls.enabled, with its certificate).',
+        ),
       host: z.string().min(1).default('127.0.0.1').describe('Address the HTTPS listener is bound to.'),
       port: port.default(8443).describe('TCP port of HTTPS; 0 takes a free one.'),
     })
@@ -255,14 +257,22 @@ export const CONFIG_SCHEMA = z.strictObject({
       masterKey: z
         .enum(['file', 'pkcs11', 'vault'])
         .default('file')
-        .describe('Where the master key of what is sealed is kept: in a file, in a PKCS#11 token, or in the transit engine of HashiCorp Vault.'),
+        .describe(
+          'Where the master key of what is sealed is kept: in a file, in a PKCS#11 token, or in the transit engine of HashiCorp Vault.',
+        ),
       masterKeyFile: z
         .string()
         .default('')
-        .describe('File of the master key, made at the first start. Empty: data/secrets/master.key. Keep a copy, apart from backups.'),
+        .describe(
+          'File of the master key, made at the first start. Empty: data/secrets/master.key. Keep a copy, apart from backups.',
+        ),
       pkcs11Module: z.string().default('').describe('PKCS#11 module, as /usr/lib/softhsm/libsofthsm2.so.'),
       pkcs11Token: z.string().default('').describe('Label of the token that has the master key.'),
-      pkcs11Key: z.string().min(1).default('selsyn-master').describe('Label of the master key in it; made there at the first start.'),
+      pkcs11Key: z
+        .string()
+        .min(1)
+        .default('selsyn-master')
+        .describe('Label of the master key in it; made there at the first start.'),
       pkcs11Pin: z.string().min(1).optional().describe('PIN of that token.').meta({ secret: true }),
       vaultUrl: z
         .string()
@@ -274,7 +284,12 @@ export const CONFIG_SCHEMA = z.strictObject({
         .describe('URL of Vault, as https://vault.example:8200.'),
       vaultMount: z.string().min(1).default('transit').describe('Where its transit engine is mounted.'),
       vaultKey: z.string().min(1).default('selsyn').describe('Name of the key in the transit engine, of the type aes256-gcm96.'),
-      vaultToken: z.string().min(1).optional().describe('Token for Vault, which may encrypt and decrypt with that key.').meta({ secret: true }),
+      vaultToken: z
+        .string()
+        .min(1)
+        .optional()
+        .describe('Token for Vault, which may encrypt and decrypt with that key.')
+        .meta({ secret: true }),
     })
     .prefault({}),
   people: z

@@ -1,9 +1,16 @@
+import type { TemplateDefinition } from '../provisioning/template.ts';
 import { fleetsFollow } from '../registry/fleet-store.ts';
 import { AFTER_SLASH, parentOf, ROOT_GROUP } from '../registry/group-path.ts';
 import type { GroupFollower } from '../registry/group-store.ts';
 
 /** What was given to a group goes where the group goes: otherwise a path that is made anew would have what the old one had. */
-export const groupFollowers: readonly GroupFollower[] = [fleetsFollow, grantsFollow, policiesFollow, homesFollow];
+export const groupFollowers: readonly GroupFollower[] = [
+  fleetsFollow,
+  grantsFollow,
+  policiesFollow,
+  homesFollow,
+  templatesFollow,
+];
 
 /** Roles at a group. Those at a group that is removed end with it. */
 async function grantsFollow(...[transaction, { from, to }]: Parameters<GroupFollower>): Promise<void> {
@@ -49,16 +56,10 @@ async function policiesFollow(...[transaction, { from, to }]: Parameters<GroupFo
     .execute();
 }
 
-/** Users and keys are looked after at a group: where it is removed, at the one above. Templates put devices below one. */
+/** Users and keys are looked after at a group: where it is removed, at the one above. */
 async function homesFollow(...[transaction, { from, to }]: Parameters<GroupFollower>): Promise<void> {
   const above = parentOf(from) ?? ROOT_GROUP;
-  for (const table of [
-    'user_account',
-    'api_key',
-    'enrolment_quarantine',
-    'enrolment_attempt',
-    'provisioning_template',
-  ] as const) {
+  for (const table of ['user_account', 'api_key', 'enrolment_quarantine', 'enrolment_attempt'] as const) {
     const paths = await transaction
       .selectFrom(table)
       .select('group_path')
@@ -74,6 +75,22 @@ async function homesFollow(...[transaction, { from, to }]: Parameters<GroupFollo
       const moved = to === undefined ? above : to + path.slice(from.length);
       await transaction.updateTable(table).set({ group_path: moved }).where('group_path', '=', path).execute();
     }
+  }
+}
+
+/**
+ * Templates put devices below a group: where it is removed, below the one above. Otherwise they would go on putting them into
+ * the path of before, whoever has that then.
+ */
+async function templatesFollow(...[transaction, { from, to }]: Parameters<GroupFollower>): Promise<void> {
+  const rows = await transaction.selectFrom('provisioning_template').select(['name', 'group_path', 'definition']).execute();
+  for (const { name, group_path: path, definition } of rows.filter((row) => isWithin(row.group_path, from))) {
+    const moved = to === undefined ? (parentOf(from) ?? ROOT_GROUP) : to + path.slice(from.length);
+    const template = JSON.parse(definition) as TemplateDefinition;
+    // The path is the constant part that the text of the group begins with: `/acme` of `/acme/${parameters.Site}`.
+    const group = (moved === ROOT_GROUP ? '' : moved) + template.device.group.slice(path.length) || ROOT_GROUP;
+    const columns = { group_path: moved, definition: JSON.stringify({ ...template, device: { ...template.device, group } }) };
+    await transaction.updateTable('provisioning_template').set(columns).where('name', '=', name).execute();
   }
 }
 

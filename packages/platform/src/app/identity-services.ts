@@ -71,7 +71,10 @@ export function openIdentityServices(options: {
   const devices = new DeviceStore({
     database,
     clock,
-    onRemoving: async (ids, actor, transaction) => await pki.certificates.revokeOfDevices(ids, { actor }, transaction),
+    onRemoving: async (ids, actor, transaction) => {
+      await pki.certificates.revokeOfDevices(ids, { actor }, transaction);
+      await policies.forgetDevices(ids, transaction);
+    },
   });
   const tokens = new DeviceTokens({ database, clock, random });
   const enrolment = openEnrolmentDoors({ database, clock, random, trail, logLines, provisioning, pki, deviceTokens: tokens });

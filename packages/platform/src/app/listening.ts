@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { createServer, isIPv6, type Server } from 'node:net';
 import { SelsynError, systemCode } from '../kernel/errors.ts';
 
@@ -26,7 +27,7 @@ export async function reservePorts<A extends { readonly [K in keyof A]: Listener
   const ports: Record<string, number> = {};
   try {
     for (const [key, address] of Object.entries<ListenerAddress>(addresses)) {
-      const probe = await hold(address);
+      const probe = address.port === 0 ? await holdFree(address) : await hold(address);
       held.push(probe);
       const bound = probe.address();
       ports[key] = typeof bound === 'object' && bound !== null ? bound.port : address.port;
@@ -36,6 +37,25 @@ export async function reservePorts<A extends { readonly [K in keyof A]: Listener
   }
   return ports as { [K in keyof A]: number }; // each key was set above
 }
+
+/**
+ * A free port. It is let go before the threads bind it, so one that the kernel would give to the next outgoing connection is no good:
+ * those are above, on Linux from 32,768 on.
+ */
+async function holdFree(address: ListenerAddress): Promise<Server> {
+  for (let attempt = 0; attempt < FREE_ATTEMPTS; attempt++) {
+    try {
+      return await hold({ ...address, port: randomInt(FIRST_FREE, LAST_FREE + 1) });
+    } catch (error) {
+      if (!(error instanceof SelsynError) || systemCode(error.cause) !== 'EADDRINUSE') throw error;
+    }
+  }
+  return await hold(address);
+}
+
+const FREE_ATTEMPTS = 20;
+const FIRST_FREE = 10_240;
+const LAST_FREE = 32_767;
 
 async function hold(address: ListenerAddress): Promise<Server> {
   return await new Promise((resolve, reject) => {

@@ -87,7 +87,11 @@ export async function startPlatform(config: Config): Promise<Platform> {
   const { paths } = folder;
   const adminKey = config.access.adminKey ?? readOrMakeAdminKey(paths.adminKey);
   const httpAddress = { host: config.http.host, port: config.http.port, portKey: 'http.port' };
-  const { http: httpPort, https: httpsPort, ...ports } = await reservePorts({ http: httpAddress, ...httpsAddress(config), ...doorAddresses(config) });
+  const {
+    http: httpPort,
+    https: httpsPort,
+    ...ports
+  } = await reservePorts({ http: httpAddress, ...httpsAddress(config), ...doorAddresses(config) });
   const https = new HttpsListening(config, httpsPort);
   const metrics = starting.use(new MetricsHub());
   const signer = await startSigner({ config, paths, metrics });
@@ -95,7 +99,14 @@ export async function startPlatform(config: Config): Promise<Platform> {
   const registry = starting.use(openSqliteDatabase(paths.registry));
   await migrate(registry.database);
   const secrets = starting.use(
-    await openSecrets({ settings: config.secrets, root: paths.root, database: registry.database, clock, random: randomBytes, logLines }),
+    await openSecrets({
+      settings: config.secrets,
+      root: paths.root,
+      database: registry.database,
+      clock,
+      random: randomBytes,
+      logLines,
+    }),
   );
   const registryServices = await openRegistryServices({ database: registry.database, clock, logLines });
   const identity = openIdentityServices({
@@ -266,7 +277,14 @@ export async function startPlatform(config: Config): Promise<Platform> {
   };
   const { database } = registry;
   const onAccessChanged = identity.access.changed;
-  const deviceRoutes = deviceRoutesDependencies({ config, identity, ports: { ...ports, https: httpsPort }, caFile: () => tls?.caFile, clock, logLines });
+  const deviceRoutes = deviceRoutesDependencies({
+    config,
+    identity,
+    ports: { ...ports, https: httpsPort },
+    caFile: () => tls?.caFile,
+    clock,
+    logLines,
+  });
   const api = await buildApi({
     secrets,
     ...bulkServices({ database, clock, random: randomBytes, onAccessChanged, cutConnections }),

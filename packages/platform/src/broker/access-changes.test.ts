@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { MemorySessionStore } from '../session-store/drivers/memory/memory-session-store.ts';
 import type { Authorizer, Principal, Refusal } from './authorizer.ts';
 import { openTestBroker, settled, subscribeOf } from './broker.fixture.ts';
 
@@ -126,6 +127,71 @@ test('a will where its client may not publish any more is not published', async 
   rules.open.add('a');
   for (const client of [first, second]) client.transport.destroy();
   expect(await watcher.texts()).toEqual(['b']);
+});
+
+test('what waits for a client is not sent once it may not receive it any more: after its return', async () => {
+  const rules = new Rules();
+  const { broker, connect } = openTestBroker({ authorizer: rules, store: new MemorySessionStore() });
+  await broker.restore();
+  const publisher = await connect(5, { username: 'p' });
+  const kept = { clientId: 'c', username: 'd', cleanStart: false, properties: { sessionExpirySec: 100 } };
+  const first = await connect(5, kept);
+  first.send(subscribeOf('a', 1), subscribeOf('b', 2));
+  await first.take();
+  first.transport.destroy();
+  publisher.publish('a', 'before', { qos: 1, packetId: 1 });
+  publisher.publish('b', 'other', { qos: 2, packetId: 2 });
+  await settled();
+  rules.open.delete('a');
+  await broker.accessChanged('all');
+  rules.open.add('a');
+  const second = await connect(5, { ...kept, clientId: 'p2', username: 'p' });
+  rules.open.delete('a');
+  second.publish('a', 'after', { qos: 1, packetId: 3 });
+  await settled();
+  expect(await (await connect(5, kept)).texts()).toEqual(['other']);
+  rules.open.add('a');
+  expect(await (await connect(5, kept)).texts()).toEqual(['other']);
+});
+
+test.each([0, 100])(
+  'what waits for a connected client is not sent once it may not receive it any more: session expiry %i s',
+  async (sessionExpirySec) => {
+    const rules = new Rules();
+    const { broker, connect } = openTestBroker({ authorizer: rules, store: new MemorySessionStore() });
+    await broker.restore();
+    const publisher = await connect(5, { username: 'p' });
+    const client = await connect(5, { clientId: 'c', username: 'd', properties: { sessionExpirySec, receiveMaximum: 1 } });
+    client.send(subscribeOf('a', 1), subscribeOf('b', 1));
+    await client.take();
+    for (const [index, text] of ['sent', 'waits', 'waits too'].entries())
+      publisher.publish('a', text, { qos: 1, packetId: index + 1 });
+    publisher.publish('b', 'other', { qos: 1, packetId: 9 });
+    const [sent] = await client.take();
+    expect(sent).toMatchObject({ type: 'publish', text: 'sent' });
+    rules.open.delete('a');
+    await broker.accessChanged(new Set(['d']));
+    client.send({ type: 'puback', packetId: (sent as { packetId: number }).packetId, reasonCode: 0, properties: {} });
+    expect(await client.texts()).toEqual(['other']);
+  },
+);
+
+test('what waits of a shared group for a client that may not receive it any more goes to another member', async () => {
+  const { rules, broker, connect } = await opened();
+  rules.open.add('$share/g/a');
+  const publisher = await connect(5, { username: 'p' });
+  const client = await connect(5, { clientId: 'c', username: 'd', properties: { receiveMaximum: 1 } });
+  client.send(subscribeOf('$share/g/a', 1));
+  await client.take();
+  publisher.publish('a', 'sent', { qos: 1, packetId: 1 });
+  publisher.publish('a', 'waits', { qos: 1, packetId: 2 });
+  expect(await client.texts()).toEqual(['sent']);
+  const other = await connect(5, { clientId: 'o', username: 'e' });
+  other.send(subscribeOf('$share/g/a', 1));
+  await other.take();
+  rules.open.delete('a');
+  await broker.accessChanged(new Set(['d']));
+  expect(await other.texts()).toEqual(['waits']);
 });
 
 test('ending the sessions of a device takes what waits for it, connected or not', async () => {

@@ -3,12 +3,13 @@ import type { BrokerCore } from './broker-core.ts';
 import type { Session } from './session.ts';
 import type { Sessions } from './sessions.ts';
 import { unsubscribe } from './subscribing.ts';
+import { withdrawDenied } from './withdrawal.ts';
 
 /**
  * Makes what connected clients may do what it is now: asks the authorizer anew about each of them.
  *
  * A client that is not let in any more is told so and closed. Of the others, topics are looked at again at the next message,
- * subscriptions that are not allowed any more go, and so does a will. Clients that are away are looked at when they come back.
+ * subscriptions that are not allowed any more go, and so do a will and what waits to be sent. Clients that are away are looked at when they come back.
  */
 export class AccessChanges {
   readonly #core: BrokerCore;
@@ -53,6 +54,7 @@ export class AccessChanges {
         unsubscribe(this.#core, session, denied);
         this.#core.watch.unsubscribed(session, connection, denied);
       }
+      withdrawDenied(session);
       const { will } = session;
       if (will !== undefined && !(renewed.mayPublish(will.topic) && (!will.retain || mayRetain(renewed, will.topic))))
         this.#sessions.withdrawWill(session);

@@ -204,13 +204,11 @@ export class Outbound {
   }
 
   /**
-   * Takes out messages of shared groups, where another member can have them instead: all but those at QoS 2 that its client may have
-   * [MQTT-4.8.2-5].
+   * Takes out messages that are for another client, or for none: all but those at QoS 2 that its client may have [MQTT-4.8.2-5].
+   * What of a persistent session is taken out is kept until it is handed over.
    */
-  takeShared(mayTake: (source: DeliverySource) => boolean): readonly Delivery[] {
-    const taken = this.#all.filter(
-      ({ share, qos, sent, leaving }) => share !== undefined && leaving !== true && !(qos === 2 && sent) && mayTake(share),
-    );
+  take(which: (delivery: Delivery) => boolean): readonly Delivery[] {
+    const taken = this.#all.filter((each) => each.leaving !== true && !(each.qos === 2 && each.sent) && which(each));
     for (const delivery of taken) {
       if (this.isPersistent) delivery.leaving = true;
       else this.#giveUp(delivery);

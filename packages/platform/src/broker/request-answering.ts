@@ -29,22 +29,25 @@ export function answerRequest(core: BrokerCore, session: Session, request: Clien
     .finally(() => completion.answered(0));
 }
 
-const ANSWER_QOS = 1;
-
+/**
+ * To a session that outlives its connection it goes at QoS 0: at any other it would be kept for the next connection, and written to disk,
+ * and it may hold a private key.
+ */
 function sendAnswer(core: BrokerCore, session: Session, answer: RequestAnswer, completion: Completion): void {
   if (!session.mayReceive(answer.topic)) return;
-  const match = ownMatch(session, answer.topic);
+  const answerQos = session.isPersistent ? 0 : 1;
+  const match = ownMatch(session, answer.topic, answerQos);
   if (match === undefined) return;
   const name = new TextEncoder().encode(answer.topic);
   const topic = core.topics.intern(name, 0, name.length);
-  const flags = { qos: ANSWER_QOS, retain: false } as const;
+  const flags = { qos: answerQos, retain: false } as const;
   const message = new Message(topic, answer.payload, flags, answer.properties, core.clock.monotonicMs());
   session.deliver(message, match, completion);
   core.stored.write(message, completion);
 }
 
 /** What this session subscribes to of a topic, joined; undefined: nothing. Shared groups get no answers: they are for one client. */
-function ownMatch(session: Session, topic: string): Match<Session> | undefined {
+function ownMatch(session: Session, topic: string, answerQos: QoS): Match<Session> | undefined {
   let qos: QoS | undefined;
   const identifiers: number[] = [];
   for (const [filter, options] of session.subscriptions) {
@@ -55,7 +58,7 @@ function ownMatch(session: Session, topic: string): Match<Session> | undefined {
   if (qos === undefined) return undefined;
   return {
     subscriber: session,
-    qos: lesser(qos, ANSWER_QOS),
+    qos: lesser(qos, answerQos),
     noLocal: false,
     own: undefined,
     retainAsPublished: false,

@@ -103,6 +103,26 @@ test('nobody gets the answer when the client has gone, also when it came back me
   expect(await second.texts()).toEqual(['again']);
 });
 
+test('an answer is not stored, nor kept for another connection: it may hold a private key', async () => {
+  const requests = new Answerer();
+  const store = new MemorySessionStore();
+  const { broker, connect } = openTestBroker({ requests, store });
+  await broker.restore();
+  const kept = { clientId: 'c', cleanStart: false, properties: { sessionExpirySec: 100 } };
+  const first = await connect(5, kept);
+  first.send(subscribeOf('ask/#', 1));
+  await first.take();
+  first.publish('ask/key', 'x', { qos: 1, packetId: 1 });
+  await settled();
+  requests.asked[0]!.answer(answerOf('ask/key/accepted', 'a private key'));
+  expect(await first.take()).toMatchObject([
+    { type: 'publish', text: 'a private key', qos: 0 },
+    { type: 'puback', packetId: 1, reasonCode: 0 },
+  ]);
+  first.transport.destroy();
+  expect(await (await connect(5, kept)).take()).toEqual([]);
+});
+
 test('a client whose sessions are not kept is told so, and nothing of it is stored', async () => {
   const store = new MemorySessionStore();
   const { broker, connect } = openTestBroker({

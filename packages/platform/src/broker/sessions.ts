@@ -4,9 +4,11 @@ import type { Principal } from './authorizer.ts';
 import type { BrokerCore } from './broker-core.ts';
 import { CLOSE_REASONS } from './close-reasons.ts';
 import { Deadlines } from './deadlines.ts';
+import type { Delivery } from './delivery.ts';
 import { Session, type SessionConnection, sessionKey } from './session.ts';
 import { unsubscribe, unsubscribeAll } from './subscribing.ts';
 import { publishWill } from './will-message.ts';
+import { withdrawDenied } from './withdrawal.ts';
 
 /** What a CONNECT asks for. */
 export interface SessionRequest {
@@ -194,6 +196,7 @@ export class Sessions {
     // What it may see may have changed since it subscribed.
     const denied = [...session.subscriptions.keys()].filter((filter) => !request.principal.maySubscribe(filter));
     if (denied.length > 0) unsubscribe(this.#core, session, denied);
+    withdrawDenied(session);
     if (session.subscriptionCount > 0) this.#core.subscriptions.reconsider();
   }
 
@@ -219,7 +222,8 @@ export class Sessions {
   #handOver(session: Session): void {
     const { groups } = this.#core;
     const { outbound } = session;
-    for (const delivery of outbound.takeShared(({ name }) => !session.open || groups.hasOtherMember(name, session))) {
+    const isFor = ({ share }: Delivery) => share !== undefined && (!session.open || groups.hasOtherMember(share.name, session));
+    for (const delivery of outbound.take(isFor)) {
       delivery.share?.redeliver(delivery, session, (taken) => outbound.handedOver(delivery, taken));
     }
   }

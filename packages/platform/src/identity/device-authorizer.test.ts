@@ -98,6 +98,27 @@ test('a new token replaces the old one at once, for readers of other threads too
   expect(await connect('boiler', fresh)).toHaveProperty('refused');
 });
 
+test.each(['password', 'SCRAM'])(
+  'a client that was let in by a token, as %s, is so only while that is the token',
+  async (how) => {
+    const { token } = await tokens.enrol({ id: boiler });
+    const letIn = async (secret: string): Promise<AccessGranted> => {
+      const { end } = how === 'SCRAM' ? await prove('boiler', secret) : { end: await connect('boiler', secret) };
+      const granted = 'granted' in end ? end.granted : end;
+      if (!('mayPublish' in granted)) throw new Error('it was not let in');
+      return granted;
+    };
+    const first = await letIn(token);
+    expect(await authorizer.renew(first)).toHaveProperty('id', 'boiler');
+    const second = await letIn(await tokens.rotate(boiler));
+    expect(await authorizer.renew(first)).toHaveProperty('refused', 'bad-credentials');
+    expect(await authorizer.renew(second)).toHaveProperty('id', 'boiler');
+    const again = await authorizer.renew(second);
+    await tokens.revoke(boiler);
+    expect(await authorizer.renew(again as AccessGranted)).toHaveProperty('refused', 'bad-credentials');
+  },
+);
+
 test('a removed device is out, and a device of the same id that comes later has another token', async () => {
   const devices = new DeviceStore({ database: writer.database, clock: new FakeClock() });
   const { token } = await tokens.enrol({ id: boiler });

@@ -84,8 +84,11 @@ export class DeviceAuthorizer {
     try {
       if (principal instanceof ClaimPrincipal) return await this.#claimOf(principal.credentialId);
       if (!(principal instanceof DevicePrincipal)) return REFUSED;
-      const { credentialId, id, clientId } = principal;
-      if (credentialId === undefined) return await this.#admit(id, clientId, undefined);
+      const { credentialId, tokenHash, id, clientId } = principal;
+      if (credentialId === undefined) {
+        if (tokenHash === undefined || !sameHash(tokenHash, await this.#tokenHash(id))) return REFUSED;
+        return await this.#admit(id, clientId, { tokenHash });
+      }
       const certificate = await findCertificate(this.#dependencies.database, credentialId);
       return certificate === undefined ? REFUSED : await this.#admitWith(certificate, clientId);
     } catch (error) {
@@ -101,7 +104,7 @@ export class DeviceAuthorizer {
     if (method !== SCRAM_SHA_256) return undefined;
     return new ScramExchange({
       accountOf: async (username) => await this.#scram.accountOf(username),
-      admit: async (device) => await this.#admit(device, clientId, undefined),
+      admit: async (device) => await this.#admit(device, clientId, { tokenHash: await this.#tokenHash(device) }),
       serverNonce: Buffer.from(this.#dependencies.random(SERVER_NONCE_BYTES)).toString('base64'),
     });
   }
@@ -111,7 +114,7 @@ export class DeviceAuthorizer {
     const shownHash = hashSecret(password.length > MAX_PASSWORD_BYTES ? NOTHING : password);
     const keptHash = await this.#tokenHash(name);
     if (!sameHash(shownHash, keptHash) || keptHash === NO_HASH || !isDeviceId(name)) return REFUSED;
-    return await this.#admit(name, clientId, undefined);
+    return await this.#admit(name, clientId, { tokenHash: keptHash });
   }
 
   async #byCertificate(der: Uint8Array, clientId: string, name: string): Promise<AccessGranted | AccessRefused> {
@@ -138,7 +141,7 @@ export class DeviceAuthorizer {
     if (fault !== undefined) return { refused: 'bad-credentials', reason: fault };
     if (certificate.purpose === 'claim') return await this.#claimOf(certificate.id);
     if (certificate.deviceId === undefined) return REFUSED;
-    return await this.#admit(certificate.deviceId, clientId, certificate.id);
+    return await this.#admit(certificate.deviceId, clientId, { credentialId: certificate.id });
   }
 
   async #claimOf(certificateId: string): Promise<AccessGranted | AccessRefused> {
@@ -152,13 +155,13 @@ export class DeviceAuthorizer {
   }
 
   /** A device that has proved who it is: what it may do, if it may connect at all with this client id. */
-  async #admit(id: string, clientId: string, credentialId: string | undefined): Promise<AccessGranted | AccessRefused> {
+  async #admit(id: string, clientId: string, shown: Shown): Promise<AccessGranted | AccessRefused> {
     const facts = await readDeviceFacts(this.#dependencies.database, id, clientId);
     if (facts === undefined) return REFUSED;
-    const policies = await this.#access.policiesOf(facts, credentialId);
+    const policies = await this.#access.policiesOf(facts, shown.credentialId);
     const values = policies.valuesFor(facts);
     const decider = policies.decideClient(clientId, values);
-    if (decider?.effect === 'allow') return new DevicePrincipal({ id, clientId, credentialId, policies, values });
+    if (decider?.effect === 'allow') return new DevicePrincipal({ id, clientId, ...shown, policies, values });
     const why = decider === undefined ? 'no policy allows it' : `policy ${decider.policy} denies it`;
     return { refused: 'not-authorized', reason: `${id} may not connect with the client id ${clientId}: ${why}` };
   }
@@ -174,6 +177,12 @@ export class DeviceAuthorizer {
       .executeTakeFirstOrThrow();
     return row.token_hash;
   }
+}
+
+/** With what a device proved who it is: one of both. */
+interface Shown {
+  readonly credentialId?: string;
+  readonly tokenHash?: string;
 }
 
 const REFUSED: AccessRefused = { refused: 'bad-credentials', reason: 'the device is not known or its token is another' };

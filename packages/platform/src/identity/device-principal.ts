@@ -13,6 +13,8 @@ export class DevicePrincipal implements AccessGranted {
   readonly id: string;
   readonly clientId: string;
   readonly credentialId: string | undefined;
+  /** Of the token that it proved to have; undefined: it showed a certificate. */
+  readonly tokenHash: string | undefined;
   readonly #policies: CompiledPolicies;
   readonly #values: VariableValues;
 
@@ -20,12 +22,14 @@ export class DevicePrincipal implements AccessGranted {
     readonly id: string;
     readonly clientId: string;
     readonly credentialId?: string | undefined;
+    readonly tokenHash?: string | undefined;
     readonly policies: CompiledPolicies;
     readonly values: VariableValues;
   }) {
     this.id = options.id;
     this.clientId = options.clientId;
     this.credentialId = options.credentialId;
+    this.tokenHash = options.tokenHash;
     this.#policies = options.policies;
     this.#values = options.values;
   }

@@ -50,6 +50,22 @@ it('one is stopped for good, and stopping it again says nothing new', async () =
   expect(await test.pki.trail.list({ action: 'provisioning-token.stop', limit: 9 })).toHaveLength(1);
 });
 
+it('one that is stopped or expires while somebody enrols with it is not counted', async () => {
+  await using test = await openTestDoors();
+  await test.putTemplate();
+  const [stopped, expiring] = await test.tokens.create({ ...draft, tokens: 2 }, ACME, TEST_ACTOR);
+  const reasonOf = async (id = ''): Promise<unknown> =>
+    await test.tokens.count(id, test.pki.database).then(
+      () => 'counted',
+      (error: unknown) => (error as { refusal: { reason: string } }).refusal.reason,
+    );
+  await test.tokens.stop(stopped?.id ?? '', ACME, TEST_ACTOR);
+  expect(await reasonOf(stopped?.id)).toBe('batch-stopped');
+  test.pki.clock.advance(draft.expiresAtMs - test.pki.clock.now());
+  expect(await reasonOf(expiring?.id)).toBe('batch-expired');
+  expect(await reasonOf('none')).toBe('credential-invalid');
+});
+
 it.each([
   ['tokens', { tokens: 0 }],
   ['tokens', { tokens: MAX_TOKENS_AT_ONCE + 1 }],

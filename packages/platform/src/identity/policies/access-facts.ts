@@ -10,8 +10,11 @@ export interface AccessFacts {
   readonly clientId: string;
 }
 
-/** Neither a wildcard nor a new level may come in by a value: it would open topics that no policy names. */
-const UNSAFE_IN_A_LEVEL = /[+#/\0]/;
+/**
+ * Neither a wildcard nor a new level may come in by a value, nor a `$` that makes a topic one of the server's: it would open topics
+ * that no policy names.
+ */
+const UNSAFE_IN_A_LEVEL = /^\$|[+#/\0]/;
 const MAX_VALUE_LENGTH = 256;
 
 /** What a variable stands for; undefined where the device has no such thing, or one that must not stand in a topic. */

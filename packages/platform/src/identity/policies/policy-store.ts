@@ -171,6 +171,19 @@ export class PolicyStore {
     this.#tell(target);
   }
 
+  /**
+   * Takes away what is attached to devices, within the transaction that removes them: one that comes back under the same id begins
+   * with what its group and type have.
+   */
+  async forgetDevices(deviceIds: readonly string[], transaction: Database): Promise<void> {
+    // No policy is attached to anybody else for this: what others know of policies stays as it is.
+    await transaction
+      .deleteFrom('policy_attachment')
+      .where('target_kind', '=', 'device')
+      .where('target_id', 'in', deviceIds)
+      .execute();
+  }
+
   #tell({ kind, id }: PolicyTarget): void {
     this.#dependencies.onAccessChanged(kind === 'device' ? [id] : 'all');
   }

@@ -64,15 +64,15 @@ interface RowsOfDay {
 }
 
 function createdOn(database: Database, ms: number): RowsOfDay {
-  const start = dayOf(ms) * DAY_MS;
-  const matching = (comparison: TimeComparison) =>
-    database
+  const matching = (comparison: TimeComparison) => {
+    const [lower, upper] = withinDay(comparison, ms);
+    return database
       .selectFrom('device')
       .select('number')
-      .where('created_at_ms', '>=', start)
-      .where('created_at_ms', '<', start + DAY_MS)
-      .where('created_at_ms', comparison, ms)
+      .where('created_at_ms', lower.operator, lower.ms)
+      .where('created_at_ms', upper.operator, upper.ms)
       .where('number', 'is not', null);
+  };
   return {
     count: async (comparison, limit) => await counted(database, matching(comparison).limit(limit)),
     numbers: async (comparison) => (await matching(comparison).execute()).map(({ number }) => Number(number)),
@@ -80,19 +80,33 @@ function createdOn(database: Database, ms: number): RowsOfDay {
 }
 
 function lastSeenOn(database: Database, ms: number): RowsOfDay {
-  const start = dayOf(ms) * DAY_MS;
-  const matching = (comparison: TimeComparison) =>
-    database
+  const matching = (comparison: TimeComparison) => {
+    const [lower, upper] = withinDay(comparison, ms);
+    return database
       .selectFrom('device_connectivity')
       .select('number')
       .where('connected', '=', 0)
-      .where('last_seen_ms', '>=', start)
-      .where('last_seen_ms', '<', start + DAY_MS)
-      .where('last_seen_ms', comparison, ms);
+      .where('last_seen_ms', lower.operator, lower.ms)
+      .where('last_seen_ms', upper.operator, upper.ms);
+  };
   return {
     count: async (comparison, limit) => await counted(database, matching(comparison).limit(limit)),
     numbers: async (comparison) => (await matching(comparison).execute()).map(({ number }) => Number(number)),
   };
+}
+
+interface Bound {
+  readonly operator: TimeComparison;
+  readonly ms: number;
+}
+
+/** One bound at each end: of two at one end an index would use the first, and read what the second leaves out. */
+function withinDay(comparison: TimeComparison, ms: number): readonly [Bound, Bound] {
+  const startMs = dayOf(ms) * DAY_MS;
+  const asked = { operator: comparison, ms };
+  return comparison === '>' || comparison === '>='
+    ? [asked, { operator: '<', ms: startMs + DAY_MS }]
+    : [{ operator: '>=', ms: startMs }, asked];
 }
 
 async function counted(
