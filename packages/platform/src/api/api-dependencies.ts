@@ -71,6 +71,8 @@ export interface ApiDependencies {
    * what such connections had sent is in the log (or refused).
    */
   readonly cutConnections: (device: DeviceId) => Promise<void>;
+  /** The same for a device that is removed, and its MQTT sessions end: nothing waits for one that comes back under the same id. */
+  readonly endSessions: (device: DeviceId) => Promise<void>;
   /** Called once what devices may do was changed, by their group, type or attributes. */
   readonly accessChanged: (devices: readonly string[] | 'all') => void;
   /** The built dashboard; absent, or without an index.html: no pages. */

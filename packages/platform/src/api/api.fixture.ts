@@ -307,6 +307,7 @@ export async function openTestApi(
     metrics: { render: async () => '# HELP up Up.\nup 1\n' },
     readiness: { reason: () => undefined },
     cutConnections: async (device) => void cut.push(device),
+    endSessions: async (device) => void cut.push(device),
     secrets,
     imports: new DeviceImports({
       database,

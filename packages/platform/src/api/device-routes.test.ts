@@ -86,9 +86,12 @@ test.each([
   expect(answer.json()).toMatchObject({ code: 'request.invalid' });
 });
 
-test('removing a device cuts it off, then erases its telemetry, then forgets it', async () => {
+test('removing a device cuts it off and ends its sessions, then erases its telemetry, then forgets it', async () => {
   const order: string[] = [];
-  await using api = await openTestApi({ cutConnections: async (device) => void order.push(`cut ${device}`) });
+  await using api = await openTestApi({
+    endSessions: async (device) => void order.push(`end sessions of ${device}`),
+    accessChanged: (devices) => void order.push(`look again at ${String(devices)}`),
+  });
   await addDevice(api, 'sensor1');
   const { forget } = api.telemetry;
   api.telemetry.forget = async (device) => {
@@ -98,7 +101,7 @@ test('removing a device cuts it off, then erases its telemetry, then forgets it'
   };
   const answer = await api.app.inject({ method: 'DELETE', url: `${url}/sensor1`, headers: asAdmin });
   expect([answer.statusCode, answer.body]).toEqual([204, '']);
-  expect(order).toEqual(['cut sensor1', 'erase sensor1, 0 tokens, 1 device']);
+  expect(order).toEqual(['end sessions of sensor1', 'erase sensor1, 0 tokens, 1 device', 'look again at sensor1']);
   expect(await api.devices.find(parseDeviceId('sensor1'))).toBeUndefined();
 });
 

@@ -115,7 +115,7 @@ const INCLUDED: ReadonlySet<string> = new Set(['latest', 'total']);
 
 type Needs = Pick<
   ApiDependencies,
-  'devices' | 'pki' | 'tokens' | 'telemetry' | 'eraser' | 'cutConnections' | 'connectivity' | 'accessChanged'
+  'devices' | 'pki' | 'tokens' | 'telemetry' | 'eraser' | 'cutConnections' | 'endSessions' | 'connectivity' | 'accessChanged'
 >;
 
 /** Adding, finding and removing devices, and their tokens. */
@@ -285,19 +285,21 @@ export function deviceRoutes(dependencies: Needs): FastifyPluginAsyncZod {
  * Takes a device away, in an order that can be taken up again after a crash: while the row is there, the request can be
  * repeated, and its telemetry goes only when nothing can add to it.
  *
- * 1. no new connection   2. no old one   3. no telemetry   4. no device
+ * 1. no new connection   2. no old one, and no session   3. no telemetry   4. no device
  */
 async function remove(
-  { devices, tokens, pki, eraser, cutConnections }: Needs,
+  { devices, tokens, pki, eraser, endSessions, accessChanged }: Needs,
   id: DeviceId,
   { actor, scope }: Pick<Access, 'actor' | 'scope'>,
 ): Promise<void> {
   await devices.ensureKnown(id, scope);
   await tokens.revoke(id);
   await pki.certificates.revokeOfDevice(id, actor);
-  await cutConnections(id);
+  await endSessions(id);
   await eraser.forget(id);
   if (!(await devices.remove(id, actor, scope))) throw noDevice(id);
+  // It may have got another certificate and come back in between; that has ended with the device.
+  accessChanged([id]);
 }
 
 /** @throws SelsynError `access.denied` for a group outside of those that the caller may write in */

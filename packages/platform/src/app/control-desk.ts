@@ -13,6 +13,8 @@ export interface ForwardedRequest {
   readonly certificateId: string | undefined;
   /** Undefined for a claim. */
   readonly deviceId: string | undefined;
+  /** Of the token that the device proved to have. */
+  readonly tokenHash: string | undefined;
   readonly remoteAddress: string;
 }
 

@@ -1,4 +1,5 @@
 import type { ClientRequest, RequestAnswer, RequestHandler } from '../broker/requests.ts';
+import { DevicePrincipal } from '../identity/device-principal.ts';
 import { isDeviceId } from '../kernel/device-id.ts';
 import type { LogLines } from '../kernel/log-lines.ts';
 import type { ThreadCaller } from '../kernel/thread-channel.ts';
@@ -41,7 +42,9 @@ export class ForwardedRequests implements RequestHandler {
     try {
       const deviceId = isDeviceId(principal.id) ? principal.id : undefined;
       const certificateId = principal.credentialId;
-      return [await this.#control.call('answerRequest', { topic, payload, clientId, certificateId, deviceId, remoteAddress })];
+      const tokenHash = principal instanceof DevicePrincipal ? principal.tokenHash : undefined;
+      const forwarded = { topic, payload, clientId, certificateId, deviceId, tokenHash, remoteAddress };
+      return [await this.#control.call('answerRequest', forwarded)];
     } catch (error) {
       this.#logLines.error({ err: error, client: clientId, topic }, 'a request could not be answered');
       return [rejectionOf(topic, 500, 'InternalFailureException', 'The request could not be answered: try again later')];

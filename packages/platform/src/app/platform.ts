@@ -275,6 +275,9 @@ export async function startPlatform(config: Config): Promise<Platform> {
   const cutConnections = async (device: DeviceId): Promise<void> => {
     await Promise.all(gateways.map(async (gateway) => await gateway.calls.call('cut', device)));
   };
+  const endSessions = async (device: DeviceId): Promise<void> => {
+    await Promise.all(gateways.map(async (gateway) => await gateway.calls.call('endSessionsOf', device)));
+  };
   const { database } = registry;
   const onAccessChanged = identity.access.changed;
   const deviceRoutes = deviceRoutesDependencies({
@@ -310,6 +313,7 @@ export async function startPlatform(config: Config): Promise<Platform> {
     metrics,
     readiness: replay,
     cutConnections,
+    endSessions,
     dashboardDir: DASHBOARD_DIR,
     allowedHosts: isLoopback(config.http.host) ? allowedHosts(config) : undefined,
     publicUrl: config.http.publicUrl === '' ? undefined : config.http.publicUrl,

@@ -171,7 +171,7 @@ test.each([0, 100])(
     expect(sent).toMatchObject({ type: 'publish', text: 'sent' });
     rules.open.delete('a');
     await broker.accessChanged(new Set(['d']));
-    client.send({ type: 'puback', packetId: (sent as { packetId: number }).packetId, reasonCode: 0, properties: {} });
+    client.send({ type: 'puback', packetId: (sent as { packetId: number }).packetId, reasonCode: 0 });
     expect(await client.texts()).toEqual(['other']);
   },
 );

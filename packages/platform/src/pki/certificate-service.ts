@@ -173,11 +173,10 @@ export class CertificateService {
     }
   }
 
-  /** The same in a transaction of its own, and cuts the connections. */
+  /** The same in a transaction of its own, before the sessions of the device are ended. */
   async revokeOfDevice(deviceId: string, actor: Actor): Promise<void> {
-    const { database, onAccessChanged } = this.#dependencies;
+    const { database } = this.#dependencies;
     await inTransaction(database, async (transaction) => await this.revokeOfDevices([deviceId], { actor }, transaction));
-    await onAccessChanged([deviceId]);
   }
 
   /** A client was let in with a certificate that nobody had used before: those of the same device before it are revoked. */

@@ -97,6 +97,22 @@ describe('a claim batch', () => {
     expect((await unit.createFromCsr()).body.statusCode).toBe(429);
   });
 
+  it('is not used up by one client that asks without end', async () => {
+    await using test = await openWithUnit();
+    const certificateId = await test.claim({ name: 'slow', ratePerMinute: 120 });
+    const [flooding, other] = ['flooding', 'other'].map(
+      (clientId) => new TestUnit(test.provisioning, { certificateId, clientId }),
+    );
+    const answers: boolean[] = [];
+    for (let second = 0; second < 12; second++) {
+      for (let i = 0; i < (second === 0 ? 12 : 3); i++) await flooding!.createFromCsr();
+      answers.push((await other!.createFromCsr()).accepted);
+      test.pki.clock.advance(1_000);
+    }
+    expect(answers).toEqual([false, ...Array.from({ length: 11 }, () => true)]);
+    expect(await test.lastTrace()).toBe('client flooding of claim batch slow comes too fast · refused');
+  });
+
   it('whose certificate is revoked lets nobody in with it', async () => {
     await using test = await openWithUnit();
     const id = await test.claim();

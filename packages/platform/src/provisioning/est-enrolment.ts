@@ -18,6 +18,7 @@ import { type Parameters, readParameters } from './provisioning-payload.ts';
 import { RateLimiter } from './rate-limiter.ts';
 import { type Refusal, RefusedError, refusal } from './refusal.ts';
 import { refusalOfError } from './refusal-of-error.ts';
+import { ensureStands } from './standing-credential.ts';
 import { saidParameters } from './subject-parameters.ts';
 import { PROOF_PARAMETER } from './template.ts';
 import type { TemplateStore } from './template-store.ts';
@@ -84,7 +85,7 @@ export class EstEnrolment {
 
   /** /simpleenroll by a claim certificate (RFC 7030, section 3.3.2). */
   async enrolByClaim(request: EstRequest, certificateId: string): Promise<EstResult> {
-    const { batches, templates, enrolment } = this.#dependencies;
+    const { batches, templates, enrolment, clock } = this.#dependencies;
     const trace = new AttemptTrace();
     let known: Partial<AttemptDraft> = { template: request.template };
     try {
@@ -109,7 +110,10 @@ export class EstEnrolment {
         credential: { kind: 'csr', csr: request.csr },
         asker: { name: `claim batch ${batch.name}`, batch: batch.name, certificateId, remoteAddress: request.remoteAddress },
         trace,
-        consume: async (transaction) => await batches.count(batch.name, transaction),
+        consume: async (transaction) => {
+          await batches.count(batch.name, transaction);
+          await ensureStands({ certificateId }, undefined, clock.now(), transaction);
+        },
       });
       return resultOf(result);
     } catch (error) {

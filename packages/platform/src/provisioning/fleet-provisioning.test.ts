@@ -258,6 +258,55 @@ describe('an ownership token', () => {
   });
 });
 
+describe('a credential that is taken back while its holder is being let in', () => {
+  /** Asks for a certificate and provisions itself; while the hook is asked, it is taken back with what it asked. */
+  async function taken(who: 'claim' | 'certificate' | 'token' | 'another token') {
+    let meanwhile = async (): Promise<void> => undefined;
+    const hook = { ask: async () => (await meanwhile(), {}) };
+    const test = await openWithUnit(undefined, hook);
+    await test.putTemplate({
+      hook: { url: 'http://127.0.0.1:1/' },
+      manifestRequired: false,
+      device: { id: '${parameters.SerialNumber}' },
+    });
+    const { database, certificates } = test.pki;
+    const certificateId = who === 'claim' ? await test.claim() : who === 'certificate' ? await test.pki.issue('a1') : undefined;
+    if (certificateId === undefined)
+      await database
+        .insertInto('device_token')
+        .values({ device_id: 'a1', token_hash: 'x', created_at_ms: 1, ...NO_SCRAM })
+        .execute();
+    const unit = new TestUnit(test.provisioning, {
+      ...(certificateId !== undefined && { certificateId }),
+      ...(who !== 'claim' && { deviceId: 'a1' }),
+      ...(certificateId === undefined && { tokenHash: 'x' }),
+    });
+    const { body } = await unit.createFromCsr();
+    meanwhile = async () => {
+      if (certificateId !== undefined) await certificates.revoke(certificateId, 'keyCompromise', TEST_ACTOR);
+      else if (who === 'token') await database.deleteFrom('device_token').execute();
+      else await database.updateTable('device_token').set({ token_hash: 'y' }).execute();
+    };
+    const answer = await unit.provision(body.certificateOwnershipToken, { SerialNumber: who === 'claim' ? '1' : 'a1' });
+    return { test, answer, created: body.certificateId ?? '' };
+  }
+
+  it.each(['claim', 'certificate', 'token', 'another token'] as const)('gives no other: %s', async (who) => {
+    const { test, answer, created } = await taken(who);
+    await using _ = test;
+    expect(answer).toMatchObject({ accepted: false, body: { statusCode: 403 } });
+    expect(await test.pki.certificates.get(created)).toMatchObject({ status: 'pending' });
+    expect(await test.lastTrace()).toMatch(/(revoked|taken back) meanwhile.* · refused$/);
+  });
+});
+
+it('a name without a credential gets no certificate', async () => {
+  await using test = await openWithUnit();
+  const nobody = new TestUnit(test.provisioning, { deviceId: 'a1' });
+  expect(await nobody.createFromCsr()).toMatchObject({ accepted: false, body: { statusCode: 403 } });
+  expect(await test.lastTrace()).toBe('client shows neither a certificate nor a token · refused');
+});
+
 it('a template that is disabled lets nobody in', async () => {
   await using test = await openWithUnit();
   await test.putTemplate({ enabled: false });
@@ -274,3 +323,5 @@ it('a certificate request is for the key that signs it: one that was cut from an
   expect(answer).toMatchObject({ accepted: false, body: { statusCode: 400, errorCode: 'InvalidCsr' } });
   expect(await test.lastTrace()).toMatch(/^claim batch march · .* · refused$/);
 });
+
+const NO_SCRAM = { scram_salt: null, scram_iterations: null, scram_stored_key: null, scram_server_key: null };

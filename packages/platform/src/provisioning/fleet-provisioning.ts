@@ -25,6 +25,7 @@ import {
 } from './provisioning-topics.ts';
 import { RateLimiter } from './rate-limiter.ts';
 import { type Refusal, RefusedError, refusal, toldOf } from './refusal.ts';
+import { ensureStands } from './standing-credential.ts';
 
 /** A publish to a provisioning topic, and who it came from. */
 export interface ProvisioningRequest {
@@ -35,6 +36,8 @@ export interface ProvisioningRequest {
   readonly certificateId: string | undefined;
   /** The device that the client is; undefined for a claim. */
   readonly deviceId?: string | undefined;
+  /** Of the token with which a device connected; undefined where with none. */
+  readonly tokenHash?: string | undefined;
   readonly remoteAddress: string;
 }
 
@@ -53,6 +56,8 @@ export interface FleetProvisioningDependencies {
 const MAX_UNDER_WAY = 8_192;
 /** Of a device that wants another certificate. */
 const RENEWALS_PER_MINUTE = 10;
+/** Of one client with a claim, however slow its batch is. */
+const MIN_OF_A_CLIENT_PER_MINUTE = 10;
 /** The trace of what came too fast is written so often, of one batch: the rest is the same. */
 const TOO_FAST_TRACES_PER_MINUTE = 6;
 /** AWS names the certificate `AWS IoT Certificate` before its device is known; no device can have a name with a space. */
@@ -154,7 +159,7 @@ export class FleetProvisioning {
     request: ProvisioningRequest,
     topic: ProvisioningTopic & { readonly request: 'provision' },
   ): Promise<ProvisioningAnswer> {
-    const { database, ownership, enrolment, batches } = this.#dependencies;
+    const { database, clock, ownership, enrolment, batches } = this.#dependencies;
     let trace = new AttemptTrace();
     let batch: string | undefined;
     try {
@@ -184,6 +189,7 @@ export class FleetProvisioning {
         consume: async (transaction) => {
           await ownership.use(owned, transaction);
           if (batch !== undefined) await batches.count(batch, transaction);
+          await ensureStands(request, who.kind === 'device' ? who.deviceId : undefined, clock.now(), transaction);
         },
       });
       if (!('deviceId' in result)) return rejected(request.topic, result.refusal);
@@ -198,13 +204,20 @@ export class FleetProvisioning {
 
   /** Whether they may ask at all, now and so fast. @throws RefusedError */
   async #admit(request: ProvisioningRequest, what: 'create' | 'provision'): Promise<Who> {
-    const { deviceId, certificateId } = request;
+    const { deviceId, certificateId, tokenHash } = request;
     if (deviceId !== undefined && isDeviceId(deviceId)) {
+      // In open mode everybody may call himself as he likes: no certificate is given for that.
+      if (certificateId === undefined && tokenHash === undefined)
+        throw new RefusedError(refusal('credential-invalid', 'client shows neither a certificate nor a token'));
       if (!this.#pace.take(`device ${what} ${deviceId}`, RENEWALS_PER_MINUTE)) throw tooFast(`device ${deviceId}`);
       return { kind: 'device', deviceId };
     }
     if (certificateId === undefined) throw new RefusedError(refusal('credential-invalid', 'client shows no certificate'));
     const batch = await this.#dependencies.batches.ofCertificate(certificateId);
+    // One unit that asks without end takes no more than half of what all of them have.
+    const client = `client ${what} ${certificateId} ${request.clientId.slice(0, 128)}`;
+    if (!this.#pace.take(client, Math.max(MIN_OF_A_CLIENT_PER_MINUTE, batch.ratePerMinute / 2)))
+      throw tooFast(`client ${request.clientId} of claim batch ${batch.name}`);
     if (!this.#pace.take(`batch ${what} ${batch.name}`, batch.ratePerMinute)) throw tooFast(`claim batch ${batch.name}`);
     return { kind: 'claim', certificateId, batch };
   }

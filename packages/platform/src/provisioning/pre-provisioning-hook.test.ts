@@ -172,6 +172,18 @@ describe('a hook', () => {
     expect(asked).toBe(64);
   });
 
+  it('that hangs keeps nobody from another one', async () => {
+    await using hanging = await serve(() => undefined);
+    await using other = await serve(json({ allowProvisioning: true }));
+    const clock = new FakeClock();
+    const hook = new PreProvisioningHook({ clock });
+    const stuck = Array.from({ length: 65 }, async () => await refusalOf(hook, hanging.url));
+    expect(await refusalOf(hook, other.url)).toBe('{}');
+    clock.advance(5_000);
+    expect(new Set(await Promise.all(stuck))).toEqual(new Set(['hook-failed: hook did not answer within 5 s']));
+    expect(await refusalOf(hook, other.url)).toBe('{}');
+  });
+
   it('that nobody listens for has refused', async () => {
     const server = await serve(() => undefined);
     await server[Symbol.asyncDispose]();

@@ -29,9 +29,15 @@ export interface HookDependencies {
 
 const DEADLINE_MS = 5_000;
 const MAX_ANSWER_BYTES = 32 * 1024;
-/** Others wait for their turn, in their own five seconds. */
+/** At one host: others wait for their turn, in their own five seconds. A hook that hangs keeps nobody from another one. */
 const MAX_UNDER_WAY = 64;
 const MAX_WAITING = 1_024;
+
+/** The questions to one host. */
+interface Lane {
+  underWay: number;
+  readonly waiting: (() => void)[];
+}
 
 /**
  * The pre-provisioning hook over HTTP: one POST of JSON, one answer of JSON within five seconds.
@@ -45,8 +51,8 @@ const MAX_WAITING = 1_024;
  */
 export class PreProvisioningHook implements AsksHook {
   readonly #dependencies: HookDependencies;
-  #underWay = 0;
-  readonly #waiting: (() => void)[] = [];
+  /** By origin; those with nothing under way are not there. */
+  readonly #lanes = new Map<string, Lane>();
 
   constructor(dependencies: HookDependencies) {
     this.#dependencies = dependencies;
@@ -56,14 +62,12 @@ export class PreProvisioningHook implements AsksHook {
     const deadline = new AbortController();
     const cancel = this.#dependencies.clock.after(DEADLINE_MS, () => deadline.abort());
     try {
-      await this.#turn(deadline.signal);
+      const target = new URL(url);
+      const leave = await this.#turn(target.origin, deadline.signal);
       try {
-        return readAnswer(await this.#post(new URL(url), JSON.stringify(question), deadline.signal));
+        return readAnswer(await this.#post(target, JSON.stringify(question), deadline.signal));
       } finally {
-        const next = this.#waiting.shift();
-        // Whoever waits takes the place over.
-        if (next === undefined) this.#underWay--;
-        else next();
+        leave();
       }
     } catch (error) {
       if (error instanceof RefusedError) throw error;
@@ -74,25 +78,38 @@ export class PreProvisioningHook implements AsksHook {
     }
   }
 
-  /** @throws RefusedError where too many wait, or the time is over */
-  async #turn(signal: AbortSignal): Promise<void> {
-    if (this.#underWay < MAX_UNDER_WAY) {
-      this.#underWay++;
-      return;
+  /**
+   * @returns what is to be called when it is over
+   * @throws RefusedError where too many wait, or the time is over
+   */
+  async #turn(origin: string, signal: AbortSignal): Promise<() => void> {
+    const lane = this.#lanes.get(origin) ?? { underWay: 0, waiting: [] };
+    this.#lanes.set(origin, lane);
+    const { waiting } = lane;
+    const leave = (): void => {
+      const next = waiting.shift();
+      // Whoever waits takes the place over.
+      if (next !== undefined) next();
+      else if (--lane.underWay === 0) this.#lanes.delete(origin);
+    };
+    if (lane.underWay < MAX_UNDER_WAY) {
+      lane.underWay++;
+      return leave;
     }
-    if (this.#waiting.length >= MAX_WAITING) throw new RefusedError(refusal('busy', 'too many enrolments wait for the hook'));
+    if (waiting.length >= MAX_WAITING) throw new RefusedError(refusal('busy', 'too many enrolments wait for the hook'));
     await new Promise<void>((resolve, reject) => {
       const abort = (): void => {
-        this.#waiting.splice(this.#waiting.indexOf(go), 1);
+        waiting.splice(waiting.indexOf(go), 1);
         reject(new Error('it is too late'));
       };
       const go = (): void => {
         signal.removeEventListener('abort', abort);
         resolve();
       };
-      this.#waiting.push(go);
+      waiting.push(go);
       signal.addEventListener('abort', abort, { once: true });
     });
+    return leave;
   }
 
   async #post(url: URL, body: string, signal: AbortSignal): Promise<Buffer> {

@@ -125,13 +125,19 @@ export interface Answer {
 /** A client of MQTT that speaks fleet provisioning. */
 export class TestUnit {
   readonly #provisioning: Provisioning;
-  readonly #who: Pick<ProvisioningRequest, 'certificateId' | 'deviceId'>;
+  readonly #who: Pick<ProvisioningRequest, 'certificateId' | 'clientId' | 'deviceId' | 'tokenHash'>;
   readonly format: PayloadFormat;
 
-  constructor(provisioning: Provisioning, who: { certificateId?: string; deviceId?: string }, format: PayloadFormat = 'json') {
+  constructor(
+    provisioning: Provisioning,
+    who: { certificateId?: string; clientId?: string; deviceId?: string; tokenHash?: string },
+    format: PayloadFormat = 'json',
+  ) {
     this.#provisioning = provisioning;
     this.#who = {
       certificateId: who.certificateId,
+      clientId: who.clientId ?? 'unit-1',
+      tokenHash: who.tokenHash,
       ...(who.deviceId !== undefined && { deviceId: parseDeviceId(who.deviceId) }),
     };
     this.format = format;
@@ -146,10 +152,8 @@ export class TestUnit {
     const answer = await this.#provisioning.fleet.answer({
       topic: full,
       payload,
-      clientId: 'unit-1',
       remoteAddress: '192.0.2.7',
-      certificateId: this.#who.certificateId,
-      deviceId: this.#who.deviceId,
+      ...this.#who,
     });
     if (!answer.topic.startsWith(`${full}/`)) throw new Error(`the answer came on ${answer.topic}`);
     return { accepted: answer.topic === `${full}/accepted`, body: decodePayload(this.format, answer.payload) as Answer['body'] };

@@ -97,3 +97,24 @@ test('out of the scope a device is not there, and none is put there', async () =
   expect(await registry.devices.count({ scope, group: '/ab' })).toBe(0);
   expect(await registry.devices.count({ scope: { groups: [] } })).toBe(0);
 });
+
+test('that a device went from one group to another is told to those of both, what else changed only to those of its new one', async () => {
+  await using registry = await openTestRegistry();
+  await registry.devices.create({ id: id('a'), group: '/left', attributes: { x: 1 } }, actor);
+  await registry.devices.update(id('a'), { group: '/right', attributes: { x: 2 } }, actor);
+  const toldTo = async (group: string) => {
+    const trail = await new AuditTrail(registry).list({
+      objectKind: 'device',
+      action: 'device.update',
+      groups: [group],
+      limit: 9,
+    });
+    return trail.map(({ before, after }) => ({ before, after }));
+  };
+  expect(await toldTo('/left')).toEqual([{ before: { group: '/left' }, after: { group: '/right' } }]);
+  expect(await toldTo('/right')).toEqual([
+    { before: { group: '/left', attributes: { x: 1 } }, after: { group: '/right', attributes: { x: 2 } } },
+  ]);
+  await registry.devices.update(id('a'), { group: '/right/below' }, actor);
+  expect(await toldTo('/right')).toHaveLength(2);
+});

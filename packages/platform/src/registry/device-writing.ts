@@ -9,7 +9,7 @@ import type { StoredDevice } from './device-rows.ts';
 import { checkAgainstType, type DeviceType } from './device-type.ts';
 import { DeviceTypeStore } from './device-type-store.ts';
 import { ensureGroups, type GroupPlaces } from './group-tree.ts';
-import { ROOT_GROUP } from './group-path.ts';
+import { isWithin, ROOT_GROUP } from './group-path.ts';
 import { ROWS_PER_STATEMENT } from './statement-chunks.ts';
 import { connectivityTerms } from './device-terms.ts';
 import type { Term } from './index/term.ts';
@@ -80,12 +80,15 @@ export async function updateDevices(
   );
   await record(
     context,
-    changes.map(({ before, after }) => ({
-      action: 'device.update',
-      device: after,
-      before: onlyChanged(before.device, after),
-      after: onlyChanged(after, before.device),
-    })),
+    changes.flatMap(({ before: { device: before }, after }) => [
+      ...leftBehind(before, after),
+      {
+        action: 'device.update',
+        device: after,
+        before: onlyChanged(before, after),
+        after: onlyChanged(after, before),
+      },
+    ]),
   );
 }
 
@@ -210,6 +213,12 @@ async function record(
   }));
   if (takeAudit === undefined) await new AuditTrail({ database: transaction, clock }).record(entries, transaction);
   else takeAudit(entries);
+}
+
+/** For those who see a device no more because it has left their group: that, and nothing else of it. */
+function leftBehind(before: Device, after: Device) {
+  if (isWithin(after.group, before.group)) return [];
+  return [{ action: 'device.update', device: before, before: { group: before.group }, after: { group: after.group } }];
 }
 
 /** Those fields of a device that are not the same in the other. */

@@ -2,20 +2,39 @@ import { expect, test } from 'vitest';
 import { isGroupPath, isWithin, lineageOf, parentOf, parseGroupPath } from './group-path.ts';
 import { EVERYTHING, isEverything, NOTHING, scopeIncludes } from './scope.ts';
 
-test.each(['/', '/a', '/acme/building-42/floor-2', '/A:b_c.d-e', `/${Array.from({ length: 16 }, () => 'x').join('/')}`])(
-  '%s is a path',
-  (path) => {
-    expect(parseGroupPath(path)).toBe(path);
-  },
-);
+test.each([
+  '/',
+  '/a',
+  '/acme/building-42/floor-2',
+  '/A:b_c.d-e',
+  '/...',
+  '/.a/..b',
+  `/${Array.from({ length: 16 }, () => 'x').join('/')}`,
+])('%s is a path', (path) => {
+  expect(parseGroupPath(path)).toBe(path);
+});
 
-test.each(['', 'a', '//', '/a/', '/a//b', '/a b', '/ä', '/a\n', `/${'x'.repeat(65)}`, '/x'.repeat(17), '/a/%', "/a'"])(
-  '%j is none',
-  (path) => {
-    expect(isGroupPath(path)).toBe(false);
-    expect(() => parseGroupPath(path)).toThrow(expect.objectContaining({ code: 'request.invalid' }));
-  },
-);
+test.each([
+  '',
+  'a',
+  '//',
+  '/a/',
+  '/a//b',
+  '/a b',
+  '/ä',
+  '/a\n',
+  `/${'x'.repeat(65)}`,
+  '/x'.repeat(17),
+  '/a/%',
+  "/a'",
+  '/.',
+  '/..',
+  '/a/../b',
+  '/a/.',
+])('%j is none', (path) => {
+  expect(isGroupPath(path)).toBe(false);
+  expect(() => parseGroupPath(path)).toThrow(expect.objectContaining({ code: 'request.invalid' }));
+});
 
 test('a node is within itself and those above, and in no sibling whose name begins alike', () => {
   expect(isWithin('/acme', '/acme')).toBe(true);

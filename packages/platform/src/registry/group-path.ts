@@ -4,7 +4,8 @@ import { SelsynError } from '../kernel/errors.ts';
 export const ROOT_GROUP = '/';
 export const MAX_GROUP_DEPTH = 16;
 export const MAX_GROUP_PATH = 512;
-const GROUP_PATH = /^(\/[A-Za-z0-9:_.-]{1,64}){1,16}$/;
+/** No `.` and `..`: a proxy or a person might read `/a/../b` as `/b`. */
+const GROUP_PATH = /^(\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9:_.-]{1,64}){1,16}$/;
 
 /** Sorts right after `/`, so that everything below a path lies between the path with a slash and the path with this. */
 export const AFTER_SLASH = '0';
@@ -18,7 +19,7 @@ export function parseGroupPath(text: string): string {
   if (isGroupPath(text)) return text;
   throw new SelsynError(
     'request.invalid',
-    'a group is a path as /acme/building-42: up to 16 names, each 1 to 64 of A-Z a-z 0-9 : _ . -',
+    'a group is a path as /acme/building-42: up to 16 names, each 1 to 64 of A-Z a-z 0-9 : _ . -, none of them . or ..',
     { details: { field: 'group' } },
   );
 }

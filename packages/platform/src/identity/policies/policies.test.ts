@@ -12,7 +12,17 @@ const FACTS: AccessFacts = {
   clientId: 'c1',
   type: 'boiler',
   group: '/acme/b1',
-  attributes: { site: 'north', nested: { room: 7 }, evil: '#', slash: 'a/b', plus: '+', empty: '', list: [1], on: true },
+  attributes: {
+    site: 'north',
+    nested: { room: 7 },
+    evil: '#',
+    slash: 'a/b',
+    plus: '+',
+    empty: '',
+    list: [1],
+    on: true,
+    tree: '$SYS',
+  },
 };
 
 function policies(...statements: readonly PolicyStatement[]) {
@@ -83,25 +93,32 @@ describe('policies', () => {
       expect([topic, own.publish(topic)]).toEqual([topic, false]);
   });
 
-  test.each(['evil', 'slash', 'plus', 'empty', 'list', 'nested', 'missing', 'site.x', 'toString', '__proto__', 'constructor'])(
-    'an attribute that cannot be one level gives nothing where it allows, and takes the level where it denies: %s',
-    (name) => {
-      const allowed = policies(allow(['publish', 'subscribe'], `a/\${attributes.${name}}/b`, `x/\${attributes.${name}}`));
-      for (const topic of ['a/#/b', 'a/a/b/b', 'a/x/b', 'a//b', 'x/y', 'x/'])
-        expect([topic, allowed.publish(topic)]).toEqual([topic, false]);
-      for (const filter of ['a/#', 'a/+/b', 'x/#', 'x/+']) expect([filter, allowed.subscribe(filter)]).toEqual([filter, false]);
-      const denied = policies(
-        allow(['publish'], '#'),
-        deny(['publish'], `a/\${attributes.${name}}/b`, `x-\${attributes.${name}}`),
-      );
-      expect([denied.publish('a/x/b'), denied.publish('a/x/c'), denied.publish('x-1'), denied.publish('ax/y')]).toEqual([
-        false,
-        true,
-        false,
-        true,
-      ]);
-    },
-  );
+  test.each([
+    'evil',
+    'slash',
+    'plus',
+    'tree',
+    'empty',
+    'list',
+    'nested',
+    'missing',
+    'site.x',
+    'toString',
+    '__proto__',
+    'constructor',
+  ])('an attribute that cannot be one level gives nothing where it allows, and takes the level where it denies: %s', (name) => {
+    const allowed = policies(allow(['publish', 'subscribe'], `a/\${attributes.${name}}/b`, `x/\${attributes.${name}}`));
+    for (const topic of ['a/#/b', 'a/a/b/b', 'a/x/b', 'a//b', 'x/y', 'x/'])
+      expect([topic, allowed.publish(topic)]).toEqual([topic, false]);
+    for (const filter of ['a/#', 'a/+/b', 'x/#', 'x/+']) expect([filter, allowed.subscribe(filter)]).toEqual([filter, false]);
+    const denied = policies(allow(['publish'], '#'), deny(['publish'], `a/\${attributes.${name}}/b`, `x-\${attributes.${name}}`));
+    expect([denied.publish('a/x/b'), denied.publish('a/x/c'), denied.publish('x-1'), denied.publish('ax/y')]).toEqual([
+      false,
+      true,
+      false,
+      true,
+    ]);
+  });
 
   test('wildcards in the first level are no way to the topics of the server', () => {
     const everything = policies(allow(['publish', 'subscribe'], '#', '+/x'));
@@ -110,6 +127,8 @@ describe('policies', () => {
       false,
       false,
     ]);
+    const own = policies(allow(['publish', 'subscribe'], '${attributes.tree}/#'));
+    expect([own.publish('$SYS/x'), own.subscribe('$SYS/#')]).toEqual([false, false]);
     expect([everything.publish('a/$SYS'), everything.subscribe('#')]).toEqual([true, true]);
   });
 

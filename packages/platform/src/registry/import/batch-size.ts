@@ -1,9 +1,12 @@
-/** A batch that takes this long leaves the thread to others often enough. */
-const AIM_MS = 12;
-const FIRST = 150;
-/** Fewer would spend more on the transaction than on the rows, and hold the others up longer. */
-const LEAST = 150;
-const MOST = 500;
+/**
+ * How long a transaction may take. It lets others have the thread in between (see Breathing), but whoever needs the database
+ * waits for its end.
+ */
+const AIM_MS = 60;
+const FIRST = 500;
+/** Fewer would spend more on the transaction and on the postings that it touches than on the rows. */
+const LEAST = 500;
+const MOST = 2000;
 
 /** How many rows a batch has, found out from how long the ones before took: another machine, other devices, another size. */
 export class BatchSize {

@@ -259,6 +259,16 @@ test('the trail has an entry for each batch and group instead of one for each de
   ]);
 });
 
+test('devices of very many groups are in the trail at the groups above them', async () => {
+  await using open = await openImports();
+  const rows = Array.from({ length: 120 }, (_, i) => `p${i},/acme/plant-${i % 3}/hall-${i % 60}`);
+  await importText(open, `id,group\n${rows.join('\n')}\nroot,/\n`);
+  const entries = await new AuditTrail(open).list({ limit: 100, action: 'device.import' });
+  expect(entries.map(({ group }) => group).sort()).toEqual(['/', '/acme/plant-0', '/acme/plant-1', '/acme/plant-2']);
+  const ids = entries.flatMap(({ after }) => (after as { readonly created: readonly string[] }).created);
+  expect(new Set(ids).size).toBe(121);
+});
+
 test('a token that comes along is kept; connections with another one before are cut, and changes are told', async () => {
   await using open = await openImports();
   const token = (mark: string): string => mark.repeat(24);

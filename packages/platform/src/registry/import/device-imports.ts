@@ -7,6 +7,7 @@ import type { RandomBytes } from '../../kernel/secret.ts';
 import { parseGroupPath, ROOT_GROUP } from '../group-path.ts';
 import { scopeIncludes } from '../scope.ts';
 import { BatchSize } from './batch-size.ts';
+import { Breathing } from './breathing.ts';
 import { readCsvHeader, type CsvHeader } from './csv-header.ts';
 import type { DeviceImport, ImportCaller, ImportPlan, RefusedRow } from './device-import.ts';
 import { MAX_PART_BYTES, MAX_ROW_BYTES } from './device-import.ts';
@@ -240,7 +241,8 @@ export class DeviceImports {
     const { database, clock, tokens, onAccessChanged, cutConnections } = this.#dependencies;
     const rows = read.filter((row): row is ImportRow => !isRefused(row));
     let outcome: BatchOutcome | undefined;
-    await database.transaction().execute(async (transaction) => {
+    await database.transaction().execute(async (begun) => {
+      const transaction = begun.withPlugin(new Breathing(clock));
       if (rows.length > 0) outcome = await writeBatch({ transaction, clock, tokens, plan: place, caller }, rows);
       const refused = [...read.filter(isRefused), ...(outcome?.refused ?? [])].sort((a, b) => a.row - b.row);
       await keepRefused(transaction, place.id, refused, place.refused);

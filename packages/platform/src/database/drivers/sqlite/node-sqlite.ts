@@ -3,6 +3,14 @@ import type { SqliteDatabase, SqliteStatement } from 'kysely';
 import { fromSqliteError } from './sqlite-errors.ts';
 
 const MAX_STATEMENTS = 128;
+/** As Kysely writes it. */
+const ROLLBACK = 'rollback';
+const NOTHING: SqliteStatement = {
+  reader: false,
+  all: () => [],
+  run: () => ({ changes: 0, lastInsertRowid: 0 }),
+  iterate: () => [].values(),
+};
 
 /**
  * `node:sqlite` in the shape that Kysely's SQLite dialect wants.
@@ -21,6 +29,9 @@ export class NodeSqlite implements SqliteDatabase {
   }
 
   prepare(sql: string): SqliteStatement {
+    // Where the disk is full, SQLite gives up the transaction itself (https://sqlite.org/lang_transaction.html, section 3). To
+    // roll back what is not there would fail, and hide what the matter was.
+    if (sql === ROLLBACK && !this.#database.isTransaction) return NOTHING;
     const kept = this.#statements.get(sql);
     if (kept !== undefined) {
       this.#statements.delete(sql);

@@ -45,6 +45,28 @@ test('a reader sees what was committed, at once, and cannot write', async () => 
   });
 });
 
+test('a transaction that SQLite itself gave up, as it does where the disk is full, fails with why, and the next one is taken', async () => {
+  await using open = openSqliteDatabase(path.join(folder, 'registry.db'));
+  const { database } = open;
+  await migrate(database);
+  await sql`create table filled (id integer primary key)`.execute(database);
+  await sql`create trigger full_disk before insert on filled when new.id = 1 begin select raise(rollback, 'out of space'); end`.execute(
+    database,
+  );
+  const fill = async (id: number) =>
+    await database.transaction().execute(async (transaction) => {
+      await transaction
+        .insertInto('device')
+        .values(device(`lost-${id}`))
+        .execute();
+      await sql`insert into filled values (${id})`.execute(transaction);
+    });
+  await expect(fill(1)).rejects.toThrow('out of space');
+  await fill(2);
+  const left = await database.selectFrom('device').select('id').execute();
+  expect(left).toEqual([{ id: 'lost-2' }]);
+});
+
 test('a transaction that throws leaves nothing, and those of other callers wait for it', async () => {
   await using open = openSqliteDatabase(path.join(folder, 'registry.db'));
   const { database } = open;
