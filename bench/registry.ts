@@ -49,7 +49,7 @@ const QUERIES: Readonly<Record<string, DeviceFilter>> = {
   },
   'one serial number': { filter: 'attributes.serial = "S-0012345"' },
   'serial number like, of a million': { filter: 'attributes.serial like "S-00123*"' },
-  'the issue’s own': {
+  'seven conditions': {
     filter:
       'type = "boiler" and group under "/site-7" and attributes.fw.version >= "2.1" and tags has "demo" and connected = true and id like "unit-*" and not (tags has "odd")',
   },

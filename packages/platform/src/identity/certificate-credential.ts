@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { Database } from '../database/schema.ts';
+import { PreparedLookup } from '../database/prepared-lookup.ts';
+import type { Database, Schema } from '../database/schema.ts';
 
 /** What the registry knows of a certificate that a client showed. */
 export interface KnownCertificate {
@@ -19,25 +20,41 @@ export function certificateIdOf(der: Uint8Array): string {
   return createHash('sha256').update(der).digest('hex');
 }
 
-/** Undefined: it was never registered here, or is there no more. */
-export async function findCertificate(database: Database, id: string): Promise<KnownCertificate | undefined> {
-  const row = await database
-    .selectFrom('certificate')
-    .select(['purpose', 'device_id', 'claim_batch', 'status', 'not_before_ms', 'not_after_ms', 'first_used_at_ms'])
-    .where('id', '=', id)
-    .executeTakeFirst();
-  if (row === undefined) return undefined;
-  return {
-    id,
-    purpose: row.purpose === 'claim' ? 'claim' : 'device',
-    deviceId: row.device_id ?? undefined,
-    claimBatch: row.claim_batch ?? undefined,
-    status: row.status,
-    notBeforeMs: Number(row.not_before_ms),
-    notAfterMs: Number(row.not_after_ms),
-    isFresh: row.first_used_at_ms === null,
-  };
+/** The certificates that are registered, as last committed. */
+export class KnownCertificates {
+  readonly #byId: PreparedLookup<CertificateRow>;
+
+  /** @param database may be a read-only connection of this thread. */
+  constructor(database: Database) {
+    this.#byId = new PreparedLookup(database, (id) =>
+      database
+        .selectFrom('certificate')
+        .select(['purpose', 'device_id', 'claim_batch', 'status', 'not_before_ms', 'not_after_ms', 'first_used_at_ms'])
+        .where('id', '=', id),
+    );
+  }
+
+  /** Undefined: it was never registered here, or is there no more. */
+  async find(id: string): Promise<KnownCertificate | undefined> {
+    const [row] = await this.#byId.find(id);
+    if (row === undefined) return undefined;
+    return {
+      id,
+      purpose: row.purpose === 'claim' ? 'claim' : 'device',
+      deviceId: row.device_id ?? undefined,
+      claimBatch: row.claim_batch ?? undefined,
+      status: row.status,
+      notBeforeMs: Number(row.not_before_ms),
+      notAfterMs: Number(row.not_after_ms),
+      isFresh: row.first_used_at_ms === null,
+    };
+  }
 }
+
+type CertificateRow = Pick<
+  Schema['certificate'],
+  'purpose' | 'device_id' | 'claim_batch' | 'status' | 'not_before_ms' | 'not_after_ms' | 'first_used_at_ms'
+>;
 
 /** Why a certificate does not let anybody in now; undefined: it does. */
 export function faultOfCertificate(certificate: KnownCertificate, nowMs: number): string | undefined {

@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { PreparedLookup } from '../database/prepared-lookup.ts';
 import type { Database } from '../database/schema.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { isDeviceId } from '../kernel/device-id.ts';
@@ -8,11 +9,11 @@ import {
   certificateIdOf,
   faultOfCertificate,
   faultOfClaimBatch,
-  findCertificate,
   type KnownCertificate,
+  KnownCertificates,
 } from './certificate-credential.ts';
 import { ClaimPrincipal } from './claim-principal.ts';
-import { readDeviceFacts } from './device-facts.ts';
+import { DeviceFacts } from './device-facts.ts';
 import { DevicePrincipal } from './device-principal.ts';
 import { AccessReader } from './policies/access-reader.ts';
 import { ScramAccounts } from './scram-accounts.ts';
@@ -59,11 +60,25 @@ export class DeviceAuthorizer {
   readonly #dependencies: DeviceAuthorizerDependencies;
   readonly #scram: ScramAccounts;
   readonly #access: AccessReader;
+  readonly #certificates: KnownCertificates;
+  readonly #facts: DeviceFacts;
+  readonly #tokens: PreparedLookup<{ readonly token_hash: string }>;
 
   constructor(dependencies: DeviceAuthorizerDependencies) {
     this.#dependencies = dependencies;
     this.#scram = new ScramAccounts(dependencies);
-    this.#access = new AccessReader(dependencies.database);
+    const { database } = dependencies;
+    this.#access = new AccessReader(database);
+    this.#certificates = new KnownCertificates(database);
+    this.#facts = new DeviceFacts(database);
+    // One row of one text in any case: that of a device that is not known comes no sooner.
+    this.#tokens = new PreparedLookup(database, (device) =>
+      database.selectNoFrom((builder) =>
+        builder.fn
+          .coalesce(builder.selectFrom('device_token').select('token_hash').where('device_id', '=', device), sql.lit(NO_HASH))
+          .as('token_hash'),
+      ),
+    );
   }
 
   /** A database that cannot be read is a refusal that the client may retry, never an open door. */
@@ -89,7 +104,7 @@ export class DeviceAuthorizer {
         if (tokenHash === undefined || !sameHash(tokenHash, await this.#tokenHash(id))) return REFUSED;
         return await this.#admit(id, clientId, { tokenHash });
       }
-      const certificate = await findCertificate(this.#dependencies.database, credentialId);
+      const certificate = await this.#certificates.find(credentialId);
       return certificate === undefined ? REFUSED : await this.#admitWith(certificate, clientId);
     } catch (error) {
       return unreadable(error);
@@ -118,11 +133,11 @@ export class DeviceAuthorizer {
   }
 
   async #byCertificate(der: Uint8Array, clientId: string, name: string): Promise<AccessGranted | AccessRefused> {
-    const { database, desk } = this.#dependencies;
+    const { desk } = this.#dependencies;
     const id = certificateIdOf(der);
-    let certificate = await findCertificate(database, id);
+    let certificate = await this.#certificates.find(id);
     if (certificate === undefined && desk !== undefined && (await desk.registerJustInTime(der)))
-      certificate = await findCertificate(database, id);
+      certificate = await this.#certificates.find(id);
     if (certificate === undefined)
       return { refused: 'bad-credentials', reason: `certificate ${id.slice(0, 16)}… is not registered here` };
     // A name is not needed; another device's is a mistake that must not go unnoticed.
@@ -145,7 +160,7 @@ export class DeviceAuthorizer {
   }
 
   async #claimOf(certificateId: string): Promise<AccessGranted | AccessRefused> {
-    const certificate = await findCertificate(this.#dependencies.database, certificateId);
+    const certificate = await this.#certificates.find(certificateId);
     const nowMs = this.#dependencies.clock.now();
     const fault =
       certificate === undefined
@@ -156,7 +171,7 @@ export class DeviceAuthorizer {
 
   /** A device that has proved who it is: what it may do, if it may connect at all with this client id. */
   async #admit(id: string, clientId: string, shown: Shown): Promise<AccessGranted | AccessRefused> {
-    const facts = await readDeviceFacts(this.#dependencies.database, id, clientId);
+    const facts = await this.#facts.of(id, clientId);
     if (facts === undefined) return REFUSED;
     const policies = await this.#access.policiesOf(facts, shown.credentialId);
     const values = policies.valuesFor(facts);
@@ -166,16 +181,9 @@ export class DeviceAuthorizer {
     return { refused: 'not-authorized', reason: `${id} may not connect with the client id ${clientId}: ${why}` };
   }
 
-  /** One row of one text in any case: that of a device that is not known comes no sooner. */
   async #tokenHash(device: string): Promise<string> {
-    const row = await this.#dependencies.database
-      .selectNoFrom((builder) =>
-        builder.fn
-          .coalesce(builder.selectFrom('device_token').select('token_hash').where('device_id', '=', device), sql.lit(NO_HASH))
-          .as('token_hash'),
-      )
-      .executeTakeFirstOrThrow();
-    return row.token_hash;
+    const [row] = await this.#tokens.find(device);
+    return row?.token_hash ?? NO_HASH;
   }
 }
 

@@ -12,7 +12,7 @@ import { administers, ensureHasNoLess, ensureMayGive } from './delegation.ts';
 import { grantOf, type GrantStore, type Holder, type RoleAt, type RoleGrant } from './grant-store.ts';
 import { NotedTimes } from './noted-times.ts';
 import { BUILT_IN_ROLES } from './permissions.ts';
-import { PreparedLookup } from './prepared-lookup.ts';
+import { PreparedLookup } from '../database/prepared-lookup.ts';
 import type { RoleStore } from './role-store.ts';
 import { withinScope } from './within-scope.ts';
 

@@ -9,7 +9,7 @@ import type { Caller } from './caller.ts';
 import { grantOf } from './grant-store.ts';
 import { networkOf } from './lockout.ts';
 import { NotedTimes } from './noted-times.ts';
-import { PreparedLookup } from './prepared-lookup.ts';
+import { PreparedLookup } from '../database/prepared-lookup.ts';
 
 /** A user who is signed in somewhere. */
 export interface Session {

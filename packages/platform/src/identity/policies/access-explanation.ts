@@ -4,8 +4,8 @@ import type { Database } from '../../database/schema.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { DeviceId } from '../../kernel/device-id.ts';
 import { SelsynError } from '../../kernel/errors.ts';
-import { faultOfCertificate, findCertificate } from '../certificate-credential.ts';
-import { readDeviceFacts } from '../device-facts.ts';
+import { faultOfCertificate, KnownCertificates } from '../certificate-credential.ts';
+import { DeviceFacts } from '../device-facts.ts';
 import { AccessReader } from './access-reader.ts';
 import { CompiledPolicies, type Decider } from './compiled-policies.ts';
 import type { PolicyAction } from './policy-document.ts';
@@ -39,12 +39,14 @@ export interface AccessExplanation {
 
 /** Answers "why was this denied?" by the very rules that gateways decide by. */
 export class AccessExplainer {
-  readonly #database: Database;
+  readonly #certificates: KnownCertificates;
+  readonly #facts: DeviceFacts;
   readonly #clock: Clock;
   readonly #access: AccessReader;
 
   constructor(dependencies: { readonly database: Database; readonly clock: Clock }) {
-    this.#database = dependencies.database;
+    this.#certificates = new KnownCertificates(dependencies.database);
+    this.#facts = new DeviceFacts(dependencies.database);
     this.#clock = dependencies.clock;
     this.#access = new AccessReader(dependencies.database);
   }
@@ -54,7 +56,7 @@ export class AccessExplainer {
     checkSubject(question);
     const { device, action, subject, certificateId } = question;
     const clientId = action === 'connect' ? subject : (question.clientId ?? device);
-    const facts = await readDeviceFacts(this.#database, device, clientId);
+    const facts = await this.#facts.of(device, clientId);
     if (facts === undefined)
       throw new SelsynError('device.not-found', `there is no device ${device}`, { details: { id: device } });
     const attached = await this.#access.attachedTo(facts, certificateId);
@@ -86,7 +88,7 @@ export class AccessExplainer {
   }
 
   async #faultOf(certificateId: string, device: string): Promise<string | undefined> {
-    const certificate = await findCertificate(this.#database, certificateId);
+    const certificate = await this.#certificates.find(certificateId);
     if (certificate === undefined) return `certificate ${certificateId.slice(0, 16)}… is not registered here`;
     if (certificate.deviceId !== device) return `certificate ${certificateId.slice(0, 16)}… is not that of ${device}`;
     return faultOfCertificate(certificate, this.#clock.now());

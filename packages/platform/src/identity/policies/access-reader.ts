@@ -1,3 +1,4 @@
+import { PreparedLookup } from '../../database/prepared-lookup.ts';
 import type { Database } from '../../database/schema.ts';
 import { lineageOf } from '../../registry/group-path.ts';
 import type { AccessFacts } from './access-facts.ts';
@@ -32,11 +33,15 @@ const NONE: readonly string[] = [];
  */
 export class AccessReader {
   readonly #database: Database;
+  readonly #version: PreparedLookup<{ readonly version: number }>;
   #known: Known | undefined;
 
   /** @param database may be a read-only connection of this thread. */
   constructor(database: Database) {
     this.#database = database;
+    this.#version = new PreparedLookup(database, () =>
+      database.selectFrom('access_version').select('version').where('id', '=', 1),
+    );
   }
 
   /** Compiled, shared by all devices that have the same ones. */
@@ -91,7 +96,7 @@ export class AccessReader {
   }
 
   async #read(): Promise<Known> {
-    const row = await this.#database.selectFrom('access_version').select('version').where('id', '=', 1).executeTakeFirst();
+    const [row] = await this.#version.find('');
     const version = Number(row?.version ?? 0);
     if (this.#known?.version === version) return this.#known;
     const rows = await this.#database.selectFrom('policy').select(['name', 'document']).execute();

@@ -1,5 +1,5 @@
 import type { Compilable, CompiledQuery } from 'kysely';
-import type { Database } from '../database/schema.ts';
+import type { Database } from './schema.ts';
 
 /** Stands for the value until there is one: no query has it for a value of its own. */
 const PLACEHOLDER = '\0value';
