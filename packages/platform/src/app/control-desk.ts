@@ -35,21 +35,13 @@ export type ControlCalls = {
   presence(changes: readonly PresenceChange[]): Promise<void>;
 };
 
-/** What stands behind the desk. */
-export interface ControlServices {
-  answerRequest(request: ForwardedRequest): Promise<ProvisioningAnswer>;
-  registerJustInTime(der: Uint8Array): Promise<boolean>;
-  certificateUsed(certificateId: string): Promise<void>;
-  presence(changes: readonly PresenceChange[]): Promise<void>;
-}
-
 /** Main's end: one desk, at which each gateway thread has a port. */
 export class ControlDesk implements Disposable {
-  readonly #services: ControlServices;
+  readonly #services: ControlCalls;
   readonly #logLines: LogLines;
   readonly #ports: MessagePort[] = [];
 
-  constructor(services: ControlServices, logLines: LogLines) {
+  constructor(services: ControlCalls, logLines: LogLines) {
     this.#services = services;
     this.#logLines = logLines;
   }

@@ -23,11 +23,6 @@ export class ForwardedRequests implements RequestHandler {
     this.#logLines = logLines;
   }
 
-  /** Requests that are not answered yet. */
-  get waiting(): number {
-    return this.#waiting;
-  }
-
   handles(topic: string): boolean {
     return isProvisioningTopic(topic);
   }

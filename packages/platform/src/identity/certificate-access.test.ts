@@ -8,7 +8,7 @@ import { parseDeviceId } from '../kernel/device-id.ts';
 import { FakeClock } from '../kernel/fake-clock.ts';
 import { DeviceStore } from '../registry/device-store.ts';
 import type { AccessGranted, AccessRefused } from './access-decision.ts';
-import { certificateIdOf } from './certificate-credential.ts';
+import { certificateIdOf } from '../pki/certificate-reading.ts';
 import { DeviceAuthorizer } from './device-authorizer.ts';
 import { DeviceTokens } from './device-tokens.ts';
 import { PolicyStore } from './policies/policy-store.ts';

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { PreparedLookup } from '../database/prepared-lookup.ts';
 import type { Database, Schema } from '../database/schema.ts';
 
@@ -14,10 +13,6 @@ export interface KnownCertificate {
   readonly notAfterMs: number;
   /** Nobody has connected with it yet. */
   readonly isFresh: boolean;
-}
-
-export function certificateIdOf(der: Uint8Array): string {
-  return createHash('sha256').update(der).digest('hex');
 }
 
 /** The certificates that are registered, as last committed. */

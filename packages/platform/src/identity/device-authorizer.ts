@@ -4,14 +4,9 @@ import type { Database } from '../database/schema.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { isDeviceId } from '../kernel/device-id.ts';
 import { hashSecret, NO_HASH, type RandomBytes, sameHash } from '../kernel/secret.ts';
+import { certificateIdOf } from '../pki/certificate-reading.ts';
 import type { AccessExchange, AccessGranted, AccessRefused, AccessRequest } from './access-decision.ts';
-import {
-  certificateIdOf,
-  faultOfCertificate,
-  faultOfClaimBatch,
-  type KnownCertificate,
-  KnownCertificates,
-} from './certificate-credential.ts';
+import { faultOfCertificate, faultOfClaimBatch, type KnownCertificate, KnownCertificates } from './certificate-credential.ts';
 import { ClaimPrincipal } from './claim-principal.ts';
 import { DeviceFacts } from './device-facts.ts';
 import { DevicePrincipal } from './device-principal.ts';
@@ -97,15 +92,14 @@ export class DeviceAuthorizer {
   /** What a client that was let in may do now. */
   async renew(principal: AccessGranted): Promise<AccessGranted | AccessRefused> {
     try {
-      if (principal instanceof ClaimPrincipal) return await this.#claimOf(principal.credentialId);
+      if (principal instanceof ClaimPrincipal) return await this.#renewShown(principal.credentialId, '');
       if (!(principal instanceof DevicePrincipal)) return REFUSED;
       const { credentialId, tokenHash, id, clientId } = principal;
       if (credentialId === undefined) {
         if (tokenHash === undefined || !sameHash(tokenHash, await this.#tokenHash(id))) return REFUSED;
         return await this.#admit(id, clientId, { tokenHash });
       }
-      const certificate = await this.#certificates.find(credentialId);
-      return certificate === undefined ? REFUSED : await this.#admitWith(certificate, clientId);
+      return await this.#renewShown(credentialId, clientId);
     } catch (error) {
       return unreadable(error);
     }
@@ -151,22 +145,24 @@ export class DeviceAuthorizer {
     return admitted;
   }
 
+  /** Of a client that showed a certificate when it came. */
+  async #renewShown(certificateId: string, clientId: string): Promise<AccessGranted | AccessRefused> {
+    const certificate = await this.#certificates.find(certificateId);
+    return certificate === undefined ? REFUSED : await this.#admitWith(certificate, clientId);
+  }
+
   async #admitWith(certificate: KnownCertificate, clientId: string): Promise<AccessGranted | AccessRefused> {
     const fault = faultOfCertificate(certificate, this.#dependencies.clock.now());
     if (fault !== undefined) return { refused: 'bad-credentials', reason: fault };
-    if (certificate.purpose === 'claim') return await this.#claimOf(certificate.id);
+    if (certificate.purpose === 'claim') return await this.#admitClaim(certificate);
     if (certificate.deviceId === undefined) return REFUSED;
     return await this.#admit(certificate.deviceId, clientId, { credentialId: certificate.id });
   }
 
-  async #claimOf(certificateId: string): Promise<AccessGranted | AccessRefused> {
-    const certificate = await this.#certificates.find(certificateId);
-    const nowMs = this.#dependencies.clock.now();
-    const fault =
-      certificate === undefined
-        ? 'it is not registered'
-        : (faultOfCertificate(certificate, nowMs) ?? (await faultOfClaimBatch(this.#dependencies.database, certificate, nowMs)));
-    return fault === undefined ? new ClaimPrincipal(certificateId) : { refused: 'bad-credentials', reason: fault };
+  async #admitClaim(certificate: KnownCertificate): Promise<AccessGranted | AccessRefused> {
+    const { database, clock } = this.#dependencies;
+    const fault = await faultOfClaimBatch(database, certificate, clock.now());
+    return fault === undefined ? new ClaimPrincipal(certificate.id) : { refused: 'bad-credentials', reason: fault };
   }
 
   /** A device that has proved who it is: what it may do, if it may connect at all with this client id. */

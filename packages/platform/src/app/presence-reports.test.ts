@@ -1,0 +1,51 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { ThreadCaller } from '../kernel/thread-channel.ts';
+import type { ControlCalls } from './control-desk.ts';
+import { PresenceReports } from './presence-reports.ts';
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+function open() {
+  const told: unknown[] = [];
+  let fails = false;
+  const call = async (_name: string, changes: unknown): Promise<void> => {
+    if (fails) throw new Error('main is busy');
+    told.push(changes);
+  };
+  const reports = new PresenceReports({ call } as unknown as { call: ThreadCaller<ControlCalls>['call'] });
+  return { reports, told, fail: (value: boolean) => void (fails = value) };
+}
+
+test('devices that come and go are told together, and what has no device id is not', async () => {
+  const { reports, told } = open();
+  reports.presenceChanged('a', 1, 1);
+  reports.presenceChanged('b', 1, 2);
+  reports.presenceChanged('b', -1, 3);
+  reports.presenceChanged('claim/x', 1, 4);
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(told).toEqual([
+    [
+      { device: 'a', change: 1, atMs: 1 },
+      { device: 'b', change: 0, atMs: 3 },
+    ],
+  ]);
+});
+
+test('what main could not take is told again, with what came since', async () => {
+  const { reports, told, fail } = open();
+  fail(true);
+  reports.presenceChanged('a', 1, 1);
+  await vi.advanceTimersByTimeAsync(300);
+  reports.presenceChanged('a', 1, 2);
+  fail(false);
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(told).toEqual([[{ device: 'a', change: 2, atMs: 2 }]]);
+});
+
+test('many at once are told in several messages', async () => {
+  const { reports, told } = open();
+  for (let i = 0; i < 10_001; i++) reports.presenceChanged(`d${i}`, 1, i);
+  await vi.advanceTimersByTimeAsync(2_000);
+  expect(told.map((changes) => (changes as unknown[]).length)).toEqual([10_000, 1]);
+});
