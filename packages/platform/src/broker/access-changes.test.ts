@@ -65,6 +65,8 @@ test('a subscription that is not allowed any more brings nothing, the others go 
   await client.take();
   rules.open.delete('a');
   await broker.accessChanged(new Set(['d']));
+  // It is gone, not only silent: it does not come back when the topic is opened again.
+  expect(broker.counters.subscriptions).toBe(1);
   publisher.publish('a', 'kept away', { qos: 1, packetId: 1 });
   publisher.publish('b', 'comes', { qos: 1, packetId: 2 });
   await settled();
