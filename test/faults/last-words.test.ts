@@ -9,7 +9,7 @@ import { encodePacket } from '@selsyn/wire/mqtt/encoder.ts';
 import type { Packet } from '@selsyn/wire/mqtt/packets.ts';
 import { TopicCache } from '@selsyn/wire/mqtt/topic-cache.ts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createWebSocketStream, WebSocket } from 'ws';
+import { WebSocket } from 'ws';
 import { eventually, Selsyn } from '../harness/selsyn.ts';
 
 const CONNECT = (clientId: string): Uint8Array =>
@@ -39,31 +39,28 @@ describe('the last words of the server', () => {
     await using _server = selsyn;
   });
 
-  const ways: Record<string, () => Duplex> = {
-    TCP: () => openSocket({ port: selsyn.mqttPort, host: '127.0.0.1' }),
-    TLS: () =>
-      openTls({
-        port: Number(new URL(selsyn.mqttsUrl).port),
-        host: '127.0.0.1',
-        ca: readFileSync(selsyn.caFile),
-        servername: 'localhost',
-      }),
-    WebSocket: () => createWebSocketStream(new WebSocket(`${selsyn.wsUrl}`, 'mqtt')),
+  const trust = () => ({ ca: readFileSync(selsyn.caFile), servername: 'localhost' });
+  const ways: Record<string, () => Promise<LateReader>> = {
+    TCP: async () => ofSocket(openSocket({ port: selsyn.mqttPort, host: '127.0.0.1' })),
+    TLS: async () => ofSocket(openTls({ port: Number(new URL(selsyn.mqttsUrl).port), host: '127.0.0.1', ...trust() })),
+    WebSocket: async () => await ofWebSocket(new WebSocket(selsyn.wsUrl, 'mqtt')),
+    'WebSocket and TLS': async () => await ofWebSocket(new WebSocket(selsyn.wssUrl, 'mqtt', trust())),
   };
 
   for (const [name, open] of Object.entries(ways)) {
     it(`reach a client over ${name} that has sent much more, and reads late`, async () => {
       for (let round = 0; round < 5; round += 1) {
-        using stream = disposable(open());
-        const packets = readPackets(stream.duplex);
-        stream.duplex.write(CONNECT(`late-${name}-${round}`));
+        using client = await open();
+        const { packets } = client;
+        client.send(CONNECT(`late-${name}-${round}`));
         await eventually(async () => packets.find(({ type }) => type === 'connack'));
-        stream.duplex.pause();
-        stream.duplex.write(MALFORMED);
+        client.pause();
+        client.send(MALFORMED);
         // What the server has not read when it closes would take its last words with it.
-        for (let i = 0; i < 64; i += 1) stream.duplex.write(Buffer.alloc(65_536, 0x30));
+        for (let i = 0; i < 64; i += 1) client.send(Buffer.alloc(65_536, 0x30));
         await pause(200);
-        stream.duplex.resume();
+        expect(packets.map(({ type }) => type)).toEqual(['connack']);
+        client.resume();
         expect(await eventually(async () => packets.find(({ type }) => type === 'disconnect'))).toMatchObject({
           reasonCode: 0x81,
         });
@@ -95,13 +92,49 @@ function disposable(duplex: Duplex): { readonly duplex: Duplex } & Disposable {
   return { duplex, [Symbol.dispose]: () => void duplex.destroy() };
 }
 
-/** The packets that have come; it grows. */
-function readPackets(duplex: Duplex): readonly Packet[] {
+/** A client that reads only when it is told to: what it does not read stays in its socket. */
+interface LateReader extends Disposable {
+  /** What it has read; it grows. */
+  readonly packets: readonly Packet[];
+  send(bytes: Uint8Array): void;
+  pause(): void;
+  resume(): void;
+}
+
+function ofSocket(socket: Duplex): LateReader {
+  const stream = disposable(socket);
+  const { packets, read } = packetReader();
+  socket.on('data', read);
+  return {
+    packets,
+    send: (bytes) => void socket.write(bytes),
+    pause: () => void socket.pause(),
+    resume: () => void socket.resume(),
+    [Symbol.dispose]: () => stream[Symbol.dispose](),
+  };
+}
+
+/** Not `createWebSocketStream`: a write after the server's Close frame destroys that, and what it has received and not read. */
+async function ofWebSocket(webSocket: WebSocket): Promise<LateReader> {
+  const { packets, read } = packetReader();
+  webSocket.on('error', () => {});
+  webSocket.on('message', read);
+  await once(webSocket, 'open');
+  return {
+    packets,
+    send: (bytes) => webSocket.send(bytes),
+    pause: () => webSocket.pause(),
+    resume: () => webSocket.resume(),
+    [Symbol.dispose]: () => webSocket.terminate(),
+  };
+}
+
+function packetReader(): { readonly packets: readonly Packet[]; readonly read: (chunk: Buffer) => void } {
   const packets: Packet[] = [];
   const decoder = new PacketDecoder({ maxPacketBytes: 1e6, from: 'server', topics: new TopicCache(8), version: 5 });
-  duplex.on('data', (chunk: Buffer) => {
+  const read = (chunk: Buffer): void => {
     decoder.feed(chunk);
     for (let packet = decoder.next(); packet !== undefined; packet = decoder.next()) packets.push(packet);
-  });
-  return packets;
+  };
+  return { packets, read };
 }
