@@ -6,6 +6,8 @@ const seed = seedOfRun(given);
 if (given === 'random') console.log(`SELSYN_SEED=${seed} repeats what this run chooses at random`);
 
 export default defineConfig({
+  // One copy, as Node loads it: schema and executor would not know each other's types otherwise.
+  resolve: { alias: [{ find: /^graphql$/, replacement: 'graphql/index.js' }] },
   test: {
     include: ['packages/**/*.test.{ts,tsx}', 'test/**/*.test.ts', 'tools/**/*.test.ts'],
     // Drawn once, for all processes of the run.

@@ -1,17 +1,13 @@
-import { execFileSync } from 'node:child_process';
-import { createWriteStream, statSync, writeFileSync } from 'node:fs';
+import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import process from 'node:process';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { temporaryFolder } from './harness/child-server.ts';
+import { importCsv, send } from './harness/api-calls.ts';
 import type { DeviceProbe, DeviceProbeResult } from './harness/device-probe.ts';
 import type { EnrolLoad, EnrolLoadResult } from './harness/enrol-load.ts';
 import { describeMachine } from './harness/machine.ts';
 import { NodeLoad } from './harness/node-load.ts';
 import { amount, IS_SHORT } from './harness/phase.ts';
 import { ms, quantile, whole, type ClaimResult } from './harness/report.ts';
-import { AUTHORIZATION, type SelsynServer, startSelsyn } from './harness/servers.ts';
+import { type SelsynServer, startSelsyn } from './harness/servers.ts';
 
 const DEVICES = amount(1_000_000);
 const ENROLLED = amount(100_000);
@@ -19,7 +15,6 @@ const ENROLLED = amount(100_000);
 const ENROLLED_ALONE = amount(5_000);
 const STATIONS = 32;
 const PROBE = { prefix: 'probe-', devices: 500, rate: 1_000, token: 't'.repeat(43) };
-const CLI = join(import.meta.dirname, '..', 'packages', 'cli', 'bin', 'selsyn.js');
 const TEMPLATE = {
   parameters: { SerialNumber: {} },
   device: { id: 'unit-${parameters.SerialNumber}', group: '/factory', tags: ['new'], attributes: { line: 7 } },
@@ -73,17 +68,13 @@ export async function enrolment(): Promise<ClaimResult> {
 }
 
 async function importDevices(selsyn: SelsynServer): Promise<{ readonly seconds: number; readonly bytes: number }> {
-  const folder = temporaryFolder();
-  const file = join(folder, 'devices.csv');
   const lines = function* (): Generator<string> {
     yield 'id,group,tags,attributes.serial,token\n';
     for (let n = 0; n < PROBE.devices; n++) yield `${PROBE.prefix}${n},/probes,,P${n},${PROBE.token}\n`;
     for (let n = PROBE.devices; n < DEVICES; n++) yield `fleet-${n},/site-${n % 1_000},demo,S${n},\n`;
   };
-  await pipeline(Readable.from(lines()), createWriteStream(file));
-  const startedMs = performance.now();
-  cli(selsyn, 'device', 'import', file);
-  return { seconds: (performance.now() - startedMs) / 1_000, bytes: sizeOf(selsyn.process.folder) };
+  const seconds = await importCsv(selsyn, lines());
+  return { seconds, bytes: sizeOf(selsyn.process.folder) };
 }
 
 interface Enrolled {
@@ -160,24 +151,6 @@ function quantilesOf(sorted: readonly number[]): number[] {
 
 function summary(result: DeviceProbeResult): DeviceProbeResult {
   return { ...result, latenciesMs: quantilesOf(result.latenciesMs) };
-}
-
-async function send<T>({ httpPort }: SelsynServer, method: string, path: string, body: object | string): Promise<T> {
-  const type = typeof body === 'string' ? 'text/csv' : 'application/json';
-  const response = await fetch(`http://127.0.0.1:${httpPort}/api/v1${path}`, {
-    method,
-    headers: { authorization: AUTHORIZATION, 'content-type': type },
-    body: typeof body === 'string' ? body : JSON.stringify(body),
-  });
-  if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${await response.text()}`);
-  return (await response.json()) as T;
-}
-
-function cli({ httpPort }: SelsynServer, ...args: readonly string[]): void {
-  const key = AUTHORIZATION.replace('Bearer ', '');
-  execFileSync(process.execPath, [CLI, '--url', `http://127.0.0.1:${httpPort}`, '--key', key, ...args], {
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
 }
 
 /** Of the registry, with what is not written back yet. */

@@ -8,11 +8,13 @@ import { deviceImport } from './device-import.ts';
 import { enrolment } from './enrolment.ts';
 import { idle } from './idle.ts';
 import { ingest } from './ingest.ts';
+import { jobExecutions } from './job-executions.ts';
 import { latency } from './latency.ts';
 import { logAppend } from './log-append.ts';
 import { queries } from './queries.ts';
 import { registry } from './registry.ts';
 import { restart } from './restart.ts';
+import { shadows } from './shadows.ts';
 import { storeQueries } from './store-queries.ts';
 
 /** The claims of the whole platform, each beside its peer where there is one. */
@@ -26,6 +28,8 @@ const CLAIMS: Readonly<Record<string, () => Promise<ClaimResult>>> = {
   'store-queries': storeQueries,
   'dashboard-load': dashboardLoad,
   registry,
+  shadows,
+  'job-executions': jobExecutions,
   'device-import': deviceImport,
   restart,
   'log-append': logAppend,
@@ -36,7 +40,12 @@ const PARTS: readonly string[] = ['mqtt-codec', 'telemetry-payload', 'chunk-code
 
 const CLAIM_DEADLINE_MS = 300_000;
 /** Claims of many parts. */
-const LONG_DEADLINES_MS: Readonly<Record<string, number>> = { broker: 1_200_000, 'device-import': 900_000, enrolment: 900_000 };
+const LONG_DEADLINES_MS: Readonly<Record<string, number>> = {
+  broker: 1_200_000,
+  'device-import': 900_000,
+  enrolment: 900_000,
+  shadows: 900_000,
+};
 
 /**
  * `npm run bench` runs all of them; `npm run bench -- ingest` those that are named. `--quick` makes them short, `--only=a,b`

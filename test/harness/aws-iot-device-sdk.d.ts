@@ -48,13 +48,37 @@ declare module 'aws-iot-device-sdk' {
     constructor(options: DeviceOptions);
     register(
       thingName: string,
-      options: { readonly ignoreDeltas?: boolean },
+      options: { readonly ignoreDeltas?: boolean; readonly enableVersioning?: boolean; readonly persistentSubscribe?: boolean },
       callback: (error?: Error, refused?: readonly unknown[]) => void,
     ): void;
+    unregister(thingName: string): void;
+    /** @returns the client token; null while another operation is under way. */
+    update(thingName: string, state: object): string | null;
+    get(thingName: string): string | null;
+    delete(thingName: string): string | null;
     end(force: boolean, callback: () => void): void;
   }
 
-  const awsIot: { readonly device: typeof Device; readonly thingShadow: typeof ThingShadow };
+  interface Job {
+    readonly id: string;
+    readonly document: Readonly<Record<string, unknown>>;
+    readonly operation: string | undefined;
+    readonly status: { readonly status: string; readonly statusDetails?: Readonly<Record<string, string>> };
+    inProgress(details: Readonly<Record<string, string>>, callback: (error?: Error | null) => void): void;
+    failed(details: Readonly<Record<string, string>>, callback: (error?: Error | null) => void): void;
+    succeeded(details: Readonly<Record<string, string>>, callback: (error?: Error | null) => void): void;
+  }
+
+  class Jobs extends EventEmitter {
+    constructor(options: DeviceOptions);
+    subscribeToJobs(thingName: string, operation: string, callback: (error: Error | null, job: Job) => void): void;
+    subscribeToJobs(thingName: string, callback: (error: Error | null, job: Job) => void): void;
+    unsubscribeFromJobs(thingName: string, operation: string, callback: (error?: Error | null) => void): void;
+    startJobNotifications(thingName: string, callback: (error?: Error | null) => void): void;
+    end(force: boolean, callback: () => void): void;
+  }
+
+  const awsIot: { readonly device: typeof Device; readonly thingShadow: typeof ThingShadow; readonly jobs: typeof Jobs };
   export default awsIot;
-  export type { Device, DeviceOptions, ThingShadow };
+  export type { Device, DeviceOptions, Job, Jobs, ThingShadow };
 }

@@ -24,7 +24,8 @@ export interface Page<T> {
 
 type Query = Readonly<Record<string, string | number | undefined>>;
 
-const REQUEST_DEADLINE_MS = 60_000;
+/** Longer than a command waits for its answer. */
+const REQUEST_DEADLINE_MS = 110_000;
 
 /** A server, and the key that is shown to it; undefined: none. */
 type Called = Pick<ServerAddress, 'url' | 'keyFrom'> & { readonly key: string | undefined };
@@ -41,8 +42,8 @@ export class ApiClient {
     return (await (await this.#send('GET', path, query)).json()) as T;
   }
 
-  async post<T>(path: string, body?: unknown): Promise<T> {
-    return (await (await this.#send('POST', path, {}, body)).json()) as T;
+  async post<T>(path: string, body?: unknown, headers?: Readonly<Record<string, string>>): Promise<T> {
+    return (await (await this.#send('POST', path, {}, body, undefined, headers)).json()) as T;
   }
 
   async put<T>(path: string, body: unknown): Promise<T> {
@@ -82,11 +83,18 @@ export class ApiClient {
     } while (cursor !== undefined);
   }
 
-  async #send(method: string, path: string, query: Query, body?: unknown, signal?: AbortSignal): Promise<Response> {
+  async #send(
+    method: string,
+    path: string,
+    query: Query,
+    body?: unknown,
+    signal?: AbortSignal,
+    more: Readonly<Record<string, string>> = {},
+  ): Promise<Response> {
     const url = new URL(`${this.#server.url}/api/v1${path}`);
     for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, String(value));
     const { key } = this.#server;
-    const headers: Record<string, string> = key === undefined ? {} : { authorization: `Bearer ${key}` };
+    const headers: Record<string, string> = key === undefined ? { ...more } : { ...more, authorization: `Bearer ${key}` };
     if (body !== undefined) headers['content-type'] = body instanceof TypedBytes ? body.contentType : 'application/json';
     let response: Response;
     try {

@@ -19,6 +19,7 @@ interface TypeItem {
   readonly telemetry: readonly MetricItem[];
   readonly hardwareVersions: readonly string[];
   readonly codec?: string;
+  readonly shadowSchemas: readonly { readonly shadow?: string; readonly desired?: object; readonly reported?: object }[];
   readonly devices?: number;
 }
 
@@ -27,6 +28,7 @@ interface Fields {
   readonly hardware?: readonly string[];
   readonly codec?: string;
   readonly telemetry?: string;
+  readonly shadowSchemas?: string;
 }
 
 type Options = AddressOptions & Fields & { readonly json?: boolean };
@@ -76,6 +78,11 @@ export function addTypeCommands(program: Command): void {
         String(each.max ?? ''),
       ]);
       print(rows.length === 0 ? 'any metrics' : formatTable(['metric', 'type', 'unit', 'min', 'max'], rows));
+      for (const { shadow, desired, reported } of item.shadowSchemas) {
+        print(`\nschema of the shadow${shadow === undefined ? '' : ` ${shadow}`}`);
+        if (desired !== undefined) print(`desired   ${JSON.stringify(desired)}`);
+        if (reported !== undefined) print(`reported  ${JSON.stringify(reported)}`);
+      }
     });
 
   fieldOptions(type.command('add <name>').description('add a device type')).action(
@@ -111,15 +118,20 @@ function fieldOptions(command: Command): Command {
     .option(
       '--telemetry <file>',
       'a JSON file: [{"metric": "temperature", "unit": "°C", "type": "number", "min": -40, "max": 120}]',
+    )
+    .option(
+      '--shadow-schemas <file>',
+      'a JSON file: [{"shadow": "config", "desired": {JSON Schema}, "reported": {JSON Schema}}]',
     );
 }
 
-function fieldsOf({ description, hardware, codec, telemetry }: Fields): object {
+function fieldsOf({ description, hardware, codec, telemetry, shadowSchemas }: Fields): object {
   return {
     ...(description !== undefined && { description }),
     ...(hardware !== undefined && { hardwareVersions: hardware }),
     ...(codec !== undefined && { codec }),
     ...(telemetry !== undefined && { telemetry: readJson(telemetry) }),
+    ...(shadowSchemas !== undefined && { shadowSchemas: readJson(shadowSchemas) }),
   };
 }
 

@@ -7,6 +7,10 @@ import { operationsOf, requestOf, type Operation } from './api-operations.fixtur
 const VIEWER = [
   'devices:read',
   'telemetry:read',
+  'shadows:read',
+  'commands:read',
+  'jobs:read',
+  'messages:read',
   'clients:read',
   'certificates:read',
   'provisioning:read',
@@ -20,6 +24,10 @@ const VIEWER = [
 const OPERATOR = [
   ...VIEWER,
   'devices:write',
+  'shadows:write',
+  'commands:write',
+  'jobs:write',
+  'messages:write',
   'clients:write',
   'certificates:write',
   'fleets:write',

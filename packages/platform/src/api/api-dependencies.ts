@@ -1,6 +1,7 @@
 import type { FastifyPluginAsync } from 'fastify';
 import type { AuditTrail } from '../audit/audit-trail.ts';
 import type { AuditChecks } from '../checks/audit-checks.ts';
+import type { AccessKeys } from '../people/access-keys.ts';
 import type { People } from '../people/people.ts';
 import type { DeviceTokens } from '../identity/device-tokens.ts';
 import type { AccessExplainer } from '../identity/policies/access-explanation.ts';
@@ -8,6 +9,7 @@ import type { PolicyStore } from '../identity/policies/policy-store.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { DeviceId } from '../kernel/device-id.ts';
 import type { LogLines } from '../kernel/log-lines.ts';
+import type { PresenceAlertStore } from '../presence/presence-alert-store.ts';
 import type { PkiServices } from '../pki/pki-services.ts';
 import type { Provisioning } from '../provisioning/provisioning.ts';
 import type { ProvisioningTokens } from '../provisioning/provisioning-tokens.ts';
@@ -19,8 +21,10 @@ import type { FleetStore } from '../registry/fleet-store.ts';
 import type { GroupStore } from '../registry/group-store.ts';
 import type { ImportFormat } from '../registry/import/device-import.ts';
 import type { DeviceImports } from '../registry/import/device-imports.ts';
+import type { SearchFollowing } from '../shadows/search/search-following.ts';
 import type { Secrets } from '../secrets/secrets.ts';
 import type { LiveFeed, TelemetryEraser, TelemetryQueries } from '../telemetry/telemetry-queries.ts';
+import type { ApiState } from './api-state.ts';
 import type { ClientDirectory } from './client-directory.ts';
 import type { onlyProblems } from './route-responses.ts';
 import type { ServerStatsSource } from './server-stats.ts';
@@ -38,7 +42,10 @@ export interface Readiness {
 
 /** Everything that the API needs, as narrow as it uses it. */
 export interface ApiDependencies {
-  readonly devices: Pick<DeviceStore, 'get' | 'ensureKnown' | 'groupOf' | 'list' | 'count' | 'update' | 'remove'>;
+  readonly devices: Pick<
+    DeviceStore,
+    'get' | 'findMany' | 'ensureKnown' | 'groupOf' | 'among' | 'list' | 'count' | 'update' | 'remove'
+  >;
   readonly connectivity: Pick<ConnectivityStore, 'of'>;
   readonly groups: Pick<GroupStore, 'create' | 'get' | 'children' | 'move' | 'remove'>;
   readonly deviceTypes: Pick<DeviceTypeStore, 'create' | 'get' | 'list' | 'update' | 'remove'>;
@@ -55,11 +62,21 @@ export interface ApiDependencies {
   readonly provisioningTokens: Pick<ProvisioningTokens, 'create' | 'list' | 'get' | 'stop' | 'stopBatch'>;
   /** What devices ask that have no credential yet, outside of the guard; it is given how error answers are described. */
   readonly deviceRoutes?: ((problems: typeof onlyProblems) => FastifyPluginAsync) | undefined;
+  readonly presence: Pick<PresenceAlertStore, 'list'>;
   readonly checks: Pick<AuditChecks, 'run' | 'reports'>;
   readonly people: People;
+  readonly accessKeys: Pick<AccessKeys, 'create' | 'list' | 'setDisabled' | 'remove' | 'grant' | 'revoke'>;
   readonly audit: Pick<AuditTrail, 'list' | 'record'>;
   readonly telemetry: TelemetryQueries;
   readonly eraser: TelemetryEraser;
+  /** Shadows, commands and jobs. */
+  readonly state: ApiState;
+  /** Fields of shadows by which devices are found. */
+  readonly searchFields: Pick<SearchFollowing, 'list' | 'declare' | 'drop'>;
+  /** Called after a request that may have changed devices or groups. */
+  readonly registryChanged: () => void;
+  /** Resolves once shadows, commands and jobs have followed what was changed: nothing of a removed device is left. */
+  readonly registryFollowed: () => Promise<void>;
   readonly live: LiveFeed;
   readonly clients: ClientDirectory;
   readonly traces: TraceSource;

@@ -12,6 +12,7 @@ import { LocalSigning } from '../pki/local-signing.ts';
 import { newPkiServices, type PkiServices } from '../pki/pki-services.ts';
 import { Provisioning } from '../provisioning/provisioning.ts';
 import { ProvisioningTokens } from '../provisioning/provisioning-tokens.ts';
+import { AccessKeys } from '../people/access-keys.ts';
 import { openPeople, type People } from '../people/people.ts';
 import { DeviceTokens } from '../identity/device-tokens.ts';
 import { AccessExplainer } from '../identity/policies/access-explanation.ts';
@@ -45,6 +46,9 @@ import type { ApiDependencies } from './api-dependencies.ts';
 import { buildApi } from './build-api.ts';
 import type { ClientDetailJson, ClientDirectory, ClientJson, ClientPageJson, ClientQuery } from './client-directory.ts';
 import type { ServerStats } from './server-stats.ts';
+import { SearchFollowing } from '../shadows/search/search-following.ts';
+import { PresenceAlertStore } from '../presence/presence-alert-store.ts';
+import { openTestState, type TestState } from './state.fixture.ts';
 import type { TraceBatchJson, TraceRequest, TraceSource } from './trace-source.ts';
 
 export const ADMIN_KEY = 'admin-key-of-the-tests';
@@ -210,6 +214,8 @@ export interface TestApi extends AsyncDisposable {
   readonly live: FakeLive;
   readonly clients: FakeClients;
   readonly traces: FakeTraces;
+  readonly state: TestState;
+  readonly searchFields: SearchFollowing;
   readonly clock: FakeClock;
   readonly cut: DeviceId[];
   /** What gateways were told. */
@@ -234,6 +240,15 @@ export async function openTestApi(
   const accessChanges: (readonly string[] | 'all')[] = [];
   const random = countingRandom();
   const devices = new DeviceStore({ database, clock });
+  const state = await openTestState({ registry: database, clock, random });
+  const searchFields = new SearchFollowing({
+    state: state.api.reader,
+    registry: database,
+    calls: state.api.calls,
+    clock,
+    logLines: silentLogLines,
+  });
+  await searchFields.start();
   const audit = new AuditTrail({ database, clock });
   const people = await openPeople({
     database,
@@ -297,9 +312,15 @@ export async function openTestApi(
     deviceTypes: new DeviceTypeStore({ database, clock }),
     fleets: new FleetStore({ database, clock }),
     people,
+    accessKeys: new AccessKeys({ database, clock, random, audit, roles: people.roles, sealer: secrets.sealer }),
     audit,
     telemetry,
     eraser: telemetry,
+    presence: new PresenceAlertStore(database),
+    state: state.api,
+    searchFields,
+    registryChanged: () => undefined,
+    registryFollowed: async () => {},
     live,
     clients,
     traces,
@@ -340,11 +361,15 @@ export async function openTestApi(
     live,
     clients,
     traces,
+    state,
+    searchFields,
     clock,
     cut,
     accessChanges,
     async [Symbol.asyncDispose]() {
       await app.close();
+      await searchFields[Symbol.asyncDispose]();
+      await state[Symbol.asyncDispose]();
       await provisioning[Symbol.asyncDispose]();
       await open[Symbol.asyncDispose]();
       rmSync(pkiDir, { recursive: true });

@@ -14,7 +14,7 @@ const entrySchema = z
     atMs: z.number(),
     actor: z
       .object({
-        kind: z.enum(['user', 'api-key', 'device', 'system']),
+        kind: z.enum(['user', 'api-key', 'access-key', 'device', 'system']),
         id: z.string(),
         name: z.string(),
         remoteAddress: z.string().optional().describe('Absent: from the server itself.'),

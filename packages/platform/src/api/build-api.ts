@@ -3,6 +3,7 @@ import helmet from '@fastify/helmet';
 import { fastify, type FastifyInstance } from 'fastify';
 import { validatorCompiler } from 'fastify-type-provider-zod';
 import { guardAccess } from './access-guard.ts';
+import { accessKeyRoutes } from './access-key-routes.ts';
 import type { ApiDependencies } from './api-dependencies.ts';
 import { apiKeyRoutes } from './api-key-routes.ts';
 import { auditRoutes } from './audit-routes.ts';
@@ -10,12 +11,16 @@ import { authorityRoutes } from './authority-routes.ts';
 import { certificateRoutes } from './certificate-routes.ts';
 import { checkRoutes } from './check-routes.ts';
 import { clientRoutes } from './client-routes.ts';
+import { commandRoutes } from './command-routes.ts';
 import { contentSecurityPolicy } from './content-security-policy.ts';
 import { serveDashboard } from './dashboard-files.ts';
 import { deadLetterRoutes } from './dead-letter-routes.ts';
 import { deviceRoutes } from './device-routes.ts';
 import { deviceTypeRoutes } from './device-type-routes.ts';
 import { fleetRoutes } from './fleet-routes.ts';
+import { graphqlRoutes } from './graphql-routes.ts';
+import { Subscriptions } from './graphql/subscriptions.ts';
+import { jobRoutes } from './job-routes.ts';
 import { groupRoutes } from './group-routes.ts';
 import { enrolmentRoutes } from './enrolment-routes.ts';
 import { exportRoutes } from './export-routes.ts';
@@ -24,21 +29,31 @@ import { identifyBy } from './identify.ts';
 import { importRoutes } from './import-routes.ts';
 import { LiveHub } from './live-hub.ts';
 import { liveRoutes } from './live-routes.ts';
+import { liveStateRoutes } from './live-state-routes.ts';
 import { oidcRoutes } from './oidc-routes.ts';
 import { describeRoutes } from './openapi.ts';
 import { policyRoutes } from './policy-routes.ts';
 import { answerBrokenRequest, answerWithProblems, sendProblem } from './problem-handlers.ts';
 import { publicationRoutes } from './publication-routes.ts';
+import { presenceRoutes } from './presence-routes.ts';
 import { provisioningRoutes } from './provisioning-routes.ts';
 import { provisioningTokenRoutes } from './provisioning-token-routes.ts';
 import { serveReference } from './reference-page.ts';
+import { requestHookRoutes } from './request-hook-routes.ts';
 import { roleRoutes } from './role-routes.ts';
 import { onlyProblems } from './route-responses.ts';
 import { secretRoutes } from './secret-routes.ts';
 import { healthRoutes, metricsRoute, serverRoutes } from './server-routes.ts';
+import { shadowDefaultRoutes } from './shadow-default-routes.ts';
+import { mergePolicyRoutes } from './merge-policy-routes.ts';
+import { searchFieldRoutes } from './search-field-routes.ts';
+import { shadowMergeRoutes } from './shadow-merge-routes.ts';
+import { shadowRoutes } from './shadow-routes.ts';
+import { shadowUpdateRoutes } from './shadow-update-routes.ts';
 import { SessionCookie } from './session-cookie.ts';
 import { sessionRoutes } from './session-routes.ts';
 import { signInRoutes } from './sign-in-routes.ts';
+import { StateHub } from './state-hub.ts';
 import { telemetryRoutes } from './telemetry-routes.ts';
 import { TraceHub } from './trace-hub.ts';
 import { traceRoutes } from './trace-routes.ts';
@@ -88,9 +103,13 @@ export async function buildApi(dependencies: ApiDependencies): Promise<FastifyIn
   const cookie = new SessionCookie(dependencies);
   const hub = new LiveHub(dependencies);
   const traceHub = new TraceHub(dependencies);
+  const subscriptions = new Subscriptions(dependencies);
+  const stateHub = new StateHub({ ...dependencies, feed: dependencies.state.events });
   app.addHook('preClose', async () => {
     hub.close();
     traceHub.close();
+    stateHub.close();
+    subscriptions.close();
   });
 
   await app.register(healthRoutes(dependencies));
@@ -106,13 +125,18 @@ export async function buildApi(dependencies: ApiDependencies): Promise<FastifyIn
   if (forDevices !== undefined) await app.register(forDevices(onlyProblems));
   await app.register(async (scope) => {
     guardAccess(scope, identifyBy(dependencies.people.identities, cookie));
+    scope.addHook('onResponse', async (request) => {
+      if (!READS.has(request.method)) dependencies.registryChanged();
+    });
     scope.addHook('onSend', async (_request, reply) => {
       reply.header('Cache-Control', 'no-store');
     });
     await scope.register(metricsRoute(dependencies));
+    await scope.register(graphqlRoutes(subscriptions, dependencies), { prefix: '/api' });
     await scope.register(
       async (api) => {
         await api.register(deviceRoutes(dependencies));
+        await api.register(presenceRoutes(dependencies));
         await api.register(groupRoutes(dependencies));
         await api.register(deviceTypeRoutes(dependencies));
         await api.register(fleetRoutes(dependencies));
@@ -120,6 +144,15 @@ export async function buildApi(dependencies: ApiDependencies): Promise<FastifyIn
         await api.register(exportRoutes(dependencies));
         await api.register(secretRoutes(dependencies));
         await api.register(telemetryRoutes(dependencies));
+        await api.register(shadowRoutes(dependencies));
+        await api.register(shadowMergeRoutes(dependencies));
+        await api.register(mergePolicyRoutes(dependencies));
+        await api.register(searchFieldRoutes(dependencies));
+        await api.register(shadowUpdateRoutes(dependencies));
+        await api.register(shadowDefaultRoutes(dependencies));
+        await api.register(commandRoutes(dependencies));
+        await api.register(requestHookRoutes(dependencies));
+        await api.register(jobRoutes(dependencies));
         await api.register(deadLetterRoutes(dependencies));
         await api.register(clientRoutes(dependencies));
         await api.register(traceRoutes(traceHub, dependencies));
@@ -127,6 +160,7 @@ export async function buildApi(dependencies: ApiDependencies): Promise<FastifyIn
         await api.register(userRoutes(dependencies));
         await api.register(roleRoutes(dependencies));
         await api.register(apiKeyRoutes(dependencies));
+        await api.register(accessKeyRoutes(dependencies));
         await api.register(policyRoutes(dependencies));
         await api.register(checkRoutes(dependencies));
         await api.register(certificateRoutes(dependencies));
@@ -137,6 +171,7 @@ export async function buildApi(dependencies: ApiDependencies): Promise<FastifyIn
         await api.register(auditRoutes(dependencies));
         await api.register(serverRoutes(dependencies));
         await api.register(liveRoutes(hub));
+        await api.register(liveStateRoutes(stateHub, dependencies));
       },
       { prefix: '/api/v1' },
     );
@@ -155,6 +190,8 @@ function takeJsonOnly(app: FastifyInstance): void {
     else void parse(request, String(body), done);
   });
 }
+
+const READS = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /** HTTPS is the business of whoever stands in front, so nothing insists on it here. */
 async function secureHeaders(app: FastifyInstance): Promise<void> {

@@ -44,7 +44,15 @@ export const deviceSchema = z
     createdAtMs: z.number(),
     updatedAtMs: z.number().describe('Of the last change of these fields.'),
     connectivity: z
-      .object({ connected: z.boolean(), sinceMs: z.number(), lastSeenMs: z.number() })
+      .object({
+        connected: z.boolean(),
+        sinceMs: z.number(),
+        lastSeenMs: z.number(),
+        goneReason: z
+          .string()
+          .optional()
+          .describe('Why it went: `client-disconnect`, `connection-lost`, `keep-alive`, `taken-over`, `server-ended`, ...'),
+      })
       .optional()
       .describe('Absent: it was never connected. `lastSeenMs`: of one that is connected, when it came.'),
   })
@@ -115,7 +123,16 @@ const INCLUDED: ReadonlySet<string> = new Set(['latest', 'total']);
 
 type Needs = Pick<
   ApiDependencies,
-  'devices' | 'pki' | 'tokens' | 'telemetry' | 'eraser' | 'cutConnections' | 'endSessions' | 'connectivity' | 'accessChanged'
+  | 'devices'
+  | 'pki'
+  | 'tokens'
+  | 'telemetry'
+  | 'eraser'
+  | 'cutConnections'
+  | 'endSessions'
+  | 'connectivity'
+  | 'accessChanged'
+  | 'registryFollowed'
 >;
 
 /** Adding, finding and removing devices, and their tokens. */
@@ -285,10 +302,10 @@ export function deviceRoutes(dependencies: Needs): FastifyPluginAsyncZod {
  * Takes a device away, in an order that can be taken up again after a crash: while the row is there, the request can be
  * repeated, and its telemetry goes only when nothing can add to it.
  *
- * 1. no new connection   2. no old one, and no session   3. no telemetry   4. no device
+ * 1. no new connection   2. no old one, and no session   3. no telemetry   4. no device   5. no shadow, command or job of it
  */
 async function remove(
-  { devices, tokens, pki, eraser, endSessions, accessChanged }: Needs,
+  { devices, tokens, pki, eraser, endSessions, accessChanged, registryFollowed }: Needs,
   id: DeviceId,
   { actor, scope }: Pick<Access, 'actor' | 'scope'>,
 ): Promise<void> {
@@ -300,6 +317,7 @@ async function remove(
   if (!(await devices.remove(id, actor, scope))) throw noDevice(id);
   // It may have got another certificate and come back in between; that has ended with the device.
   accessChanged([id]);
+  await registryFollowed();
 }
 
 /** @throws SelsynError `access.denied` for a group outside of those that the caller may write in */

@@ -8,7 +8,9 @@ import {
   MAX_HARDWARE_VERSIONS,
   MAX_METRIC_NAME,
   MAX_METRICS,
+  MAX_SHADOW_SCHEMAS,
   MAX_UNIT,
+  SHADOW_NAME_PATTERN,
   type DeviceType,
 } from '../registry/device-type.ts';
 import { isEverything } from '../registry/scope.ts';
@@ -26,6 +28,21 @@ const metricSchema = z
   })
   .describe('One metric that devices of the type send.');
 
+const schemaField = z.record(z.string(), z.unknown());
+const shadowSchemaSchema = z
+  .strictObject({
+    shadow: z
+      .string()
+      .regex(SHADOW_NAME_PATTERN, 'must be 1 to 64 of $ A-Z a-z 0-9 : _ -')
+      .optional()
+      .describe('Absent: the classic one.'),
+    desired: schemaField.optional().describe('What is desired, inherited values included, must fit, else it is refused.'),
+    reported: schemaField
+      .optional()
+      .describe('A device is believed all the same; `/devices/{id}/shadow-origin` shows what does not fit.'),
+  })
+  .describe('JSON Schemas (draft 2020-12, or draft 7 by `$schema`) of one of the shadows of devices of the type.');
+
 const fields = {
   description: z.string().max(MAX_DESCRIPTION),
   telemetry: z.array(metricSchema).max(MAX_METRICS),
@@ -34,6 +51,7 @@ const fields = {
     .max(MAX_HARDWARE_VERSIONS)
     .describe('A device names its own in the attribute `hardwareVersion`, and it must be one of these. Empty: any.'),
   codec: z.string().min(1).max(64).describe('The name of what reads the payloads; absent: the platform’s telemetry.'),
+  shadowSchemas: z.array(shadowSchemaSchema).max(MAX_SHADOW_SCHEMAS),
 };
 
 const name = z.string().regex(TYPE_NAME_PATTERN, 'must be 1 to 64 of A-Z a-z 0-9 : _ . -');
@@ -45,6 +63,7 @@ const typeSchema = z
     telemetry: z.array(metricSchema),
     hardwareVersions: z.array(z.string()),
     codec: z.string().optional(),
+    shadowSchemas: z.array(shadowSchemaSchema),
     createdAtMs: z.number(),
     updatedAtMs: z.number(),
     devices: z
@@ -60,6 +79,7 @@ const draftSchema = z.strictObject({
   telemetry: fields.telemetry.optional(),
   hardwareVersions: fields.hardwareVersions.optional(),
   codec: fields.codec.optional(),
+  shadowSchemas: fields.shadowSchemas.optional(),
 });
 
 const patchSchema = draftSchema.omit({ name: true }).describe('What is absent stays.');
@@ -176,6 +196,11 @@ function shown(type: DeviceType, devices?: number) {
     ...type,
     telemetry: type.telemetry.map((metric) => ({ ...metric })),
     hardwareVersions: [...type.hardwareVersions],
+    shadowSchemas: type.shadowSchemas.map(({ shadow, desired, reported }) => ({
+      ...(shadow !== undefined && shadow !== '' && { shadow }),
+      ...(desired !== undefined && { desired: { ...desired } }),
+      ...(reported !== undefined && { reported: { ...reported } }),
+    })),
     ...(devices !== undefined && { devices }),
   };
 }

@@ -37,7 +37,11 @@ export const importSchema = z
     updated: count,
     unchanged: count,
     refused: count,
-    startedBy: z.object({ kind: z.enum(['user', 'api-key', 'device', 'system']), id: z.string(), name: z.string() }),
+    startedBy: z.object({
+      kind: z.enum(['user', 'api-key', 'access-key', 'device', 'system']),
+      id: z.string(),
+      name: z.string(),
+    }),
     createdAtMs: count,
     updatedAtMs: count,
     finishedAtMs: count.optional(),

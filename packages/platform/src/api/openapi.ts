@@ -19,11 +19,15 @@ export async function describeRoutes(app: FastifyInstance, version: string): Pro
       tags: [
         { name: 'devices', description: 'Adding, finding and removing devices.' },
         { name: 'telemetry', description: 'What devices sent.' },
+        { name: 'shadows', description: 'What devices are to be, and what they say they are.' },
+        { name: 'commands', description: 'Requests to devices, with an answer.' },
+        { name: 'jobs', description: 'Work for many devices.' },
         {
           name: 'certificates',
           description: 'Certificates of devices, the authorities that sign them, and what has been revoked.',
         },
         { name: 'provisioning', description: 'How devices enrol: templates, claim batches, manifests, and what came of them.' },
+        { name: 'graphql', description: 'All of it by one question.' },
         { name: 'clients', description: 'MQTT clients: who is connected, who is not and why, and what they send.' },
         { name: 'server', description: 'The server itself.' },
         { name: 'access', description: 'People, sessions, roles and keys of this API, and what they changed.' },

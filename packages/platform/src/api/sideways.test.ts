@@ -35,6 +35,7 @@ beforeAll(async () => {
     await admin('PUT', `/provisioning/templates/${template}`, { parameters, serial: 'SerialNumber', device });
     await admin('POST', '/provisioning/claims', { name: `claims-${group}`, template, maxCount: 5, expiresAtMs });
     ids[group] = {
+      'access-keys': await idOf('/access-keys', { name: `access-${group}`, grants: [{ role: 'viewer', group: at }] }),
       'api-keys': await idOf('/api-keys', { name: `key-${group}`, grants: [{ role: 'viewer', group: at }] }),
       fleets: await idOf('/fleets', {
         id: `fleet-${group}`,
@@ -155,6 +156,7 @@ test('the things are there: who is at home in /b sees them', async () => {
   for (const [url, seen] of [
     ['/devices', 'device-b'],
     ['/users', 'user-b'],
+    ['/access-keys', 'access-b'],
     ['/api-keys', 'key-b'],
     ['/clients', CLIENT.clientId],
     ['/dead-letters', 'device-b'],
@@ -238,6 +240,7 @@ test('of lists, only what is inside is seen, page by page', async () => {
   };
   expect(await names('/devices')).toEqual(['secret of a']);
   expect(await names('/users')).toEqual(['user-a']);
+  expect(await names('/access-keys')).toEqual(['access-a']);
   expect(await names('/api-keys')).toEqual(['key-a']);
   expect(await names('/clients')).toEqual([]);
   expect(await names('/dead-letters')).toEqual([]);

@@ -5,7 +5,7 @@ import { permissionField } from './people-schemas.ts';
 
 export const whoAmISchema = z
   .object({
-    kind: z.enum(['user', 'api-key', 'device', 'system']),
+    kind: z.enum(['user', 'api-key', 'access-key', 'device', 'system']),
     id: z.string(),
     name: z.string(),
     grants: z

@@ -302,6 +302,21 @@ export const CONFIG_SCHEMA = z.strictObject({
         .describe('Device certificates that have been in use for longer are found by the audit checks.'),
     })
     .prefault({}),
+  presence: z
+    .strictObject({
+      offlineAfterSec: count
+        .min(1)
+        .default(300)
+        .describe(
+          'Seconds for which a device may be gone before an alert tells of it (selsyn presence, /api/v1/presence/alerts).',
+        ),
+      flappingLosses: count
+        .min(2)
+        .default(5)
+        .describe('A device that goes so often within the window has one alert, as flapping.'),
+      flappingWindowSec: count.min(1).default(600).describe('Seconds; and so long it must stay for that alert to be resolved.'),
+    })
+    .prefault({}),
   gateway: z
     .strictObject({
       threads: count

@@ -20,13 +20,14 @@ export class ConnectedDevices {
   /** What one thread reports. Where a device moves from one thread to another, its leaving may be heard of after its coming. */
   async apply(changes: readonly PresenceChange[]): Promise<void> {
     const turned: ConnectivityChange[] = [];
-    for (const { device, change, atMs } of changes) {
+    for (const { device, change, atMs, reason } of changes) {
       const before = this.#connections.get(device) ?? 0;
       const now = before + change;
       if (now === 0) this.#connections.delete(device);
       else this.#connections.set(device, now);
       // One that came and went again within a report was there.
-      if (before > 0 !== now > 0 || change === 0) turned.push({ deviceId: device, connected: now > 0, atMs });
+      if (before > 0 !== now > 0 || change === 0)
+        turned.push({ deviceId: device, connected: now > 0, atMs, reason: now > 0 ? undefined : reason });
     }
     if (turned.length > 0) await this.#record(turned);
   }

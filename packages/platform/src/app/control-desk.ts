@@ -1,4 +1,5 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import type { CloseReason } from '../broker/close-reasons.ts';
 import type { DeviceId } from '../kernel/device-id.ts';
 import { systemCode } from '../kernel/errors.ts';
 import type { LogLines } from '../kernel/log-lines.ts';
@@ -18,12 +19,17 @@ export interface ForwardedRequest {
   readonly remoteAddress: string;
 }
 
-/** How many more connections a device has in one thread than it had; 0: it came and went meanwhile, or the other way round. */
+/** Why a connection ended; or its gateway said that the device is offline, or has gone itself. */
+export type GoneReason = CloseReason | 'said-offline' | 'speaker-gone';
+
+/** How many more connections, own ones and those that a gateway speaks of, a device has in one thread than it had; 0: it came and went meanwhile, or the other way round. */
 export interface PresenceChange {
   readonly device: DeviceId;
   readonly change: number;
   /** Of the last of them. */
   readonly atMs: number;
+  /** Why the last connection that ended did. */
+  readonly reason?: GoneReason;
 }
 
 /** What gateway threads ask of main. */

@@ -20,6 +20,8 @@ export interface DataPaths {
   readonly root: string;
   readonly adminKey: string;
   readonly registry: string;
+  /** Shadows, commands and jobs. */
+  readonly state: string;
   readonly telemetryLog: string;
   readonly sessionLog: string;
   readonly telemetry: string;
@@ -54,6 +56,7 @@ export function openDataFolder(folder: string): DataFolder {
       root,
       adminKey: join(root, 'admin.key'),
       registry: join(root, 'registry.db'),
+      state: join(root, 'state.db'),
       telemetryLog: join(root, 'log', 'telemetry'),
       sessionLog: join(root, 'log', 'sessions'),
       telemetry: join(root, 'telemetry'),

@@ -4,7 +4,10 @@ import { Broker } from '../broker/broker.ts';
 import { registerBrokerMetrics } from '../broker/broker-metrics.ts';
 import { DEFAULT_LIMITS } from '../broker/limits.ts';
 import type { ClientTakeovers, CredentialUse } from '../broker/inspection.ts';
+import type { DirectMessage, DirectOutcome } from '../broker/direct-message.ts';
 import type { OwnMessage } from '../broker/own-message.ts';
+import type { RetainedMessage, RetainedSummary } from '../broker/retained-listing.ts';
+import type { VisitorMessage } from '../broker/visitor.ts';
 import { LocalBus, type LocalBusSeat } from '../bus/drivers/local/local-bus.ts';
 import { slotOf } from '../bus/slot.ts';
 import { openSqliteReader } from '../database/drivers/sqlite/sqlite-database.ts';
@@ -37,6 +40,8 @@ import { observeCommits } from './log-metrics.ts';
 import { NewDevices } from './new-devices.ts';
 import { PresenceReports } from './presence-reports.ts';
 import { sessionLogOptions, type SessionLogPlace } from './session-logs.ts';
+import { RequestDoors } from './request-doors.ts';
+import { StateLink } from './state-link.ts';
 import { runThread } from './thread.ts';
 import type { ClientThread } from './thread-clients.ts';
 import { serveTraces } from './trace-control.ts';
@@ -61,6 +66,8 @@ export interface GatewayThreadData {
   readonly traces: MessagePort;
   /** Of a ControlDesk. */
   readonly control: MessagePort;
+  /** Of a StateDesk. */
+  readonly state: MessagePort;
   /** Makes up SCRAM challenges; opened by main, which alone has the keys of what is sealed. */
   readonly scramKey: Uint8Array;
 }
@@ -81,6 +88,12 @@ export type GatewayCalls = Pick<ClientThread, keyof ClientThread> & {
   takenOver(atLeast: number): readonly ClientTakeovers[];
   /** Publishes messages of the platform itself, in this order. Done when all that must have them durably have them. */
   publish(messages: readonly OwnMessage[]): Promise<void>;
+  /** Publishes a message that came by HTTP. Answers a reason code, once all that must have it durably have it. */
+  publishVisitor(message: VisitorMessage): Promise<number>;
+  findRetained(topic: string): RetainedMessage | undefined;
+  listRetained(page: { readonly after: string | undefined; readonly limit: number }): Promise<readonly RetainedSummary[]>;
+  /** To a client of this thread. */
+  sendDirect(message: DirectMessage): Promise<DirectOutcome>;
   /** Opens the doors: asked of all once all threads are there. Throws `listen.failed`. */
   open(argument: null): Promise<DoorPorts>;
   /** New TLS handshakes use this certificate and trust these authorities. */
@@ -124,6 +137,8 @@ await runThread<GatewayThreadData, GatewayCalls, null>(async (data) => {
 
   const registry = config.access.mode === 'open' ? undefined : openSqliteReader(paths.registry);
   const control = new ThreadCaller<ControlCalls>(data.control, CONTROL_DEADLINE_MS);
+  const presence = new PresenceReports(control, systemClock);
+  const state = new StateLink(data.state, systemClock);
   const bus = data.others === undefined ? undefined : new LocalBus(data.others.bus);
   const limits = { ...DEFAULT_LIMITS, ...brokerLimits(config) };
   const broker = new Broker({
@@ -138,8 +153,10 @@ await runThread<GatewayThreadData, GatewayCalls, null>(async (data) => {
             desk: certificateDesk(control),
           }),
     intake,
-    requests: new ForwardedRequests(control, logLines),
-    presence: new PresenceReports(control),
+    requests: new RequestDoors([new ForwardedRequests(control, logLines), state]),
+    audience: state,
+    presence,
+    watcher: presence.statuses,
     store,
     bus,
     limits,
@@ -185,6 +202,7 @@ await runThread<GatewayThreadData, GatewayCalls, null>(async (data) => {
   registerDoorMetrics(metrics, gateway.counters);
   await broker.restore();
   broker.start();
+  state.start(broker);
   relay?.start();
 
   return {
@@ -208,7 +226,12 @@ await runThread<GatewayThreadData, GatewayCalls, null>(async (data) => {
       clients: async (query) => broker.inspector.list(query),
       recallClients: async (places) => broker.inspector.recall(places),
       client: async (clientId) => broker.inspector.find(clientId),
-      disconnectClient: async ({ clientId, discard, principals }) => broker.inspector.disconnect(clientId, discard, principals),
+      disconnectClient: async ({ clientId, discard, principals, withWill }) =>
+        broker.inspector.disconnect(clientId, discard, principals, withWill),
+      publishVisitor: async (message) => await broker.publishVisitor(message),
+      findRetained: (topic) => broker.findRetained(topic),
+      listRetained: async (page) => await broker.listRetained(page),
+      sendDirect: async (message) => await broker.sendDirect(message),
       open: async () => {
         await bus?.settled(SETTLE_DEADLINE_MS);
         return await gateway.start();

@@ -59,7 +59,7 @@ async function policiesFollow(...[transaction, { from, to }]: Parameters<GroupFo
 /** Users and keys are looked after at a group: where it is removed, at the one above. */
 async function homesFollow(...[transaction, { from, to }]: Parameters<GroupFollower>): Promise<void> {
   const above = parentOf(from) ?? ROOT_GROUP;
-  for (const table of ['user_account', 'api_key', 'enrolment_quarantine', 'enrolment_attempt'] as const) {
+  for (const table of ['user_account', 'api_key', 'access_key', 'enrolment_quarantine', 'enrolment_attempt'] as const) {
     const paths = await transaction
       .selectFrom(table)
       .select('group_path')

@@ -8,7 +8,7 @@ import type { LogLines } from '../kernel/log-lines.ts';
 import type { RandomBytes } from '../kernel/secret.ts';
 import type { Signing } from '../pki/signing.ts';
 import { Provisioning } from '../provisioning/provisioning.ts';
-import type { ConnectivityStore } from '../registry/connectivity-store.ts';
+import type { ConnectivityChange } from '../registry/connectivity-store.ts';
 import { DeviceStore } from '../registry/device-store.ts';
 import { AccessBroadcast } from './access-broadcast.ts';
 import { ConnectedDevices } from './connected-devices.ts';
@@ -37,7 +37,8 @@ export function openIdentityServices(options: {
   readonly database: Database;
   readonly clock: Clock;
   readonly random: RandomBytes;
-  readonly connectivity: Pick<ConnectivityStore, 'record'>;
+  /** Keeps who came and went. */
+  readonly onPresence: (changes: readonly ConnectivityChange[]) => Promise<void>;
   readonly logLines: LogLines;
   readonly signing: Signing;
   /** See the settings of these names. */
@@ -45,7 +46,7 @@ export function openIdentityServices(options: {
   readonly serverAuthority: 'issuing' | 'local';
   readonly ending: AsyncDisposableStack;
 }): IdentityServices {
-  const { database, clock, random, connectivity, logLines, ending } = options;
+  const { database, clock, random, logLines, ending } = options;
   const trail = new AuditTrail({ database, clock });
   const access = new AccessBroadcast(logLines);
   const pki = openPki({
@@ -80,7 +81,7 @@ export function openIdentityServices(options: {
   const enrolment = openEnrolmentDoors({ database, clock, random, trail, logLines, provisioning, pki, deviceTokens: tokens });
   const policies = new PolicyStore({ database, clock, trail, onAccessChanged: access.changed });
   const explainer = new AccessExplainer({ database, clock });
-  const connected = new ConnectedDevices(async (changes) => await connectivity.record(changes));
+  const connected = new ConnectedDevices(options.onPresence);
   const desk = ending.use(
     new ControlDesk(
       {

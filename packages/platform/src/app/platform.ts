@@ -7,11 +7,11 @@ import { MessageChannel } from 'node:worker_threads';
 import { buildApi } from '../api/build-api.ts';
 import { AuditChecks } from '../checks/audit-checks.ts';
 import type { OwnMessage } from '../broker/own-message.ts';
-import { newLocalBus, portsOf } from '../bus/drivers/local/local-bus.ts';
 import { migrate } from '../database/migrate.ts';
 import { openSqliteDatabase } from '../database/drivers/sqlite/sqlite-database.ts';
+import { awsRoutes } from '../gateways/http/aws/aws-routes.ts';
 import { deviceFacingRoutes } from '../gateways/http/device-routes.ts';
-import { newRelay, relayPortsOf } from '../gateways/mqtt/relay.ts';
+import { AccessKeys } from '../people/access-keys.ts';
 import { openPeople } from '../people/people.ts';
 import { systemClock } from '../kernel/clock.ts';
 import type { DeviceId } from '../kernel/device-id.ts';
@@ -22,27 +22,31 @@ import { newDiskLogShared } from '../log/drivers/disk/shared-positions.ts';
 import type { HotCalls } from '../telemetry/hot-calls.ts';
 import { SharedLiveFeed } from '../telemetry/query-live-feed.ts';
 import { StoreQueries } from '../telemetry/query-store.ts';
+import { awsRoutesDependencies } from './aws-doors.ts';
 import { checkRules, clientFactsOf } from './client-facts.ts';
 import { bulkServices } from './bulk-services.ts';
 import { isLoopback } from './config.ts';
 import type { Config } from './config-schema.ts';
 import { openDataFolder, readOrMakeAdminKey } from './data-folder.ts';
 import { diskLogOptions } from './disk-log-options.ts';
-import { doorAddresses, doorSettings, type DoorUrls, doorUrls } from './doors.ts';
+import { doorAddresses, type DoorUrls, doorUrls } from './doors.ts';
 import { deviceRoutesDependencies } from './enrolment-doors.ts';
-import type { GatewayCalls, GatewayThreadData } from './gateway-thread.ts';
+import type { GatewayCalls } from './gateway-thread.ts';
 import { httpsAddress, HttpsListening } from './https-listening.ts';
 import { openIdentityServices } from './identity-services.ts';
-import { canReusePort, listenFailure, type ListenerAddress, reservePorts, urlOf } from './listening.ts';
+import { listenFailure, type ListenerAddress, reservePorts, urlOf } from './listening.ts';
 import { MetricsHub } from './metrics-hub.ts';
 import { OpenRegistration } from './open-registration.ts';
 import type { ProcessorCalls, ProcessorThreadData } from './processor-thread.ts';
 import { allowedHosts, listOf, oidcSettings, sessionLimits } from './people-settings.ts';
+import { openPresence } from './presence-services.ts';
 import { openRegistryServices } from './registry-services.ts';
 import { ReplayWatch } from './replay-watch.ts';
 import { openSecrets } from './secret-services.ts';
 import { openSessionLogs } from './session-logs.ts';
+import { startGateways } from './start-gateways.ts';
 import { startSigner } from './start-signer.ts';
+import { openState } from './open-state.ts';
 import { StatsSampler } from './stats-sampler.ts';
 import { SysPublisher } from './sys-publisher.ts';
 import { Thread } from './thread.ts';
@@ -68,7 +72,6 @@ export interface Platform extends AsyncDisposable {
   reloadTls(): Promise<void>;
 }
 
-const GATEWAY_YOUNG_GENERATION_MB = 12;
 const DASHBOARD_DIR = join(import.meta.dirname, '..', '..', '..', 'dashboard', 'dist');
 
 /**
@@ -109,11 +112,23 @@ export async function startPlatform(config: Config): Promise<Platform> {
     }),
   );
   const registryServices = await openRegistryServices({ database: registry.database, clock, logLines });
+  const presence = starting.use(
+    openPresence({
+      config,
+      database: registry.database,
+      publish: async (messages) => void (await publish(messages)),
+      clock,
+      logLines,
+    }),
+  );
   const identity = openIdentityServices({
     database: registry.database,
     clock,
     random: randomBytes,
-    connectivity: registryServices.connectivity,
+    onPresence: async (changes) => {
+      await registryServices.connectivity.record(changes);
+      presence.heard(changes);
+    },
     logLines,
     signing: signer.signing,
     certificateDays: config.pki.certificateDays,
@@ -172,64 +187,30 @@ export async function startPlatform(config: Config): Promise<Platform> {
   const queries = starting.use(new StoreQueries({ telemetryDir: paths.telemetry, hot, clock }));
   const live = starting.use(new SharedLiveFeed({ hot, updates: liveChannel.port1, clock, log: logLines }));
   live.start();
+  const { database } = registry;
+  const state = await openState({ config, paths, metrics, database, trail: identity.trail, clock, logLines, ending: starting });
   const replay = starting.use(new ReplayWatch({ processor: processor.calls, clock }));
   replay.start();
 
-  const bus = threads > 1 ? newLocalBus(threads) : undefined;
-  if (bus !== undefined) starting.use(bus.control);
-  const relays = newRelay(threads);
   const traces = starting.use(new TraceControl());
-  const reusePort = threads > 1 && (await canReusePort());
-  const gateways: Thread<GatewayCalls, null>[] = [];
-  starting.defer(async () => {
-    await Promise.all(gateways.map(async (gateway) => await gateway.stop()));
+  const gateways = await startGateways({
+    config,
+    paths,
+    ports,
+    logShared,
+    sessions: sessions.place,
+    tlsMaterial: tls?.material,
+    scramKey: Buffer.from(await secrets.server.read('scram-challenge'), 'base64url'),
+    newDevices: () => registration.port(),
+    traces: () => traces.port(),
+    control: () => identity.desk.port(),
+    state: state.gatewayPorts,
+    metrics,
+    ending: starting,
   });
-  const scramKey = Buffer.from(await secrets.server.read('scram-challenge'), 'base64url');
-  // All at once: they wait for each other to know what subscriptions were restored.
-  const starts = Array.from({ length: threads }, async (_, index) => {
-    const connected = registration.port();
-    const traced = traces.port();
-    const control = identity.desk.port();
-    const seat = bus?.seats[index];
-    const relay = relays[index];
-    const others = seat === undefined || relay === undefined ? undefined : { bus: seat, relay };
-    const doors = doorSettings({ config, ports, tlsMaterial: tls?.material, thread: index, reusePort });
-    const place = sessions.place;
-    return await Thread.start<GatewayThreadData, GatewayCalls, null>({
-      name: `gateway-${index}`,
-      script: new URL('./gateway-thread.ts', import.meta.url),
-      data: {
-        config,
-        paths,
-        index,
-        doors,
-        reusePort,
-        logShared,
-        sessions: place,
-        others,
-        newDevices: connected,
-        traces: traced,
-        control,
-        scramKey,
-      },
-      youngGenerationMb: GATEWAY_YOUNG_GENERATION_MB,
-      transfer: [
-        connected,
-        traced,
-        control,
-        ...(others === undefined ? [] : [...portsOf(others.bus), ...relayPortsOf(others.relay)]),
-      ],
-    });
-  });
-  const started = await Promise.allSettled(starts);
-  for (const start of started) {
-    if (start.status === 'rejected') continue;
-    gateways.push(start.value);
-    metrics.add(start.value);
-  }
-  for (const start of started) if (start.status === 'rejected') throw start.reason;
 
   identity.access.attach(gateways.map(({ calls }) => ({ accessChanged: async (ids) => await calls.call('accessChanged', ids) })));
+  await presence.start();
   // Only when all are there: a connection may have to be served by any of them.
   for (const gateway of gateways) await gateway.calls.call('open', null);
   tls?.start(async (material) => {
@@ -278,13 +259,26 @@ export async function startPlatform(config: Config): Promise<Platform> {
   const endSessions = async (device: DeviceId): Promise<void> => {
     await Promise.all(gateways.map(async (gateway) => await gateway.calls.call('endSessionsOf', device)));
   };
-  const { database } = registry;
   const onAccessChanged = identity.access.changed;
   const deviceRoutes = deviceRoutesDependencies({
     config,
     identity,
     ports: { ...ports, https: httpsPort },
     caFile: () => tls?.caFile,
+    clock,
+    logLines,
+  });
+  const clients = new ThreadClients(gateways.map(clientThreadOf));
+  const aws = awsRoutesDependencies({
+    database,
+    state: state.api,
+    sealer: secrets.sealer,
+    devices,
+    identity,
+    audit: identity.trail,
+    clients,
+    threads: gateways,
+    maxPayloadBytes: config.mqtt.maxPacketBytes,
     clock,
     logLines,
   });
@@ -296,18 +290,34 @@ export async function startPlatform(config: Config): Promise<Platform> {
     pki,
     provisioning: identity.provisioning,
     provisioningTokens: identity.enrolment.tokens,
-    deviceRoutes: (problems) => deviceFacingRoutes(deviceRoutes, problems),
+    deviceRoutes: (problems) => async (scope) => {
+      await scope.register(deviceFacingRoutes(deviceRoutes, problems));
+      await scope.register(awsRoutes(aws));
+    },
     ...registryServices,
     accessChanged: identity.access.changed,
     policies: identity.policies,
     explainer: identity.explainer,
     checks,
     people,
+    accessKeys: new AccessKeys({
+      database,
+      clock,
+      random: randomBytes,
+      audit: identity.trail,
+      roles: people.roles,
+      sealer: secrets.sealer,
+    }),
     audit: identity.trail,
     telemetry: queries,
     eraser: queries,
+    presence: presence.store,
+    state: state.api,
+    searchFields: state.searchFields,
+    registryFollowed: async () => await state.followed.followed(),
+    registryChanged: () => state.followed.poke(),
     live,
-    clients: new ThreadClients(gateways.map(clientThreadOf)),
+    clients,
     traces,
     stats,
     metrics,
@@ -334,7 +344,12 @@ export async function startPlatform(config: Config): Promise<Platform> {
   starting.defer(() => rmSync(runFile, { force: true }));
 
   const deviceCount = await devices.count();
-  const failed = Promise.race([signer.thread.failed, processor.failed, ...gateways.map((gateway) => gateway.failed)]);
+  const failed = Promise.race([
+    signer.thread.failed,
+    processor.failed,
+    state.failed,
+    ...gateways.map((gateway) => gateway.failed),
+  ]);
   const running = starting.move();
   return {
     httpUrl,

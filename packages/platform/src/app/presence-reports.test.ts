@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { FakeClock } from '../kernel/fake-clock.ts';
 import type { ThreadCaller } from '../kernel/thread-channel.ts';
 import type { ControlCalls } from './control-desk.ts';
 import { PresenceReports } from './presence-reports.ts';
@@ -7,13 +8,14 @@ beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
 function open() {
+  const clock = new FakeClock(50);
   const told: unknown[] = [];
   let fails = false;
   const call = async (_name: string, changes: unknown): Promise<void> => {
     if (fails) throw new Error('main is busy');
     told.push(changes);
   };
-  const reports = new PresenceReports({ call } as unknown as { call: ThreadCaller<ControlCalls>['call'] });
+  const reports = new PresenceReports({ call } as unknown as { call: ThreadCaller<ControlCalls>['call'] }, clock);
   return { reports, told, fail: (value: boolean) => void (fails = value) };
 }
 
@@ -48,4 +50,49 @@ test('many at once are told in several messages', async () => {
   for (let i = 0; i < 10_001; i++) reports.presenceChanged(`d${i}`, 1, i);
   await vi.advanceTimersByTimeAsync(2_000);
   expect(told.map((changes) => (changes as unknown[]).length)).toEqual([10_000, 1]);
+});
+
+test('why the last connection of a device ended is told with it', async () => {
+  const { reports, told } = open();
+  reports.presenceChanged('a', -1, 5, 'keep-alive');
+  reports.presenceChanged('a', 1, 6);
+  reports.presenceChanged('a', -1, 7, 'client-disconnect');
+  reports.presenceChanged('b', -1, 9, 'connection-lost');
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(told).toEqual([
+    [
+      { device: 'a', change: -1, atMs: 7, reason: 'client-disconnect' },
+      { device: 'b', change: -1, atMs: 9, reason: 'connection-lost' },
+    ],
+  ]);
+});
+
+test('a gateway speaks of the devices behind it, as long as it is there', async () => {
+  const { reports, told } = open();
+  const says = (device: string, text: string) =>
+    reports.statuses.published('k', 'gateway', `devices/${device}/status`, Buffer.from(text));
+  says('a', 'online');
+  says('a', '{"status":"online"}');
+  says('b', '{"online":true}');
+  says('gateway', 'online');
+  says('c', 'hello');
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(told.splice(0)).toEqual([
+    [
+      { device: 'a', change: 1, atMs: 50 },
+      { device: 'b', change: 1, atMs: 50 },
+    ],
+  ]);
+  says('a', 'offline');
+  says('a', '');
+  reports.connectionEnded('other');
+  reports.connectionEnded('k');
+  reports.connectionEnded('k');
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(told).toEqual([
+    [
+      { device: 'a', change: -1, atMs: 50, reason: 'said-offline' },
+      { device: 'b', change: -1, atMs: 50, reason: 'speaker-gone' },
+    ],
+  ]);
 });

@@ -6,6 +6,7 @@ import { reindexIfOld } from '../registry/device-reindex.ts';
 import { DeviceTypeStore } from '../registry/device-type-store.ts';
 import { FleetStore } from '../registry/fleet-store.ts';
 import { GroupStore } from '../registry/group-store.ts';
+import { groupsAreNoted } from '../registry/registry-stream.ts';
 import { groupFollowers } from './group-followers.ts';
 
 /** What devices are sorted by. */
@@ -34,7 +35,7 @@ export async function openRegistryServices(options: {
   const connectivity = new ConnectivityStore({ database });
   await connectivity.disconnectAll(clock.now());
   return {
-    groups: new GroupStore({ database, clock, followers: groupFollowers }),
+    groups: new GroupStore({ database, clock, followers: [...groupFollowers, groupsAreNoted(() => clock.now())] }),
     deviceTypes: new DeviceTypeStore({ database, clock }),
     fleets: new FleetStore({ database, clock }),
     connectivity,

@@ -32,6 +32,8 @@ export interface ClientThread {
     readonly discard: boolean;
     /** Only those who signed in as one of these; undefined: all. */
     readonly principals: readonly string[] | undefined;
+    /** False: their last wills are not published. */
+    readonly withWill?: boolean | undefined;
   }): Promise<number>;
 }
 
@@ -81,10 +83,15 @@ export class ThreadClients implements ClientDirectory {
     return known.map(merged).sort(compareClients).map(detailJson);
   }
 
-  async disconnect(clientId: string, session: 'keep' | 'discard', principals?: readonly string[]): Promise<number> {
+  async disconnect(
+    clientId: string,
+    session: 'keep' | 'discard',
+    principals?: readonly string[],
+    withWill = true,
+  ): Promise<number> {
     const discard = session === 'discard';
     const counts = await Promise.all(
-      this.#threads.map(async (thread) => await thread.disconnectClient({ clientId, discard, principals })),
+      this.#threads.map(async (thread) => await thread.disconnectClient({ clientId, discard, principals, withWill })),
     );
     return counts.reduce((sum, count) => sum + count, 0);
   }

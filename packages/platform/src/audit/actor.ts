@@ -1,6 +1,6 @@
 /** Who does something: a person, a program with a key, a device, or the server itself. */
 export interface Actor {
-  readonly kind: 'user' | 'api-key' | 'device' | 'system';
+  readonly kind: 'user' | 'api-key' | 'access-key' | 'device' | 'system';
   readonly id: string;
   /** For people. */
   readonly name: string;

@@ -56,9 +56,13 @@ export class AuditTrail {
    * Adds entries, in this order.
    *
    * @param transaction that of the change itself, so that neither is there without the other.
+   * @param atMs when it was, for what comes by an outbox.
    */
-  async record(changes: readonly AuditChange[], transaction: Database = this.#database): Promise<void> {
-    const atMs = this.#clock.now();
+  async record(
+    changes: readonly AuditChange[],
+    transaction: Database = this.#database,
+    atMs: number = this.#clock.now(),
+  ): Promise<void> {
     for (let start = 0; start < changes.length; start += ROWS_PER_STATEMENT) {
       const rows = changes.slice(start, start + ROWS_PER_STATEMENT).map((change) => rowOf(change, atMs));
       await transaction.insertInto('audit_entry').values(rows).execute();

@@ -5,6 +5,7 @@ import type { LogLines } from '../kernel/log-lines.ts';
 import { ThrottledLines } from '../kernel/throttled-lines.ts';
 import type { SessionStore } from '../session-store/session-store.ts';
 import { AckRing } from './ack-ring.ts';
+import type { AudienceListener } from './audience.ts';
 import { BufferPool } from './buffer-pool.ts';
 import type { BusLink } from './bus-link.ts';
 import { ClientWatch, type PresenceListener } from './client-watch.ts';
@@ -42,6 +43,7 @@ export interface BrokerCoreOptions {
   readonly requests: RequestHandler | undefined;
   readonly store: SessionStore | undefined;
   readonly presence: PresenceListener | undefined;
+  readonly audience: AudienceListener | undefined;
 }
 
 /** What the connections and sessions of one thread share: who subscribes, what is retained, what waits for disk. */
@@ -77,7 +79,7 @@ export class BrokerCore implements IntakeListener {
   readonly #doomed: [SessionConnection, CloseReason][] = [];
 
   constructor(options: BrokerCoreOptions) {
-    const { limits, clock, logLines, intake, requests, store, presence } = options;
+    const { limits, clock, logLines, intake, requests, store, presence, audience } = options;
     this.limits = limits;
     this.clock = clock;
     this.logLines = logLines;
@@ -94,7 +96,7 @@ export class BrokerCore implements IntakeListener {
     this.ends = new ThrottledLines({ logLines, clock, sentence: 'a connection has ended' });
     this.#admission =
       limits.acceptPerSec === 0 ? undefined : new TokenBucket({ perSec: limits.acceptPerSec, burst: limits.acceptPerSec });
-    this.watch = new ClientWatch(this, presence);
+    this.watch = new ClientWatch(this, presence, audience);
     this.retained = new Retained(this);
     this.groups = new SharedGroups(this);
     this.intake?.attach(this);

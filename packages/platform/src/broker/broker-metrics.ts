@@ -1,4 +1,5 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
+import { total } from '../kernel/metrics.ts';
 import type { Broker } from './broker.ts';
 import type { BrokerCounters } from './counters.ts';
 
@@ -154,18 +155,6 @@ function reasonCodes(registry: Registry, direction: 'sent' | 'received', counter
       for (const { packet, code, count } of counters.codes.all(direction)) {
         this.inc({ packet, code: `0x${code.toString(16).padStart(2, '0')}` }, count);
       }
-    },
-  });
-}
-
-function total(registry: Registry, name: string, help: string, read: () => number): void {
-  new Counter({
-    name,
-    help,
-    registers: [registry],
-    collect() {
-      this.reset();
-      this.inc(read());
     },
   });
 }

@@ -15,6 +15,7 @@ import { FakeClock } from '../kernel/fake-clock.ts';
 import { silentLogLines } from '../kernel/log-lines.ts';
 import { MemorySessionStore } from '../session-store/drivers/memory/memory-session-store.ts';
 import type { SessionStore } from '../session-store/session-store.ts';
+import type { AudienceListener } from './audience.ts';
 import type { Authorizer, Principal } from './authorizer.ts';
 import { Broker } from './broker.ts';
 import type { Claim, Intake, IntakeListener } from './intake.ts';
@@ -228,6 +229,7 @@ export interface TestBrokerOptions {
   readonly bus?: Bus | undefined;
   /** Opened: the caller calls `broker.restore()` before the first connect. */
   readonly requests?: RequestHandler;
+  readonly audience?: AudienceListener;
   readonly store?: SessionStore;
   readonly limits?: Partial<BrokerLimits>;
   readonly clock?: FakeClock;
@@ -241,6 +243,7 @@ export function openTestBroker(options: TestBrokerOptions = {}): TestBroker {
     authorizer: options.authorizer ?? PERMISSIVE,
     intake,
     requests: options.requests,
+    audience: options.audience,
     bus: options.bus,
     store: options.store,
     limits: options.limits,

@@ -3,6 +3,7 @@ import type { Clock } from '../kernel/clock.ts';
 import type { LogLines } from '../kernel/log-lines.ts';
 import type { SessionStore } from '../session-store/session-store.ts';
 import { AccessChanges } from './access-changes.ts';
+import type { AudienceListener } from './audience.ts';
 import type { Authorizer } from './authorizer.ts';
 import { BrokerCore } from './broker-core.ts';
 import { BusLink, type SessionCloser } from './bus-link.ts';
@@ -10,14 +11,18 @@ import { ClientInspector } from './client-inspector.ts';
 import type { PresenceListener } from './client-watch.ts';
 import { Connection, type ConnectionHost } from './connection.ts';
 import type { BrokerCounters } from './counters.ts';
+import { type DirectMessage, type DirectOutcome, sendDirect } from './direct-message.ts';
 import type { Intake } from './intake.ts';
 import { type BrokerLimits, DEFAULT_LIMITS } from './limits.ts';
-import { type OwnMessage, publishOwn } from './own-message.ts';
+import { announceOwn, type OwnMessage, publishOwn, sendOwnTo } from './own-message.ts';
 import type { RequestHandler } from './requests.ts';
+import { findRetained, listRetained, type RetainedMessage, type RetainedSummary } from './retained-listing.ts';
 import { Sessions } from './sessions.ts';
 import { StoredState } from './stored-state.ts';
 import type { Tracing } from './trace.ts';
+import { TopicWatch, type TopicWatcher } from './topic-watch.ts';
 import type { Transport } from './transport.ts';
+import { publishVisitor, type VisitorMessage } from './visitor.ts';
 
 export interface BrokerOptions {
   readonly authorizer: Authorizer;
@@ -31,6 +36,10 @@ export interface BrokerOptions {
   readonly bus?: Bus | undefined;
   /** Told of each connection that was let in, and of its end. */
   readonly presence?: PresenceListener | undefined;
+  /** Told which clients subscribe to what it wants. */
+  readonly audience?: AudienceListener | undefined;
+  /** Sees what clients publish to some topics. */
+  readonly watcher?: TopicWatcher | undefined;
   readonly limits?: Partial<BrokerLimits> | undefined;
   readonly clock: Clock;
   readonly logLines: LogLines;
@@ -55,18 +64,20 @@ export class Broker implements ConnectionHost, SessionCloser, AsyncDisposable {
   #onQuiet: (() => void) | undefined;
 
   constructor(options: BrokerOptions) {
-    const { clock, logLines, intake, requests, bus, store, presence } = options;
+    const { clock, logLines, intake, requests, bus, store, presence, audience } = options;
     // Without a store nothing outlives its connection.
     const limits = { ...DEFAULT_LIMITS, ...options.limits, ...(store === undefined && { sessionExpiryMaxSec: 0 }) };
     this.authorizer = options.authorizer;
     this.newClientId = () => options.newClientId();
     this.#clock = clock;
     this.#store = store;
-    this.#core = new BrokerCore({ limits, clock, logLines, intake, requests, store, presence });
+    this.#core = new BrokerCore({ limits, clock, logLines, intake, requests, store, presence, audience });
     this.sessions = new Sessions(this.#core);
     this.#accessChanges = new AccessChanges(this.#core, this.sessions, this.authorizer);
     const { watch, counters } = this.#core;
     this.inspector = new ClientInspector({ sessions: this.sessions, watch, counters });
+    const { watcher: looking } = options;
+    if (looking !== undefined) this.#core.subscriptions.set(looking.filter, new TopicWatch(looking, this.sessions), UNSEEN);
     if (bus !== undefined) this.#core.bus = new BusLink(this.#core, bus, this);
   }
 
@@ -129,6 +140,43 @@ export class Broker implements ConnectionHost, SessionCloser, AsyncDisposable {
    */
   async publish(message: OwnMessage): Promise<number> {
     return await publishOwn(this.#core, message);
+  }
+
+  /** As `publish`, without waiting for those who must have it durably; they have it in the order of these calls. */
+  announce(message: OwnMessage): void {
+    announceOwn(this.#core, message);
+  }
+
+  /**
+   * Sends a message to one client of this thread, at QoS 1, as far as it subscribes, in its turn among what waits for it. It is not kept
+   * for the next connection.
+   *
+   * @param client see ClientRequest. @param acknowledged called once the client has acknowledged it.
+   * @returns whether it is on its way: false where the client is not connected, does not subscribe, or has too much waiting.
+   */
+  sendTo(client: string, message: OwnMessage, acknowledged?: () => void): boolean {
+    const session = this.sessions.get(client);
+    return session !== undefined && sendOwnTo(this.#core, session, message, acknowledged);
+  }
+
+  /** As `publish`, for somebody who has no connection: see publishVisitor. */
+  async publishVisitor(message: VisitorMessage): Promise<number> {
+    return await publishVisitor(this.#core, message);
+  }
+
+  /** Sends a message to one client of this thread, whether it subscribes or not; it is not kept for the next connection. */
+  async sendDirect(direct: DirectMessage): Promise<DirectOutcome> {
+    return await sendDirect(this.#core, this.sessions, direct);
+  }
+
+  /** What is retained on a topic. */
+  findRetained(topic: string): RetainedMessage | undefined {
+    return findRetained(this.#core.retained.store, topic);
+  }
+
+  /** See listRetained. */
+  async listRetained(page: { readonly after: string | undefined; readonly limit: number }): Promise<readonly RetainedSummary[]> {
+    return await listRetained(this.#core.retained.store, page);
   }
 
   /** Closes the connections of a principal in this thread and returns how many there were. O(sessions). */
@@ -242,3 +290,5 @@ export class Broker implements ConnectionHost, SessionCloser, AsyncDisposable {
 }
 
 const SWEEP_MS = 1_000;
+/** A watcher has no subscription that a client could see. */
+const UNSEEN = { qos: 0, noLocal: false, retainAsPublished: true, identifier: 0 } as const;

@@ -82,15 +82,17 @@ export class ClientInspector {
   /**
    * Closes what clients with this id have open, and ends their sessions if asked.
    * @param principals only those who signed in as one of these; undefined: all.
+   * @param withWill false: their last wills are not published.
    * @returns how many were closed or ended.
    */
-  disconnect(clientId: string, discard: boolean, principals?: readonly string[]): number {
+  disconnect(clientId: string, discard: boolean, principals?: readonly string[], withWill = true): number {
     let count = 0;
     for (const key of this.#withId(clientId)) {
       const session = this.#sessions.get(key);
       if (session === undefined || (session.connection === undefined && !discard)) continue;
       if (principals !== undefined && !principals.includes(session.principal.id)) continue;
       count++;
+      if (!withWill) session.will = undefined;
       session.connection?.close('administrative');
       if (discard) this.#sessions.end(session);
     }

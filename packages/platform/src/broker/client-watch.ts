@@ -1,3 +1,4 @@
+import { Audience, type AudienceListener } from './audience.ts';
 import type { BrokerCore } from './broker-core.ts';
 import { ClientHistory } from './client-history.ts';
 import type { CloseReason } from './close-reasons.ts';
@@ -9,8 +10,10 @@ import type { Tracing } from './trace.ts';
 
 /** Hears who is connected. */
 export interface PresenceListener {
-  /** A connection of this principal was let in (1), or such a one has ended (-1). Must not throw, nor wait. */
-  presenceChanged(principalId: string, change: 1 | -1, atMs: number): void;
+  /** A connection of this principal was let in (1), or such a one has ended (-1), for this reason. Must not throw, nor wait. */
+  presenceChanged(principalId: string, change: 1 | -1, atMs: number, reason?: CloseReason): void;
+  /** The connection of a client, as TopicWatcher names it, has ended. Must not throw, nor wait. */
+  connectionEnded(client: string, atMs: number): void;
 }
 
 /** A connection, as far as others are told of it. */
@@ -29,11 +32,13 @@ export class ClientWatch {
   readonly #core: BrokerCore;
   readonly #presence: Presence;
   readonly #listener: PresenceListener | undefined;
+  readonly #audience: Audience;
   #lastStamp = 0;
 
-  constructor(core: BrokerCore, listener?: PresenceListener) {
+  constructor(core: BrokerCore, listener?: PresenceListener, audience?: AudienceListener) {
     this.#core = core;
     this.#listener = listener;
+    this.#audience = new Audience(audience);
     this.#presence = new Presence({
       isWanted: (topic) => core.subscriptions.isWanted(topic),
       publish: (event) => this.#publish(event),
@@ -50,6 +55,7 @@ export class ClientWatch {
     const atMs = this.#core.clock.now();
     this.#listener?.presenceChanged(session.principal.id, 1, atMs);
     this.#presence.connected(this.#presentOf(session, connection), atMs);
+    this.#audience.resumed(session);
   }
 
   /** @param code what the client was told, where it can be told. */
@@ -60,8 +66,10 @@ export class ClientWatch {
     if (reason === 'taken-over') this.takeovers.add(session, atMs);
     // One that was never open did not come either.
     if (connection.stamp === 0) return;
-    this.#listener?.presenceChanged(session.principal.id, -1, atMs);
+    this.#listener?.presenceChanged(session.principal.id, -1, atMs, reason);
+    this.#listener?.connectionEnded(session.key, atMs);
     this.#presence.disconnected(this.#presentOf(session, connection), reason, atMs);
+    this.#audience.left(session);
   }
 
   /** @param reason for the operator */
@@ -75,6 +83,7 @@ export class ClientWatch {
 
   subscribed(session: Session, connection: WatchedConnection, filters: readonly string[]): void {
     this.#presence.subscribed(this.#presentOf(session, connection), filters, this.#core.clock.now());
+    this.#audience.subscribed(session, filters);
   }
 
   unsubscribed(session: Session, connection: WatchedConnection, filters: readonly string[]): void {

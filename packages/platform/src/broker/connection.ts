@@ -118,13 +118,15 @@ export class Connection implements TransportListener, OpeningHost, OutboundHost,
       keepAliveSec: this.#keepAliveMs / 1_500,
       receiveMaximum: outbound?.window ?? 0,
       messagesReceived: this.#serving?.inbound.received ?? 0,
-      messagesSent: outbound?.sender?.sent ?? 0,
+      messagesSent: outbound?.link?.sender.sent ?? 0,
       messagesDropped: outbound?.dropped ?? 0,
     };
   }
 
   topicOfAlias(direction: 'in' | 'out', alias: number): string | undefined {
-    return direction === 'in' ? this.#serving?.inbound.topicOfAlias(alias) : this.#session?.outbound.sender?.topicOfAlias(alias);
+    return direction === 'in'
+      ? this.#serving?.inbound.topicOfAlias(alias)
+      : this.#session?.outbound.link?.sender.topicOfAlias(alias);
   }
 
   onData(chunk: Uint8Array): void {
@@ -274,9 +276,8 @@ export class Connection implements TransportListener, OpeningHost, OutboundHost,
     this.#core.ends.write('warn', 'refused', { client: this.clientId, address: this.remoteAddress, code, words });
     if (code !== undefined) {
       if (this.clientId !== '') this.#core.watch.refused(this.clientId, words, code);
-      const { limits } = this.#core;
-      const maxPacketBytes = this.#opening?.maxPacketBytes ?? Infinity;
-      this.#say('connack', refusalOf({ code, version: this.#decoder.version, limits, maxPacketBytes }));
+      const { maxPacketBytes = Infinity } = this.#opening ?? {};
+      this.#say('connack', refusalOf({ code, version: this.#decoder.version, limits: this.#core.limits, maxPacketBytes }));
     }
     this.#end();
   }

@@ -25,6 +25,8 @@ export interface Delivery {
   sent: boolean;
   /** Another member of the group is being found for it: it is kept until that one has it, but not sent. */
   leaving?: boolean;
+  /** It is for the connection that there is, and no other, and never kept: called when its client acknowledges it. */
+  readonly once?: () => void;
 }
 
 /**

@@ -10,6 +10,8 @@ export type Awaited = 'puback' | 'pubrec' | 'release' | 'pubcomp';
 export class InFlight {
   readonly window: number;
   #awaited: Map<number, Awaited> | undefined;
+  /** Who wants to hear of an acknowledgement. */
+  #then: Map<number, () => void> | undefined;
   #last = 0;
 
   /** @param window 1 to 65,535 */
@@ -53,9 +55,11 @@ export class InFlight {
     return packetId;
   }
 
-  set(packetId: number, awaited: Awaited): void {
+  /** @param then called when the id is free again, acknowledged. */
+  set(packetId: number, awaited: Awaited, then?: () => void): void {
     this.#awaited ??= new Map();
     this.#awaited.set(packetId, awaited);
+    if (then !== undefined) (this.#then ??= new Map()).set(packetId, then);
   }
 
   get(packetId: number): Awaited | undefined {
@@ -65,7 +69,12 @@ export class InFlight {
   /** Frees an id. False when it is not in use that way. */
   close(packetId: number, by: Awaited): boolean {
     if (this.#awaited?.get(packetId) !== by) return false;
-    return this.#awaited.delete(packetId);
+    this.#awaited.delete(packetId);
+    const then = this.#then?.get(packetId);
+    if (then === undefined) return true;
+    this.#then?.delete(packetId);
+    then();
+    return true;
   }
 
   /** The ids that wait in one way, in the order in which they were sent. */

@@ -1,6 +1,4 @@
-import { encodePacket } from '@selsyn/wire/mqtt/encoder.ts';
 import type { AckPacket, QoS } from '@selsyn/wire/mqtt/packets.ts';
-import { ReasonCode } from '@selsyn/wire/mqtt/reason-codes.ts';
 import type { SessionNumber } from '../session-store/session-store.ts';
 import type { BrokerCore } from './broker-core.ts';
 import type { DropReason } from './counters.ts';
@@ -10,8 +8,8 @@ import type { BrokerLimits } from './limits.ts';
 import type { Message } from './message.ts';
 import { account } from './message-account.ts';
 import type { OutboundLink } from './outbound-link.ts';
+import { received, type Releasing, release } from './outbound-release.ts';
 import { OutboundQueue } from './outbound-queue.ts';
-import type { PublishSender } from './publish-sender.ts';
 import { sendNow } from './send-now.ts';
 
 /**
@@ -28,9 +26,9 @@ import { sendNow } from './send-now.ts';
  * Invariants: `#kept` has every message of a persistent session that is not acknowledged, and every unacknowledged one of a shared
  * group, by packet id, oldest first; the queue has those of them that were not sent on this connection; `#inFlight` those that were.
  */
-export class Outbound {
+export class Outbound implements Releasing {
   readonly sessionNumber: SessionNumber;
-  readonly #core: BrokerCore;
+  readonly core: BrokerCore;
   #link: OutboundLink | undefined;
   #inFlight: InFlight;
   #queue: OutboundQueue | undefined;
@@ -44,7 +42,7 @@ export class Outbound {
 
   /** @param sessionNumber 0 for a session that ends with its connection. */
   constructor(core: BrokerCore, sessionNumber: SessionNumber) {
-    this.#core = core;
+    this.core = core;
     this.sessionNumber = sessionNumber;
     this.#inFlight = new InFlight(core.limits.maxInFlight);
   }
@@ -54,8 +52,12 @@ export class Outbound {
   }
 
   /** Undefined while nobody is connected. */
-  get sender(): PublishSender | undefined {
-    return this.#link?.sender;
+  get link(): OutboundLink | undefined {
+    return this.#link;
+  }
+
+  get packetIds(): InFlight {
+    return this.#inFlight;
   }
 
   /** Messages that wait for the window, the socket or the client's return. */
@@ -90,7 +92,7 @@ export class Outbound {
   /** True when a message of any QoS would go straight out. Asking when it is not makes `onReady` be called. */
   get ready(): boolean {
     // What is sent to a persistent session is kept: there must be room for one more, however large.
-    const hasBytes = !this.isPersistent || this.#bytes <= this.#core.limits.maxQueuedBytes / 2;
+    const hasBytes = !this.isPersistent || this.#bytes <= this.core.limits.maxQueuedBytes / 2;
     const ready = this.#link !== undefined && this.#isEmpty && hasBytes && this.#canSend(this.#link);
     if (!ready) this.#askedReady = true;
     return ready;
@@ -99,13 +101,13 @@ export class Outbound {
   /** Whether a persistent session can keep one more; one that ends with its connection is never asked. */
   hasRoom(sizeBytes: number): boolean {
     if (!this.isPersistent) return true;
-    return !this.#core.memory.isFull && this.#hasSpace(sizeBytes);
+    return !this.core.memory.isFull && this.#hasSpace(sizeBytes);
   }
 
   /** A client is connected: what it has not acknowledged is sent again, oldest first [MQTT-4.4.0-1]. */
   attach(link: OutboundLink): void {
     const before = this.#inFlight;
-    const inFlight = new InFlight(Math.min(link.receiveMaximum, this.#core.limits.maxInFlight));
+    const inFlight = new InFlight(Math.min(link.receiveMaximum, this.core.limits.maxInFlight));
     inFlight.startAfter(before.last);
     for (const packetId of before.awaiting('pubcomp')) {
       inFlight.set(packetId, 'pubcomp');
@@ -114,7 +116,7 @@ export class Outbound {
     this.#link = link;
     this.#inFlight = inFlight;
     // Once more: it may not have been possible to store it.
-    for (const packetId of before.awaiting('release')) this.#release(packetId);
+    for (const packetId of before.awaiting('release')) release(this, packetId);
     this.#queue = undefined;
     if (this.#kept === undefined || this.#kept.size === 0) return;
     this.#queue = new OutboundQueue();
@@ -124,6 +126,7 @@ export class Outbound {
 
   /** The client has gone; what is kept stays. */
   detach(): void {
+    for (const { message, once } of this.#queue?.items ?? []) if (once !== undefined) this.#account(message, -1, false);
     this.#link = undefined;
     this.#queue = undefined;
     this.#askedReady = false;
@@ -133,7 +136,7 @@ export class Outbound {
   send(message: Message, qos: QoS, retain: boolean, identifiers: readonly number[] | undefined, share?: DeliverySource): boolean {
     const link = this.#link;
     if (qos === 0) {
-      if (link !== undefined && !sendNow(this.#core, link.sender, message, retain, identifiers)) this.dropped++;
+      if (link !== undefined && !sendNow(this.core, link.sender, message, retain, identifiers)) this.dropped++;
       return true;
     }
     if (this.isPersistent) return this.#keep(message, qos, retain, identifiers, share);
@@ -142,6 +145,28 @@ export class Outbound {
       const encoded = link.sender.encode(message, qos, retain, identifiers);
       if (encoded !== undefined) link.sender.put(encoded, qos, this.#inFlight.open(qos), false);
     } else this.#hold(link, { message, qos, retain, identifiers, share, packetId: 0, ticket: 0, sent: false });
+    return true;
+  }
+
+  /**
+   * At QoS 1 to the client that is connected, in its turn, and never again: it is not kept for the next connection.
+   * @param acknowledged called at its PUBACK. @returns false where nobody is connected, or too much waits.
+   */
+  sendOnce(message: Message, identifiers: readonly number[] | undefined, acknowledged: (() => void) | undefined): boolean {
+    const link = this.#link;
+    if (link === undefined || this.#isFullFor(message)) return false;
+    const once = acknowledged ?? NOBODY;
+    this.#hold(link, {
+      message,
+      qos: 1,
+      retain: false,
+      identifiers,
+      share: undefined,
+      packetId: 0,
+      ticket: 0,
+      sent: false,
+      once,
+    });
     return true;
   }
 
@@ -156,7 +181,7 @@ export class Outbound {
   /** What was kept could not be stored, and its publisher is told so: it goes, unless the client may have seen it. */
   notStored(delivery: Delivery): void {
     if (delivery.sent || this.#kept?.get(delivery.packetId) !== delivery) return;
-    this.#forget(delivery);
+    this.forget(delivery);
     this.pump();
   }
 
@@ -175,11 +200,11 @@ export class Outbound {
   /** An answer of the client to a QoS 1 or 2 message. One that nothing waits for is ignored, as it may be late. */
   acknowledge(packet: AckPacket): void {
     const { packetId, type } = packet;
-    if (type === 'pubrec' && packet.reasonCode < 0x80) this.#received(packetId);
+    if (type === 'pubrec' && packet.reasonCode < 0x80) received(this, packetId);
     else if (type !== 'pubrel' && this.#inFlight.close(packetId, type)) {
       const delivery = this.#kept?.get(packetId);
-      if (delivery !== undefined) this.#forget(delivery);
-      if (this.isPersistent) this.#core.store.write({ kind: 'settled', session: this.sessionNumber, packetId });
+      if (delivery !== undefined) this.forget(delivery);
+      if (this.isPersistent) this.core.store.write({ kind: 'settled', session: this.sessionNumber, packetId });
       this.pump();
     }
   }
@@ -192,10 +217,11 @@ export class Outbound {
     while (queue !== undefined && this.#canSend(link)) {
       const { first } = queue;
       // A QoS 2 message goes out once it is stored: after a crash it must be known by its packet id.
-      if (first === undefined || (first.qos === 2 && first.ticket !== 0 && !this.#core.store.isSettled(first.ticket))) break;
+      if (first === undefined || (first.qos === 2 && first.ticket !== 0 && !this.core.store.isSettled(first.ticket))) break;
       queue.shift();
       // What was given up or could not be stored is kept no more.
-      if (!this.isPersistent || this.#kept?.get(first.packetId) === first) this.#sendHeld(link, first);
+      if (!this.isPersistent || first.once !== undefined || this.#kept?.get(first.packetId) === first)
+        this.#sendHeld(link, first);
     }
     if (this.#askedReady && this.ready) {
       this.#askedReady = false;
@@ -228,13 +254,12 @@ export class Outbound {
   /** The session has ended: its messages go. Those of shared groups are taken out before. */
   close(): void {
     const left = this.#all;
-    for (const { message } of left) this.#account(message, -1);
-    this.#core.counters.dropped['session-ended'] += left.length;
+    for (const { message, once } of left) if (once === undefined) this.#account(message, -1);
+    this.core.counters.dropped['session-ended'] += left.length;
     this.#kept = undefined;
     this.detach();
   }
 
-  /** All that waits or is kept. */
   get #all(): readonly Delivery[] {
     return [...this.kept, ...(this.isPersistent ? [] : (this.#queue?.items ?? []))];
   }
@@ -248,7 +273,7 @@ export class Outbound {
   }
 
   #hasSpace(sizeBytes: number): boolean {
-    const { limits, wide, clock } = this.#core;
+    const { limits, wide, clock } = this.core;
     if (this.#fits(sizeBytes, limits)) return true;
     this.#dropExpired();
     return this.#fits(sizeBytes, limits) || wide.foundFull(this, clock.monotonicMs());
@@ -264,10 +289,8 @@ export class Outbound {
 
   /** Into the queue of a session that ends with its connection. */
   #hold(link: OutboundLink, delivery: Delivery): void {
-    const { limits, memory } = this.#core;
     this.#queue ??= new OutboundQueue();
-    const { length } = this.#queue;
-    if (length >= limits.maxQueuedMessages || this.#bytes + delivery.message.sizeBytes > memory.share(limits.maxQueuedBytes)) {
+    if (this.#isFullFor(delivery.message)) {
       if (!this.#overflown) link.host.onOverflow();
       this.#overflown = true;
     }
@@ -277,8 +300,13 @@ export class Outbound {
       return;
     }
     this.#queue.push(delivery);
-    this.#account(delivery.message, 1);
+    this.#account(delivery.message, 1, false);
     if (this.#queue.length === 1) this.pump();
+  }
+
+  #isFullFor({ sizeBytes }: Message): boolean {
+    const { maxQueuedMessages, maxQueuedBytes } = this.core.limits;
+    return (this.#queue?.length ?? 0) >= maxQueuedMessages || this.#bytes + sizeBytes > this.core.memory.share(maxQueuedBytes);
   }
 
   #keep(
@@ -297,7 +325,7 @@ export class Outbound {
     const delivery: Delivery = { message, qos, retain, identifiers, share, packetId, ticket: NOT_WRITTEN, sent: false };
     kept.set(packetId, delivery);
     this.#account(message, 1);
-    this.#core.stored.keep(this, delivery);
+    this.core.stored.keep(this, delivery);
     return true;
   }
 
@@ -309,7 +337,11 @@ export class Outbound {
       this.#giveUp(delivery);
       return;
     }
-    if (!this.isPersistent) {
+    if (delivery.once !== undefined) {
+      delivery.packetId = this.#inFlight.nextId((id) => this.#kept?.has(id) === true);
+      this.#inFlight.set(delivery.packetId, 'puback', delivery.once);
+      this.#account(message, -1, false);
+    } else if (!this.isPersistent) {
       delivery.packetId = this.#inFlight.open(qos);
       if (delivery.share === undefined) this.#account(message, -1);
       else (this.#kept ??= new Map()).set(delivery.packetId, delivery);
@@ -318,59 +350,29 @@ export class Outbound {
     link.sender.put(encoded, qos, delivery.packetId, sent);
   }
 
-  /** PUBREC: the client has it. */
-  #received(packetId: number): void {
-    const awaited = this.#inFlight.get(packetId);
-    const outgoing = this.#link?.sender.outgoing;
-    const delivery = this.#kept?.get(packetId);
-    // Also for what it was sent on an earlier connection, and is not sent again yet.
-    const hadBefore = awaited === undefined && this.isPersistent && delivery?.qos === 2 && delivery.sent;
-    if (awaited === 'pubrec' || hadBefore) {
-      if (delivery !== undefined) this.#forget(delivery);
-      if (this.isPersistent) this.#release(packetId);
-      else {
-        this.#inFlight.set(packetId, 'pubcomp');
-        outgoing?.ack('pubrel', packetId);
-      }
-    } else if (awaited === 'pubcomp' || this.#link?.sender.version === 4) outgoing?.ack('pubrel', packetId);
-    else if (awaited !== 'release') outgoing?.packet(encodePacket({ type: 'pubrel', packetId, reasonCode: NOT_FOUND }, 5));
-  }
-
-  /** PUBREL goes out once it is stored that the client has the message: it must never be sent the message again. */
-  #release(packetId: number): void {
-    const { store } = this.#core;
-    this.#inFlight.set(packetId, 'release');
-    store.after(store.write({ kind: 'released', session: this.sessionNumber, packetId }), {
-      settle: (_packetId, _qos, code) => {
-        if (this.#inFlight.get(packetId) !== 'release') return;
-        if (code >= 0x80) {
-          this.#link?.host.onStoreFailed();
-          return;
-        }
-        this.#inFlight.set(packetId, 'pubcomp');
-        this.#link?.sender.outgoing.ack('pubrel', packetId);
-      },
-    });
-  }
-
   /** It is not for this client any more. */
   #giveUp(delivery: Delivery): void {
-    if (this.isPersistent) {
-      this.#core.store.write({ kind: 'settled', session: this.sessionNumber, packetId: delivery.packetId });
+    if (this.isPersistent && delivery.once === undefined) {
+      this.core.store.write({ kind: 'settled', session: this.sessionNumber, packetId: delivery.packetId });
       this.#inFlight.close(delivery.packetId, 'puback');
     }
-    if (this.#kept?.get(delivery.packetId) === delivery) this.#forget(delivery);
-    else this.#account(delivery.message, -1);
+    if (this.#kept?.get(delivery.packetId) === delivery) this.forget(delivery);
+    else this.#account(delivery.message, -1, false);
   }
 
-  #forget(delivery: Delivery): void {
+  keptAs(packetId: number): Delivery | undefined {
+    return this.#kept?.get(packetId);
+  }
+
+  /** It is kept no more. */
+  forget(delivery: Delivery): void {
     this.#kept?.delete(delivery.packetId);
     this.#account(delivery.message, -1);
   }
 
   /** Makes room in a full queue, at most once a second. */
   #dropExpired(): void {
-    const nowMs = this.#core.clock.monotonicMs();
+    const nowMs = this.core.clock.monotonicMs();
     if (nowMs < this.#nextExpiryCheckMs) return;
     this.#nextExpiryCheckMs = nowMs + 1_000;
     for (const delivery of this.kept) {
@@ -382,16 +384,17 @@ export class Outbound {
 
   #drop(reason: DropReason): void {
     this.dropped++;
-    this.#core.counters.dropped[reason]++;
+    this.core.counters.dropped[reason]++;
   }
 
-  #account(message: Message, change: 1 | -1): void {
+  #account(message: Message, change: 1 | -1, isStored = this.isPersistent): void {
     this.#bytes += change * message.sizeBytes;
-    account(this.#core.counters, message, change, this.isPersistent);
-    this.#core.watchMemory();
+    account(this.core.counters, message, change, isStored);
+    this.core.watchMemory();
   }
 }
 
 /** Later than every ticket: what is not written yet is not stored. */
 const NOT_WRITTEN = Infinity;
-const NOT_FOUND = ReasonCode.packetIdentifierNotFound;
+/** Of a message whose acknowledgement nobody waits for. */
+const NOBODY = (): void => undefined;

@@ -1,8 +1,10 @@
 import type { PublishProperties, QoS } from '@selsyn/wire/mqtt/packets.ts';
 import { ReasonCode } from '@selsyn/wire/mqtt/reason-codes.ts';
+import { filterMatches } from '@selsyn/wire/topics/topic-filter.ts';
 import type { BrokerCore } from './broker-core.ts';
-import { Afterwards } from './completion.ts';
+import { Afterwards, type Completion } from './completion.ts';
 import { Message } from './message.ts';
+import type { Session } from './session.ts';
 
 /** A message that no client sent. */
 export interface OwnMessage {
@@ -15,18 +17,56 @@ export interface OwnMessage {
 
 /** Publishes a message of the platform itself, by the same rules as a client's; see Broker.publish. */
 export async function publishOwn(core: BrokerCore, own: OwnMessage): Promise<number> {
-  const name = new TextEncoder().encode(own.topic);
-  const topic = core.topics.intern(name, 0, name.length);
-  const message = new Message(topic, own.payload, own, own.properties, core.clock.monotonicMs());
-  const matches = core.subscriptions.match(topic);
   return await new Promise((resolve) => {
     const completion = new Afterwards(resolve);
-    if (matches.list.length === 0) completion.atLeast(ReasonCode.noMatchingSubscribers);
-    if (!core.haveRoom(matches, message)) completion.atLeast(ReasonCode.quotaExceeded);
-    else {
-      if (own.retain && !core.retained.publish(message, completion)) completion.atLeast(ReasonCode.quotaExceeded);
-      core.deliver(message, matches, completion);
-    }
+    announceOwn(core, own, completion);
     completion.started();
   });
+}
+
+/** See Broker.announce. `completion` hears what has become of it. */
+export function announceOwn(core: BrokerCore, own: OwnMessage, completion?: Completion): void {
+  const message = messageOf(core, own);
+  const matches = core.subscriptions.match(message.topic);
+  if (matches.list.length === 0) completion?.atLeast(ReasonCode.noMatchingSubscribers);
+  if (!core.haveRoom(matches, message)) {
+    completion?.atLeast(ReasonCode.quotaExceeded);
+    return;
+  }
+  if (own.retain && !core.retained.publish(message, completion)) completion?.atLeast(ReasonCode.quotaExceeded);
+  core.deliver(message, matches, completion);
+}
+
+/** See Broker.sendTo. */
+export function sendOwnTo(core: BrokerCore, session: Session, own: OwnMessage, acknowledged?: () => void): boolean {
+  const { outbound } = session;
+  const granted = session.mayReceive(own.topic) ? grantedOf(session, own.topic) : undefined;
+  if (granted === undefined || outbound.link === undefined) return false;
+  const message = messageOf(core, own);
+  if (granted.qos > 0) return outbound.sendOnce(message, granted.identifiers, acknowledged);
+  outbound.send(message, 0, false, granted.identifiers);
+  // Nobody will ever know more.
+  acknowledged?.();
+  return true;
+}
+
+/** What this session subscribes to of a topic, joined; undefined: nothing. Those of shared groups do not count: it is for one client. */
+function grantedOf(
+  session: Session,
+  topic: string,
+): { readonly qos: QoS; readonly identifiers: readonly number[] | undefined } | undefined {
+  let qos: QoS | undefined;
+  const identifiers: number[] = [];
+  for (const [filter, options] of session.subscriptions) {
+    if (filter.startsWith('$share/') || !filterMatches(filter, topic)) continue;
+    qos = qos === undefined || options.qos > qos ? options.qos : qos;
+    if (options.identifier !== 0) identifiers.push(options.identifier);
+  }
+  return qos === undefined ? undefined : { qos, identifiers: identifiers.length === 0 ? undefined : identifiers };
+}
+
+export function messageOf(core: BrokerCore, own: OwnMessage): Message {
+  const name = new TextEncoder().encode(own.topic);
+  const topic = core.topics.intern(name, 0, name.length);
+  return new Message(topic, own.payload, own, own.properties, core.clock.monotonicMs());
 }

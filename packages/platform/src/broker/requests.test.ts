@@ -116,7 +116,7 @@ test('an answer is not stored, nor kept for another connection: it may hold a pr
   await settled();
   requests.asked[0]!.answer(answerOf('ask/key/accepted', 'a private key'));
   expect(await first.take()).toMatchObject([
-    { type: 'publish', text: 'a private key', qos: 0 },
+    { type: 'publish', text: 'a private key', qos: 1 },
     { type: 'puback', packetId: 1, reasonCode: 0 },
   ]);
   first.transport.destroy();
@@ -179,5 +179,22 @@ test('a retained request is answered, and nothing is retained', async () => {
   await settled();
   requests.asked[0]!.answer();
   expect(await client.take()).toMatchObject([{ type: 'puback', reasonCode: 0 }]);
+  expect(broker.retained.count).toBe(0);
+});
+
+test('a will to a topic of requests is a request, and comes to no subscriber', async () => {
+  const requests = new Answerer();
+  const { broker, connect } = openTestBroker({ requests });
+  const other = await connect(5, { clientId: 'other', username: 'two' });
+  other.send(subscribeOf('ask/#', 1));
+  await other.take();
+  const will = { topic: 'ask/a', payload: Buffer.from('last'), qos: 1, retain: true, properties: {} } as const;
+  const client = await connect(5, { clientId: 'asker', username: 'one', will });
+  client.transport.destroy();
+  await settled();
+  const [asked] = requests.asked;
+  expect(asked!.request).toMatchObject({ clientId: 'asker', topic: 'ask/a', principal: { id: 'one' } });
+  asked!.answer(answerOf('ask/a/accepted', 'nobody hears it'));
+  expect(await other.take()).toEqual([]);
   expect(broker.retained.count).toBe(0);
 });

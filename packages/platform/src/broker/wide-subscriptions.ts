@@ -79,9 +79,9 @@ export class WideSubscriptions {
       if (outbound.queued * 2 <= maxQueuedMessages && outbound.bytes * 2 <= maxQueuedBytes) {
         wide.fullSinceMs = undefined;
         this.#full.delete(wide);
-      } else if (outbound.sender !== undefined && outbound.sender.sent !== wide.sent) {
+      } else if (outbound.link !== undefined && outbound.link.sender.sent !== wide.sent) {
         // Its client is there, and takes what it can.
-        wide.sent = outbound.sender.sent;
+        wide.sent = outbound.link.sender.sent;
         wide.fullSinceMs = nowMs;
       } else if (nowMs - (wide.fullSinceMs ?? nowMs) >= wideFullMs) due.push(wide.session);
     }

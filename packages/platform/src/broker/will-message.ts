@@ -40,12 +40,25 @@ export function storedWill(core: BrokerCore, packet: Uint8Array, delaySec: numbe
   };
 }
 
-/** Publishes the will of a session: to the intake, as a retained message, to subscribers, like any message of its client. */
+/**
+ * Publishes the will of a session: to the platform where it is a request; else to the intake, as a retained message, to subscribers,
+ * like any message of its client.
+ */
 export function publishWill(
   core: BrokerCore,
-  session: { readonly key: string; readonly principal: Principal },
+  session: { readonly key: string; readonly clientId: string; readonly principal: Principal },
   will: Will,
 ): void {
+  const { requests } = core;
+  if (requests?.handles(will.topic) === true) {
+    const { key: client, clientId, principal } = session;
+    const request = { client, clientId, principal, remoteAddress: '', topic: will.topic, payload: will.payload };
+    // Its client has gone: nobody hears the answers.
+    requests.answer(request).catch((error: unknown) => {
+      core.logLines.error({ err: error, client: clientId, topic: will.topic }, 'a request could not be answered');
+    });
+    return;
+  }
   const { willDelayIntervalSec: _delay, ...properties } = will.properties;
   const name = new TextEncoder().encode(will.topic);
   const topic = core.topics.intern(name, 0, name.length);

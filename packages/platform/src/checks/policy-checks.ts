@@ -4,7 +4,12 @@ import { TopicPattern } from '../identity/policies/topic-pattern.ts';
 import type { Find } from './check.ts';
 
 /** Topics of a device that none of the variables stands for. */
-const OF_ANOTHER = ['telemetry/another-device', 'devices/another-device/anything', '$aws/things/another-device/shadow/update'];
+const OF_ANOTHER = [
+  'telemetry/another-device',
+  'devices/another-device/anything',
+  '$aws/things/another-device/shadow/update',
+  '$aws/commands/things/another-device/executions/1/request/json',
+];
 const OWN_VALUE = 'its-own';
 
 /**

@@ -55,3 +55,20 @@ test('tokens that were given before SCRAM was stay as they are', async () => {
   const [secret] = await open.database.selectFrom('server_secret').selectAll().execute();
   expect(secret).toMatchObject({ name: 'scram-challenge', value: expect.stringMatching(/^[A-Za-z0-9_-]{43}$/) });
 });
+
+test('the first policy is given the topics of commands where nobody has changed it, and left alone where somebody has', async () => {
+  const before = Object.fromEntries(Object.entries(MIGRATIONS).filter(([name]) => name < '0019'));
+  for (const isChanged of [false, true]) {
+    await using open = openSqliteDatabase(':memory:');
+    const { database } = open;
+    await migrate(database, before);
+    const changed = JSON.stringify({ statements: [{ effect: 'allow', actions: ['connect'] }] });
+    if (isChanged) await database.updateTable('policy').set({ document: changed }).execute();
+    await migrate(database);
+    const { document } = await database.selectFrom('policy').select('document').executeTakeFirstOrThrow();
+    expect(document.includes('v1/devices/me/rpc/#')).toBe(!isChanged);
+    expect(document.includes('$aws/commands/things/${device.id}/#')).toBe(!isChanged);
+    if (isChanged) expect(document).toBe(changed);
+    else expect(document).toContain('devices/${device.id}/#');
+  }
+});

@@ -1,3 +1,4 @@
+import type { Kysely } from 'kysely';
 import { Migrator, type Migration } from 'kysely/migration';
 import { isSelsynError, SelsynError } from '../kernel/errors.ts';
 import { devices } from './migrations/0001-devices.ts';
@@ -14,7 +15,12 @@ import { imports } from './migrations/0011-imports.ts';
 import { secrets } from './migrations/0012-secrets.ts';
 import { checks } from './migrations/0013-checks.ts';
 import { provisioningTokens } from './migrations/0014-provisioning-tokens.ts';
-import type { Database } from './schema.ts';
+import { deviceChanges } from './migrations/0015-device-changes.ts';
+import { accessKeys } from './migrations/0016-access-keys.ts';
+import { presence } from './migrations/0017-presence.ts';
+import { deviceTypeChanges } from './migrations/0018-device-type-changes.ts';
+import { commandTopics } from './migrations/0019-command-topics.ts';
+import { shadowTerms } from './migrations/0020-shadow-terms.ts';
 
 /** In the order of their names. What was released is never changed or taken away: a new one is added. */
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
@@ -32,6 +38,12 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0012-secrets': secrets,
   '0013-checks': checks,
   '0014-provisioning-tokens': provisioningTokens,
+  '0015-device-changes': deviceChanges,
+  '0016-access-keys': accessKeys,
+  '0017-presence': presence,
+  '0018-device-type-changes': deviceTypeChanges,
+  '0019-command-topics': commandTopics,
+  '0020-shadow-terms': shadowTerms,
 };
 
 /**
@@ -40,8 +52,8 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
  * @returns the names of the steps that were taken now, none when it was up to date.
  * @throws SelsynError `data.corrupt` when the database was made by a newer program, `internal` when a step fails.
  */
-export async function migrate(
-  database: Database,
+export async function migrate<S>(
+  database: Kysely<S>,
   migrations: Readonly<Record<string, Migration>> = MIGRATIONS,
 ): Promise<readonly string[]> {
   const migrator = new Migrator({ db: database, provider: { getMigrations: async () => ({ ...migrations }) } });

@@ -65,6 +65,16 @@ async function answer(port: MessagePort, calls: Calls, request: Request): Promis
   }
 }
 
+/** Who asks another thread, or stands for one. */
+export type Caller<C extends Calls> = Pick<ThreadCaller<C>, 'call'>;
+
+/** Answers in this thread, as `serveCalls` does in another. */
+export function localCaller<C extends Calls>(calls: C): Caller<C> {
+  const call = async (name: keyof C & string, argument: unknown): Promise<unknown> =>
+    await (calls[name] as (argument: unknown) => unknown)(argument);
+  return { call: call as Caller<C>['call'] };
+}
+
 /** The caller's end of a port. Calls are answered in any order; one that has no answer after `deadlineMs` fails. */
 export class ThreadCaller<C extends Calls> {
   readonly #port: MessagePort;
@@ -87,8 +97,11 @@ export class ThreadCaller<C extends Calls> {
     });
   }
 
-  /** @throws SelsynError what the other thread threw, or `thread.timeout`, or `thread.gone` */
-  call<K extends keyof C & string>(call: K, argument: Argument<C, K>): Promise<Answer<C, K>> {
+  /**
+   * @param deadlineMs for this call alone.
+   * @throws SelsynError what the other thread threw, or `thread.timeout`, or `thread.gone`
+   */
+  call<K extends keyof C & string>(call: K, argument: Argument<C, K>, deadlineMs = this.#deadlineMs): Promise<Answer<C, K>> {
     const id = ++this.#lastId;
     return new Promise<unknown>((resolve, reject) => {
       const timer = setTimeout(() => {
@@ -96,12 +109,12 @@ export class ThreadCaller<C extends Calls> {
           id,
           error: {
             code: 'thread.timeout',
-            message: `no answer to ${call} in ${this.#deadlineMs} ms`,
+            message: `no answer to ${call} in ${deadlineMs} ms`,
             details: {},
             retryable: true,
           },
         });
-      }, this.#deadlineMs);
+      }, deadlineMs);
       this.#waiting.set(id, { resolve, reject, timer });
       if (this.#gone) this.#settle({ id, error: GONE });
       else this.#port.postMessage({ id, call, argument } satisfies Request);

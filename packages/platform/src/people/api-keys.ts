@@ -9,7 +9,7 @@ import { parseGroupPath, ROOT_GROUP } from '../registry/group-path.ts';
 import { EVERYTHING, type Scope } from '../registry/scope.ts';
 import type { Caller } from './caller.ts';
 import { administers, ensureHasNoLess, ensureMayGive } from './delegation.ts';
-import { grantOf, type GrantStore, type Holder, type RoleAt, type RoleGrant } from './grant-store.ts';
+import { grantOf, type GrantStore, homeOf, type Holder, type RoleAt, type RoleGrant } from './grant-store.ts';
 import { NotedTimes } from './noted-times.ts';
 import { BUILT_IN_ROLES } from './permissions.ts';
 import { PreparedLookup } from '../database/prepared-lookup.ts';
@@ -226,12 +226,6 @@ function keyQuery(database: Database, hash: string) {
     .select(['api_key.id as id', 'api_key.name as name', 'expires_at_ms', 'used_at_ms'])
     .select(['role_grant.role as role', 'role_grant.group_path as group_path', 'source', 'permissions'])
     .where('key_hash', '=', hash);
-}
-
-/** Where all of a key's grants are at one node, it is at home there; else at the root. */
-function homeOf(grants: readonly RoleAt[]): string {
-  const [first, ...others] = new Set(grants.map(({ group }) => group));
-  return first === undefined || others.length > 0 ? ROOT_GROUP : first;
 }
 
 function holderOf({ id, name }: Pick<Schema['api_key'], 'id' | 'name'>): Holder {

@@ -2,14 +2,14 @@ import type { AuditTrail } from '../audit/audit-trail.ts';
 import type { Database } from '../database/schema.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { SelsynError } from '../kernel/errors.ts';
-import { parseGroupPath } from '../registry/group-path.ts';
+import { parseGroupPath, ROOT_GROUP } from '../registry/group-path.ts';
 import type { Actor } from '../audit/actor.ts';
 import type { Grant } from './caller.ts';
 import { permissionsOf } from './role-store.ts';
 
 /** Who can have roles. */
 export interface Holder {
-  readonly kind: 'user' | 'api-key';
+  readonly kind: 'user' | 'api-key' | 'access-key';
   readonly id: string;
   /** For people: in messages and in the audit trail. */
   readonly name: string;
@@ -31,6 +31,12 @@ export interface RoleGrant extends RoleAt {
 }
 
 export const MAX_GRANTS = 100;
+
+/** Where all of a key's grants are at one node, it is at home there; else at the root. */
+export function homeOf(grants: readonly RoleAt[]): string {
+  const [first, ...others] = new Set(grants.map(({ group }) => group));
+  return first === undefined || others.length > 0 ? ROOT_GROUP : first;
+}
 
 /** Which roles users and keys have, and where. Whether somebody may give one is decided by delegation.ts before. */
 export class GrantStore {

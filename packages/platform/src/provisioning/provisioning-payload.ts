@@ -1,5 +1,6 @@
-import { decode, encode, Tokenizer, Type, type Token } from 'cborg';
+import { encode } from 'cborg';
 import { z } from 'zod';
+import { CborError, decodeShallowCbor } from '../kernel/shallow-cbor.ts';
 
 export type PayloadFormat = 'json' | 'cbor';
 
@@ -93,54 +94,12 @@ function decodeJson(payload: Uint8Array): unknown {
   return value;
 }
 
-/** RFC 8949, and of that what JSON can say: no tags, no indefinite lengths of text, every number in its shortest form. */
 function decodeCbor(payload: Uint8Array): unknown {
-  const options = {
-    strict: true,
-    rejectDuplicateMapKeys: true,
-    allowUndefined: false,
-    allowBigInt: false,
-    retainStringBytes: true,
-  };
   try {
-    return decode(payload, { ...options, tokenizer: new ShallowTokens(payload, options) });
+    return decodeShallowCbor(payload, MAX_DEPTH);
   } catch (error) {
-    if (error instanceof PayloadError) throw error;
-    throw new PayloadError('the payload is not CBOR as it is taken here');
-  }
-}
-
-/** Stops at the level that is too deep, before the decoder has called itself so often. */
-class ShallowTokens extends Tokenizer {
-  /** For each level that is open how many values are still to come in it. */
-  readonly #open: number[] = [];
-
-  override next(): Token {
-    while (this.#open.at(-1) === 0) this.#open.pop();
-    const token = super.next();
-    const last = this.#open.length - 1;
-    if (Type.equals(token.type, Type.break)) {
-      this.#open.pop();
-      return token;
-    }
-    if (last >= 0) this.#open[last]!--;
-    if (Type.equals(token.type, Type.string)) ensureUtf8(token.byteValue);
-    const isMap = Type.equals(token.type, Type.map);
-    if (isMap || Type.equals(token.type, Type.array)) {
-      this.#open.push(Number(token.value) * (isMap ? 2 : 1));
-      if (this.#open.length > MAX_DEPTH) throw new PayloadError(`the payload has more than ${MAX_DEPTH} levels`);
-    }
-    return token;
-  }
-}
-
-/** RFC 8949, section 3.1: a text string that is not UTF-8 is not valid; cborg would take it with other characters. */
-function ensureUtf8(bytes: Uint8Array | undefined): void {
-  if (bytes === undefined) return;
-  try {
-    new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch {
-    throw new PayloadError('a text is not UTF-8');
+    if (error instanceof CborError) throw new PayloadError(error.message);
+    throw error;
   }
 }
 

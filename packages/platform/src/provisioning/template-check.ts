@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { POLICY_NAME } from '../identity/policies/policy-store.ts';
 import { SelsynError } from '../kernel/errors.ts';
+import { hookUrlFault } from '../kernel/web-hooks.ts';
 import { MAX_TAGS, TYPE_NAME_PATTERN } from '../registry/device.ts';
 import { CompiledTemplate } from './compiled-template.ts';
 import { TEMPLATE_NAME } from './provisioning-topics.ts';
@@ -105,10 +106,8 @@ function checkReferences(definition: TemplateDefinition, compiled: CompiledTempl
 }
 
 function checkHookUrl(url: string): void {
-  const parsed = URL.parse(url);
-  if (parsed === null || !/^https?:$/.test(parsed.protocol)) throw invalid('hook.url', 'it is no http: or https: URL');
-  if (parsed.username !== '' || parsed.password !== '')
-    throw invalid('hook.url', 'it must hold no password: everybody who sees the template would');
+  const fault = hookUrlFault(url);
+  if (fault !== undefined) throw invalid('hook.url', fault);
 }
 
 function isPlainJson(value: unknown, levels: number): boolean {

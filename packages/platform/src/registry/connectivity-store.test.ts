@@ -57,6 +57,21 @@ test('at the start nobody is connected', async () => {
   expect(await found(registry, 'lastSeen >= 900')).toEqual(['a']);
 });
 
+test('why a device is gone is kept until it comes back, and is the end of the server where that took it away', async () => {
+  await using registry = await openTestRegistry();
+  await registry.devices.create({ id: id('a') });
+  const record = async (connected: boolean, reason?: string) =>
+    await registry.connectivity.record([{ deviceId: id('a'), connected, atMs: 100, reason }]);
+  const reason = async () => (await registry.connectivity.of([id('a')])).get(id('a'))?.goneReason;
+  await record(true);
+  await record(false, 'keep-alive');
+  expect(await reason()).toBe('keep-alive');
+  await record(true);
+  expect(await reason()).toBeUndefined();
+  await registry.connectivity.disconnectAll(900);
+  expect(await reason()).toBe('server-ended');
+});
+
 test('a device that is removed while it is connected leaves nothing behind', async () => {
   await using registry = await openTestRegistry();
   const empty = await postingsOf(registry.database);

@@ -11,6 +11,8 @@ export interface ConnectivityChange {
   readonly deviceId: DeviceId;
   readonly connected: boolean;
   readonly atMs: number;
+  /** Why it went. */
+  readonly reason?: string | undefined;
 }
 
 export interface Connectivity {
@@ -19,7 +21,12 @@ export interface Connectivity {
   readonly sinceMs: number;
   /** When it was last there: for one that is connected, at least since then. */
   readonly lastSeenMs: number;
+  /** Why it is gone: a reason of the broker, or {@link SERVER_ENDED}. Undefined: it is there, or nobody knows. */
+  readonly goneReason: string | undefined;
 }
+
+/** The server ended, however it did, while the device was connected. */
+export const SERVER_ENDED = 'server-ended';
 
 const CONNECTED_TERMS = connectivityTerms({ connected: 1, last_seen_ms: 0 });
 /** One transaction of this size holds the database for some 100 ms. */
@@ -83,6 +90,7 @@ export class ConnectivityStore {
           connected: row.connected === 1,
           sinceMs: Number(row.since_ms),
           lastSeenMs: Number(row.last_seen_ms),
+          goneReason: row.gone_reason ?? undefined,
         });
       }
     }
@@ -94,7 +102,7 @@ export class ConnectivityStore {
     return await inTransaction(this.#database, async (transaction) => {
       const rows = await transaction
         .updateTable('device_connectivity')
-        .set({ connected: 0, since_ms: atMs, last_seen_ms: atMs })
+        .set({ connected: 0, since_ms: atMs, last_seen_ms: atMs, gone_reason: SERVER_ENDED })
         .where('connected', '=', 1)
         .returning('number')
         .execute();
@@ -114,6 +122,7 @@ function rowOf(id: string, number: number, change: ConnectivityChange, sinceMs: 
     connected: change.connected ? 1 : 0,
     since_ms: sinceMs ?? change.atMs,
     last_seen_ms: change.atMs,
+    gone_reason: change.connected ? null : (change.reason ?? null),
   };
 }
 
@@ -127,6 +136,7 @@ async function upsert(transaction: Database, rows: readonly ReturnType<typeof ro
         connected: builder.ref('excluded.connected'),
         since_ms: builder.ref('excluded.since_ms'),
         last_seen_ms: builder.ref('excluded.last_seen_ms'),
+        gone_reason: builder.ref('excluded.gone_reason'),
       })),
     )
     .execute();

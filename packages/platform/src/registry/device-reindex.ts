@@ -5,6 +5,7 @@ import { readDevices, type StoredDevice } from './device-rows.ts';
 import { connectivityTerms } from './device-terms.ts';
 import { findGroups } from './group-tree.ts';
 import { changePostings } from './index/postings.ts';
+import { reindexShadowValues } from './shadow-term-store.ts';
 
 /** Of the form of terms and postings: whoever changes it makes the next start put them together anew. */
 const INDEX_VERSION = 1;
@@ -43,6 +44,7 @@ export async function reindexIfOld(database: Database): Promise<number | undefin
       last = end;
     }
     await indexConnectivity(transaction);
+    await reindexShadowValues(transaction);
     await transaction.updateTable('registry_counter').set({ value: INDEX_VERSION }).where('name', '=', 'index-version').execute();
     return devices;
   });

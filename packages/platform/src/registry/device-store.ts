@@ -98,6 +98,11 @@ export class DeviceStore {
     return (await this.#stored(this.#database, id))?.device;
   }
 
+  /** Those of the devices that there are. */
+  async findMany(ids: readonly DeviceId[]): Promise<ReadonlyMap<DeviceId, Device>> {
+    return new Map((await readDevices(this.#database, { ids })).map(({ device }) => [device.id, device]));
+  }
+
   /** @throws SelsynError `device.not-found`, also for one that is out of the scope */
   async get(id: DeviceId, scope: Scope = EVERYTHING): Promise<Device> {
     const device = await this.find(id);
@@ -126,6 +131,20 @@ export class DeviceStore {
     return groups;
   }
 
+  /** Those of the ids that a query holds for. @throws SelsynError `request.invalid` for a filter that is none. */
+  async among(ids: Iterable<DeviceId>, query: Pick<DeviceFilter, 'filter' | 'group' | 'scope'>): Promise<ReadonlySet<DeviceId>> {
+    const filter = filterOf(query);
+    return await inTransaction(this.#database, async (transaction) => {
+      const found = new Set<DeviceId>();
+      const matching = filter === undefined ? undefined : await this.#matches(transaction, filter);
+      for (const some of chunksOf([...new Set(ids)])) {
+        const rows = await transaction.selectFrom('device').select(['id', 'number']).where('id', 'in', some).execute();
+        for (const { id, number } of rows) if (matching?.has(Number(number)) !== false) found.add(id as DeviceId);
+      }
+      return found;
+    });
+  }
+
   /** A page, as fast wherever in the list it is. @throws SelsynError `request.invalid` for a filter or cursor that is none. */
   async list(query: DeviceFilter & { readonly limit: number; readonly cursor?: string | undefined }): Promise<DevicePage> {
     const after = query.cursor === undefined ? undefined : decodePageCursor(query.cursor);
@@ -141,6 +160,13 @@ export class DeviceStore {
     const devices = new Map((await readDevices(this.#database, { ids })).map(({ device }) => [device.id as string, device]));
     const items = ids.flatMap((id) => devices.get(id) ?? []);
     return found.length > query.limit ? { items, cursor: encodePageCursor(last) } : { items };
+  }
+
+  /** All that match, by their numbers: for those who go through them later. @throws SelsynError `request.invalid` */
+  async matching(query: DeviceFilter): Promise<DeviceSet> {
+    // A group makes it a filter whatever else is asked for.
+    const filter = filterOf({ ...query, group: query.group ?? ROOT_GROUP });
+    return await this.#matches(this.#database, filter ?? { kind: 'all' });
   }
 
   /** @throws SelsynError `request.invalid` for a filter that is none. */

@@ -93,9 +93,10 @@ export class DeviceTypeStore {
         telemetry: patch.telemetry ?? before.telemetry,
         hardwareVersions: patch.hardwareVersions ?? before.hardwareVersions,
         codec: patch.codec ?? before.codec,
+        shadowSchemas: patch.shadowSchemas ?? before.shadowSchemas,
       };
       checkTypeDraft(draft);
-      const after = typeOf(draft, before.createdAtMs, this.#clock.now());
+      const after = typeOf(draft, before.createdAtMs, await this.#afterAll(transaction));
       await transaction
         .updateTable('device_type')
         .set({ definition: definitionOf(after), updated_at_ms: after.updatedAtMs })
@@ -120,6 +121,15 @@ export class DeviceTypeStore {
     });
   }
 
+  /** Now, or later than any type was changed: whoever keeps what is made of types tells by the newest time that one has changed. */
+  async #afterAll(transaction: Database): Promise<number> {
+    const { newest } = await transaction
+      .selectFrom('device_type')
+      .select((builder) => builder.fn.max('updated_at_ms').as('newest'))
+      .executeTakeFirstOrThrow();
+    return Math.max(this.#clock.now(), Number(newest) + 1);
+  }
+
   async #record(
     transaction: Database,
     actor: Actor,
@@ -140,13 +150,14 @@ function typeOf(draft: DeviceTypeDraft, createdAtMs: number, updatedAtMs: number
     telemetry: draft.telemetry ?? [],
     hardwareVersions: draft.hardwareVersions ?? [],
     ...(draft.codec !== undefined && { codec: draft.codec }),
+    shadowSchemas: draft.shadowSchemas ?? [],
     createdAtMs,
     updatedAtMs,
   };
 }
 
-function definitionOf({ description, telemetry, hardwareVersions, codec }: DeviceType): string {
-  return JSON.stringify({ description, telemetry, hardwareVersions, codec });
+function definitionOf({ description, telemetry, hardwareVersions, codec, shadowSchemas }: DeviceType): string {
+  return JSON.stringify({ description, telemetry, hardwareVersions, codec, shadowSchemas });
 }
 
 function fromRow(row: DeviceTypeTable): DeviceType {

@@ -1,5 +1,6 @@
-import { SelsynError } from '../kernel/errors.ts';
+import { isSelsynError, SelsynError } from '../kernel/errors.ts';
 import { TYPE_NAME_PATTERN, type Device } from './device.ts';
+import { CompiledSchema } from './json-schema/compiled-schema.ts';
 
 /** One metric that devices of a type send. */
 export interface MetricSchema {
@@ -12,6 +13,16 @@ export interface MetricSchema {
   readonly max?: number | undefined;
 }
 
+/** What one of the shadows of devices of a type may hold. */
+export interface ShadowSchema {
+  /** The name of the shadow; '' or absent: the classic one. */
+  readonly shadow?: string | undefined;
+  /** JSON Schema of what is desired: what does not fit is refused. Absent: anything. */
+  readonly desired?: Readonly<Record<string, unknown>> | undefined;
+  /** JSON Schema of what is reported: a device is believed whatever it says, what does not fit is shown as such. */
+  readonly reported?: Readonly<Record<string, unknown>> | undefined;
+}
+
 export interface DeviceTypeDraft {
   readonly name: string;
   readonly description?: string | undefined;
@@ -21,6 +32,8 @@ export interface DeviceTypeDraft {
   readonly hardwareVersions?: readonly string[] | undefined;
   /** How its payloads are read; undefined: as the platform reads telemetry. */
   readonly codec?: string | undefined;
+  /** Each for another shadow. */
+  readonly shadowSchemas?: readonly ShadowSchema[] | undefined;
 }
 
 export interface DeviceType {
@@ -29,6 +42,7 @@ export interface DeviceType {
   readonly telemetry: readonly MetricSchema[];
   readonly hardwareVersions: readonly string[];
   readonly codec?: string;
+  readonly shadowSchemas: readonly ShadowSchema[];
   readonly createdAtMs: number;
   readonly updatedAtMs: number;
 }
@@ -38,13 +52,16 @@ export const MAX_HARDWARE_VERSIONS = 64;
 export const MAX_METRIC_NAME = 128;
 export const MAX_UNIT = 32;
 export const MAX_DESCRIPTION = 1000;
+export const MAX_SHADOW_SCHEMAS = 16;
+/** As AWS has them. */
+export const SHADOW_NAME_PATTERN = /^[$A-Za-z0-9:_-]{1,64}$/;
 export const HARDWARE_VERSION_ATTRIBUTE = 'hardwareVersion';
 export const HARDWARE_VERSION_PATTERN = /^[A-Za-z0-9:_.+-]{1,64}$/;
 const CODEC_NAME = /^[A-Za-z0-9:_.-]{1,64}$/;
 
 /** @throws SelsynError `request.invalid` that says which field is wrong. */
 export function checkTypeDraft(draft: DeviceTypeDraft): void {
-  const { name, description, telemetry = [], hardwareVersions = [], codec } = draft;
+  const { name, description, telemetry = [], hardwareVersions = [], codec, shadowSchemas = [] } = draft;
   if (!TYPE_NAME_PATTERN.test(name)) throw invalid('name', 'the name of a device type is 1 to 64 of A-Z a-z 0-9 : _ . -');
   if (description !== undefined && description.length > MAX_DESCRIPTION) {
     throw invalid('description', `a description has at most ${MAX_DESCRIPTION} characters`);
@@ -68,6 +85,7 @@ export function checkTypeDraft(draft: DeviceTypeDraft): void {
   if (codec !== undefined && !CODEC_NAME.test(codec)) {
     throw invalid('codec', 'the name of a codec is 1 to 64 of A-Z a-z 0-9 : _ . -');
   }
+  checkShadowSchemas(shadowSchemas);
 }
 
 /** Whether a device may be of a type as it is. @throws SelsynError `request.invalid` */
@@ -94,6 +112,32 @@ function checkMetric({ metric, unit, type, min, max }: MetricSchema): void {
     throw invalid('telemetry', `the range of ${metric} is not finite`);
   if (min !== undefined && max !== undefined && min > max) {
     throw invalid('telemetry', `the range of ${metric} is empty: ${min} is above ${max}`);
+  }
+}
+
+function checkShadowSchemas(schemas: readonly ShadowSchema[]): void {
+  if (schemas.length > MAX_SHADOW_SCHEMAS) {
+    throw invalid('shadowSchemas', `a device type has schemas of at most ${MAX_SHADOW_SCHEMAS} shadows`);
+  }
+  const seen = new Set<string>();
+  for (const { shadow = '', desired, reported } of schemas) {
+    if (shadow !== '' && !SHADOW_NAME_PATTERN.test(shadow))
+      throw invalid('shadowSchemas', 'the name of a shadow is 1 to 64 of A-Z a-z 0-9 : _ - $');
+    if (seen.has(shadow))
+      throw invalid('shadowSchemas', `the shadow ${shadow === '' ? 'without a name' : shadow} stands there twice`);
+    seen.add(shadow);
+    for (const [section, schema] of [['desired', desired] as const, ['reported', reported] as const]) {
+      try {
+        if (schema !== undefined) void new CompiledSchema(schema);
+      } catch (error) {
+        if (!isSelsynError(error, 'request.invalid')) throw error;
+        const where = `${section}${shadow === '' ? '' : ` of ${shadow}`}`;
+        throw new SelsynError('request.invalid', `${where}: ${error.message}`, {
+          cause: error,
+          details: { field: 'shadowSchemas' },
+        });
+      }
+    }
   }
 }
 

@@ -10,6 +10,8 @@ import { checkAgainstType, type DeviceType } from './device-type.ts';
 import { DeviceTypeStore } from './device-type-store.ts';
 import { ensureGroups, type GroupPlaces } from './group-tree.ts';
 import { isWithin, ROOT_GROUP } from './group-path.ts';
+import { noteDevices } from './registry-stream.ts';
+import { takeShadowTerms } from './shadow-term-store.ts';
 import { ROWS_PER_STATEMENT } from './statement-chunks.ts';
 import { connectivityTerms } from './device-terms.ts';
 import type { Term } from './index/term.ts';
@@ -52,9 +54,19 @@ export async function insertDevices(context: WriteContext, devices: readonly Dev
     places,
     stored.map((after) => ({ after })),
   );
+  await note(context, 'put', devices);
   await record(
     context,
     devices.map((device) => ({ action: 'device.create', device, after: device })),
+  );
+}
+
+async function note({ transaction, clock }: WriteContext, kind: 'put' | 'removed', devices: readonly Device[]): Promise<void> {
+  await noteDevices(
+    transaction,
+    kind,
+    devices.map(({ id }) => id),
+    clock.now(),
   );
 }
 
@@ -77,6 +89,11 @@ export async function updateDevices(
     transaction,
     places,
     changes.map(({ before, after }) => ({ before, after: { device: after, number: before.number } })),
+  );
+  await note(
+    context,
+    'put',
+    changes.map(({ after }) => after),
   );
   await record(
     context,
@@ -101,6 +118,10 @@ export async function deleteDevices(context: WriteContext, devices: readonly Sto
   );
   const ids = devices.map(({ device }) => device.id);
   const alsoRemoved = new Map<string, readonly Term[]>();
+  const inShadows = await takeShadowTerms(
+    transaction,
+    devices.map(({ number }) => number),
+  );
   for (let start = 0; start < ids.length; start += ROWS_PER_STATEMENT) {
     const some = ids.slice(start, start + ROWS_PER_STATEMENT);
     const rows = await transaction
@@ -114,7 +135,15 @@ export async function deleteDevices(context: WriteContext, devices: readonly Sto
   await indexChanges(
     transaction,
     places,
-    devices.map((before) => ({ before, alsoRemoved: alsoRemoved.get(before.device.id) ?? [] })),
+    devices.map((before) => ({
+      before,
+      alsoRemoved: [...(alsoRemoved.get(before.device.id) ?? []), ...(inShadows.get(before.number) ?? [])],
+    })),
+  );
+  await note(
+    context,
+    'removed',
+    devices.map(({ device }) => device),
   );
   await record(
     context,

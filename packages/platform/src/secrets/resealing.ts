@@ -2,7 +2,7 @@ import type { Database } from '../database/schema.ts';
 import { isSelsynError } from '../kernel/errors.ts';
 import type { LogLines } from '../kernel/log-lines.ts';
 import type { DataKeys } from './data-keys.ts';
-import { contextOf as placeOfDeviceSecret } from './device-secrets.ts';
+import { SEALED_ROWS, type SealedRow, type SealedRows } from './sealed-rows.ts';
 import { keyIdOf } from './sealed-value.ts';
 import { contextOf as placeOfServerSecret } from './server-secrets.ts';
 
@@ -77,11 +77,7 @@ export class Resealing implements AsyncDisposable {
       const total = await this.#count();
       this.#progress = { done: 0, total, unreadable: 0 };
       await this.#serverSecrets();
-      let after: Place | undefined = { device: '', name: '' };
-      while (after !== undefined && !this.#isStopped) {
-        after = await this.#page(after);
-        await new Promise((resolve) => setImmediate(resolve));
-      }
+      for (const rows of SEALED_ROWS) await this.#all(rows);
       if (this.#isStopped) return;
       const { done, unreadable } = this.#progress;
       if (total > 0) this.#logLines.info({ done, unreadable }, 'sealed values were brought under the current key');
@@ -95,12 +91,9 @@ export class Resealing implements AsyncDisposable {
   }
 
   async #count(): Promise<number> {
-    const row = await this.#database
-      .selectFrom('device_secret')
-      .select((builder) => builder.fn.countAll().as('count'))
-      .where('key_id', '!=', this.#keys.currentId)
-      .executeTakeFirstOrThrow();
-    return Number(row.count);
+    let count = 0;
+    for (const rows of SEALED_ROWS) count += await rows.count(this.#database, this.#keys.currentId);
+    return count;
   }
 
   async #serverSecrets(): Promise<void> {
@@ -117,49 +110,33 @@ export class Resealing implements AsyncDisposable {
     }
   }
 
+  async #all(rows: SealedRows): Promise<void> {
+    let after: readonly string[] | undefined = [];
+    while (after !== undefined && !this.#isStopped) {
+      after = await this.#page(rows, after);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
   /** @returns where the next page begins; undefined: that was the last */
-  async #page({ device, name }: Place): Promise<Place | undefined> {
+  async #page(rows: SealedRows, after: readonly string[]): Promise<readonly string[] | undefined> {
     return await this.#database.transaction().execute(async (transaction) => {
-      const rows = await transaction
-        .selectFrom('device_secret')
-        .select(['device_id', 'name', 'sealed'])
-        .where('key_id', '!=', this.#keys.currentId)
-        .where((builder) =>
-          builder.or([
-            builder('device_id', '>', device),
-            builder.and([builder('device_id', '=', device), builder('name', '>', name)]),
-          ]),
-        )
-        .orderBy('device_id')
-        .orderBy('name')
-        .limit(ROWS_A_PAGE)
-        .execute();
-      for (const row of rows) await this.#reseal(transaction, row);
-      const last = rows.at(-1);
-      return last === undefined || rows.length < ROWS_A_PAGE ? undefined : { device: last.device_id, name: last.name };
+      const page = await rows.page(transaction, this.#keys.currentId, after, ROWS_A_PAGE);
+      for (const row of page) await this.#reseal(transaction, rows, row);
+      return page.length < ROWS_A_PAGE ? undefined : page.at(-1)?.at;
     });
   }
 
-  async #reseal(
-    transaction: Database,
-    row: { readonly device_id: string; readonly name: string; readonly sealed: string },
-  ): Promise<void> {
+  async #reseal(transaction: Database, rows: SealedRows, row: SealedRow): Promise<void> {
     const { done, total, unreadable } = this.#progress ?? { done: 0, total: 0, unreadable: 0 };
-    const place = placeOfDeviceSecret(row.device_id, row.name);
+    const { place, sealed } = row;
     try {
-      const { sealed, keyId } = this.#keys.seal(this.#keys.open(row.sealed, place), place);
-      await transaction
-        .updateTable('device_secret')
-        .set({ sealed, key_id: keyId })
-        .where('device_id', '=', row.device_id)
-        .where('name', '=', row.name)
-        .where('sealed', '=', row.sealed)
-        .execute();
+      await rows.replace(transaction, row, this.#keys.seal(this.#keys.open(sealed, place), place));
       this.#progress = { done: done + 1, total, unreadable };
     } catch (error) {
       if (!isSelsynError(error, 'secrets.unreadable')) throw error;
       this.#logLines.error(
-        { device: row.device_id, secret: row.name },
+        { what: rows.what, owner: place.owner, secret: place.name },
         'a sealed value was changed, or belongs to another place',
       );
       this.#progress = { done, total, unreadable: unreadable + 1 };
@@ -170,21 +147,15 @@ export class Resealing implements AsyncDisposable {
     for (const { id, retiredAtMs } of this.#keys.list()) {
       if (retiredAtMs === undefined) continue;
       await this.#database.transaction().execute(async (transaction) => {
-        const used = await transaction
-          .selectFrom('device_secret')
-          .select('name')
-          .where('key_id', '=', id)
-          .limit(1)
-          .executeTakeFirst();
-        const rows = await transaction.selectFrom('server_secret').select('sealed').execute();
-        if (used === undefined && !rows.some(({ sealed }) => sealed !== null && keyIdOf(sealed) === id))
-          await this.#keys.forget(id, transaction);
+        if (await this.#isUsed(transaction, id)) return;
+        await this.#keys.forget(id, transaction);
       });
     }
   }
-}
 
-interface Place {
-  readonly device: string;
-  readonly name: string;
+  async #isUsed(transaction: Database, id: string): Promise<boolean> {
+    for (const rows of SEALED_ROWS) if (await rows.uses(transaction, id)) return true;
+    const rows = await transaction.selectFrom('server_secret').select('sealed').execute();
+    return rows.some(({ sealed }) => sealed !== null && keyIdOf(sealed) === id);
+  }
 }

@@ -9,6 +9,7 @@ import { DeviceSecrets } from './device-secrets.ts';
 import type { FileMasterKeys } from './drivers/file-master-keys.ts';
 import type { MasterKeys } from './master-key.ts';
 import { Resealing, type ResealingProgress } from './resealing.ts';
+import type { Sealer } from './sealer.ts';
 import { ServerSecrets } from './server-secrets.ts';
 
 export interface SecretsStatus {
@@ -29,6 +30,8 @@ interface Dependencies {
 export class Secrets implements AsyncDisposable {
   readonly devices: DeviceSecrets;
   readonly server: ServerSecrets;
+  /** For secrets that are kept elsewhere than here. */
+  readonly sealer: Sealer;
   readonly #dependencies: Dependencies;
   readonly #keys: DataKeys;
   readonly #resealing: Resealing;
@@ -45,6 +48,7 @@ export class Secrets implements AsyncDisposable {
     this.#file = file;
     this.devices = new DeviceSecrets({ ...dependencies, keys });
     this.server = new ServerSecrets({ ...dependencies, keys });
+    this.sealer = keys;
     this.#resealing = new Resealing({ ...dependencies, keys });
   }
 

@@ -6,6 +6,7 @@ export interface PeopleTables {
   readonly role: RoleTable;
   readonly role_grant: RoleGrantTable;
   readonly api_key: ApiKeyTable;
+  readonly access_key: AccessKeyTable;
 }
 
 export interface UserTable {
@@ -65,7 +66,7 @@ export interface RoleTable {
 
 /** A role that somebody has at a node of the group tree, and below it. */
 export interface RoleGrantTable {
-  /** `user` or `api-key`. */
+  /** `user`, `api-key` or `access-key`. */
   readonly holder_kind: string;
   readonly holder_id: string;
   readonly role: string;
@@ -88,4 +89,26 @@ export interface ApiKeyTable {
   /** Null: never. */
   readonly expires_at_ms: number | null;
   readonly used_at_ms: number | null;
+}
+
+/** A key that signs requests (AWS Signature V4). */
+export interface AccessKeyTable {
+  /** What requests name it by; no secret. */
+  readonly id: string;
+  readonly name: string;
+  /** Whose it is; null: it has roles. */
+  readonly device_id: string | null;
+  /** Who administers it, as with users; for one of a device its group counts instead. */
+  readonly group_path: string;
+  /** The secret, which both sides must know, sealed with the data key `key_id`. */
+  readonly sealed: string;
+  readonly key_id: string;
+  /** 1: it is refused until somebody enables it again. */
+  readonly disabled: number;
+  readonly created_at_ms: number;
+  /** Null: never. */
+  readonly expires_at_ms: number | null;
+  readonly used_at_ms: number | null;
+  /** For what it was used then, as requests say: `iotdata`. */
+  readonly used_service: string | null;
 }

@@ -11,6 +11,19 @@ export interface RegistryTables {
   readonly device_posting: DevicePostingTable;
   readonly fleet: FleetTable;
   readonly registry_counter: RegistryCounterTable;
+  readonly registry_change: RegistryChangeTable;
+}
+
+/** The stream of changes, written with them. Rows that were followed go after a while. */
+export interface RegistryChangeTable {
+  readonly sequence: Generated<number>;
+  /** `put` and `removed` are of a device, `group` of a group. */
+  readonly kind: 'put' | 'removed' | 'group';
+  /** The id of the device, the path of the group before. */
+  readonly subject: string;
+  /** Where the group is now; null: it was removed. */
+  readonly moved_to: string | null;
+  readonly at_ms: number;
 }
 
 export interface DeviceTable {
@@ -57,6 +70,8 @@ export interface DeviceConnectivityTable {
   readonly connected: number;
   /** When it last came or went. */
   readonly since_ms: number;
+  /** Why it went; null: it is there, or nobody knows. */
+  readonly gone_reason: Generated<string | null>;
   /** When it was last known to be there. */
   readonly last_seen_ms: number;
 }

@@ -24,6 +24,8 @@ const CONNECTIONS_PER_MINUTE = 6_000;
 const MAX_HANDSHAKES = 256;
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 const SESSIONS = 'selsyn-https';
+/** What clients offer by ALPN; AWS's name is for who shows a client certificate at the port of HTTPS. */
+const ALPN: readonly string[] = ['http/1.1', 'x-amzn-http-ca'];
 
 /**
  * HTTP over TLS. A client certificate is asked for and none is refused: whoever has one that this server knows is told apart by it, on
@@ -45,6 +47,7 @@ export class HttpsDoor implements AsyncDisposable {
     this.#server = createServer(
       {
         ...secureContextOptions(material, SESSIONS),
+        ALPNProtocols: [...ALPN],
         requestCert: true,
         rejectUnauthorized: false,
         handshakeTimeout: HANDSHAKE_TIMEOUT_MS,

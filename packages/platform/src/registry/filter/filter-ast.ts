@@ -10,7 +10,11 @@ export type Literal =
 export type Comparison = '=' | '<' | '<=' | '>' | '>=';
 
 /** What devices are found by as a value of its own. */
-export type ValueField = { readonly kind: 'type' } | { readonly kind: 'attribute'; readonly path: string };
+export type ValueField =
+  | { readonly kind: 'type' }
+  | { readonly kind: 'attribute'; readonly path: string }
+  /** `shadow.reported.mode`; it must have been declared when the filter is asked. */
+  | { readonly kind: 'shadow'; readonly field: string };
 export type TextColumn = 'id' | 'name';
 export type TimeColumn = 'createdAt' | 'lastSeen';
 

@@ -1,6 +1,7 @@
 import { ATTRIBUTE_NAME, MAX_ATTRIBUTES_DEPTH } from '../device-attributes.ts';
 import { TAG_PATTERN } from '../device.ts';
 import { isGroupPath } from '../group-path.ts';
+import { parseShadowField, SHADOW_FIELDS } from '../shadow-field.ts';
 import type { Comparison, Filter, Literal, Scalar, TextColumn, TimeColumn, TimeLiteral, ValueField } from './filter-ast.ts';
 import { filterError } from './filter-error.ts';
 
@@ -18,7 +19,8 @@ export interface ConditionParts {
 /** The firmware that a device reports. Until there are releases it says so itself, in an attribute. */
 const FIRMWARE: ValueField = { kind: 'attribute', path: 'firmware' };
 const ATTRIBUTES = 'attributes.';
-const FIELDS = 'id, name, type, group, tags, connected, lastSeen, createdAt, firmware, attributes.NAME';
+const FIELDS =
+  'id, name, type, group, tags, connected, lastSeen, createdAt, firmware, attributes.NAME, shadow.reported.NAME, shadow.desired.NAME';
 
 /** What a condition says, checked: that the field can be asked this, and for a value of this kind. */
 export function conditionOf(parts: ConditionParts): Filter {
@@ -42,14 +44,12 @@ export function conditionOf(parts: ConditionParts): Filter {
       return valueCondition(parts, FIRMWARE);
     default:
       if (field.startsWith(ATTRIBUTES)) return valueCondition(parts, attributeOf(parts));
+      if (field === 'shadow' || field.startsWith(SHADOW_FIELDS)) return valueCondition(parts, shadowFieldOf(parts));
       throw unknownField(parts);
   }
 }
 
 function unknownField({ field, fieldPosition }: ConditionParts): Error {
-  if (field === 'shadow' || field.startsWith('shadow.')) {
-    return filterError(fieldPosition, 'fields of shadows come with shadows, which this version does not have yet');
-  }
   if (field === 'attributes') return filterError(fieldPosition, 'attributes are asked by name: attributes.NAME');
   if (field === 'tag') return filterError(fieldPosition, 'there is no field tag; write: tags has "NAME"');
   return filterError(fieldPosition, `there is no field ${field.slice(0, 60)}; there are ${FIELDS}`);
@@ -64,6 +64,14 @@ function attributeOf({ field, fieldPosition }: ConditionParts): ValueField {
     throw filterError(fieldPosition, 'the name of an attribute is 1 to 64 of A-Z a-z 0-9 _ : $ @ -');
   }
   return { kind: 'attribute', path: names.join('.') };
+}
+
+function shadowFieldOf({ field, fieldPosition }: ConditionParts): ValueField {
+  if (parseShadowField(field) !== undefined) return { kind: 'shadow', field };
+  throw filterError(
+    fieldPosition,
+    'a field of a shadow is shadow.reported.NAME or shadow.desired.NAME, of a named shadow shadow.SHADOW.reported.NAME',
+  );
 }
 
 function textCondition(parts: ConditionParts, column: TextColumn): Filter {

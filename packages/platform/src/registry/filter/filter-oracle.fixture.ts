@@ -5,22 +5,28 @@ import { compareBytes, naturalKey } from '../index/natural-key.ts';
 import type { Filter, Scalar, ValueField } from './filter-ast.ts';
 
 /** What a filter says of one device, as the guide tells it: the other opinion in the differential test. */
-export function holdsFor(filter: Filter, device: Device, seen: Connectivity | undefined, nowMs: number): boolean {
+export function holdsFor(
+  filter: Filter,
+  device: Device,
+  seen: Connectivity | undefined,
+  nowMs: number,
+  shadows: Shadows = {},
+): boolean {
   switch (filter.kind) {
     case 'and':
-      return filter.items.every((item) => holdsFor(item, device, seen, nowMs));
+      return filter.items.every((item) => holdsFor(item, device, seen, nowMs, shadows));
     case 'or':
-      return filter.items.some((item) => holdsFor(item, device, seen, nowMs));
+      return filter.items.some((item) => holdsFor(item, device, seen, nowMs, shadows));
     case 'not':
-      return !holdsFor(filter.item, device, seen, nowMs);
+      return !holdsFor(filter.item, device, seen, nowMs, shadows);
     case 'all':
       return true;
     case 'value':
-      return valuesOf(device, filter.field).some((value) => compares(value, filter.comparison, filter.literal));
+      return valuesOf(device, filter.field, shadows).some((value) => compares(value, filter.comparison, filter.literal));
     case 'value-like':
-      return valuesOf(device, filter.field).some((value) => isFindable(value) && like(value, filter.pattern));
+      return valuesOf(device, filter.field, shadows).some((value) => isFindable(value) && like(value, filter.pattern));
     case 'value-exists':
-      return valuesOf(device, filter.field).length > 0;
+      return valuesOf(device, filter.field, shadows).length > 0;
     case 'text':
       return device[filter.column] === filter.text;
     case 'text-like':
@@ -46,10 +52,20 @@ export function holdsFor(filter: Filter, device: Device, seen: Connectivity | un
   }
 }
 
-function valuesOf(device: Device, field: ValueField): readonly (string | number | boolean)[] {
+/** Sections by `reported`, `NAME.desired`. */
+export type Shadows = Readonly<Record<string, AttributeValue>>;
+
+function valuesOf(device: Device, field: ValueField, shadows: Shadows): readonly (string | number | boolean)[] {
   if (field.kind === 'type') return device.type === undefined ? [] : [device.type];
-  let values: readonly AttributeValue[] = [device.attributes];
-  for (const name of field.path.split('.')) {
+  if (field.kind === 'attribute') return valuesAtPath(device.attributes, field.path.split('.'));
+  const names = field.field.split('.').slice(1);
+  const section = names.slice(0, names[0] === 'desired' || names[0] === 'reported' ? 1 : 2);
+  return valuesAtPath(shadows[section.join('.')] ?? {}, names.slice(section.length));
+}
+
+function valuesAtPath(root: AttributeValue, path: readonly string[]): readonly (string | number | boolean)[] {
+  let values: readonly AttributeValue[] = [root];
+  for (const name of path) {
     values = values.flatMap(elements).flatMap((value) => (isObject(value) && Object.hasOwn(value, name) ? [value[name]!] : []));
   }
   return values.flatMap(scalars);

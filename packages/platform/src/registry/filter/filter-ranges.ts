@@ -1,12 +1,11 @@
-import { attributeField } from '../device-terms.ts';
-import type { Comparison, Filter, Scalar } from './filter-ast.ts';
+import type { Comparison, Filter, Scalar, ValueField } from './filter-ast.ts';
 
 type Bound = Extract<Filter, { kind: 'value' }> & { readonly literal: Exclude<Scalar, { kind: 'truth' }> };
 
-/** Comparisons of one attribute with values of one kind that stand in one `and`: `power >= 100 and power < 200`. */
+/** Comparisons of one attribute, or field of a shadow, with values of one kind that stand in one `and`: `power >= 100 and power < 200`. */
 export interface ValueRange {
   readonly kind: 'range';
-  readonly field: string;
+  readonly field: ValueField;
   readonly literalKind: 'text' | 'number';
   readonly bounds: readonly Bound[];
 }
@@ -25,7 +24,7 @@ export function gatherRanges(items: readonly Filter[]): readonly (Filter | Value
       others.push(item);
       continue;
     }
-    const key = `${item.literal.kind} ${fieldOf(item)}`;
+    const key = `${item.literal.kind} ${nameOf(item.field)}`;
     const range = ranges.get(key);
     if (range === undefined) ranges.set(key, [item]);
     else range.push(item);
@@ -33,17 +32,22 @@ export function gatherRanges(items: readonly Filter[]): readonly (Filter | Value
   const gathered = [...ranges.values()].map((bounds): Filter | ValueRange => {
     const [first] = bounds;
     if (first === undefined || bounds.length === 1) return first ?? { kind: 'all' };
-    return { kind: 'range', field: fieldOf(first), literalKind: first.literal.kind, bounds };
+    return { kind: 'range', field: first.field, literalKind: first.literal.kind, bounds };
   });
   return [...others, ...gathered];
 }
 
 function isBound(item: Filter): item is Bound {
-  return (
-    item.kind === 'value' && item.field.kind === 'attribute' && ORDERING.has(item.comparison) && item.literal.kind !== 'truth'
-  );
+  return item.kind === 'value' && item.field.kind !== 'type' && ORDERING.has(item.comparison) && item.literal.kind !== 'truth';
 }
 
-function fieldOf({ field }: Bound): string {
-  return field.kind === 'attribute' ? attributeField(field.path) : field.kind;
+function nameOf(field: ValueField): string {
+  switch (field.kind) {
+    case 'type':
+      return field.kind;
+    case 'attribute':
+      return `attributes.${field.path}`;
+    case 'shadow':
+      return field.field;
+  }
 }

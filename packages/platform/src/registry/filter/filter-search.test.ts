@@ -5,9 +5,12 @@ import type { DeviceId } from '../../kernel/device-id.ts';
 import type { DeviceDraft, DevicePatch } from '../device.ts';
 import type { AttributeValue } from '../device-attributes.ts';
 import { reindexIfOld } from '../device-reindex.ts';
+import { parseShadowField } from '../shadow-field.ts';
+import { ShadowTermStore } from '../shadow-term-store.ts';
+import { valuesAt } from '../shadow-values.ts';
 import { openTestRegistry, postingsOf, type TestRegistry } from '../registry.fixture.ts';
 import type { Filter } from './filter-ast.ts';
-import { holdsFor } from './filter-oracle.fixture.ts';
+import { holdsFor, type Shadows } from './filter-oracle.fixture.ts';
 import { FilterSearch } from './filter-search.ts';
 import { parseFilter } from './parse-filter.ts';
 
@@ -48,13 +51,35 @@ const patch = fc.record(
   { requiredKeys: [] },
 );
 
+/** What of shadows is searchable in these tests. */
+const SHADOW_FIELDS = [
+  'shadow.reported.mode',
+  'shadow.desired.fan.speed',
+  'shadow.config.reported.list',
+  'shadow.config.reported.list.on',
+];
+const shadowsOf: fc.Arbitrary<Shadows> = fc.record(
+  {
+    reported: fc.record({ mode: fc.oneof(scalar, fc.array(scalar, { maxLength: 3 })) }, { requiredKeys: [] }),
+    desired: fc.oneof(scalar, fc.record({ fan: fc.oneof(scalar, fc.record({ speed: scalar })) })),
+    'config.reported': fc.record({
+      list: fc.oneof(scalar, fc.array(fc.oneof(scalar, fc.record({ on: fc.oneof(scalar, fc.array(scalar)) })), { maxLength: 3 })),
+    }),
+  },
+  { requiredKeys: [] },
+);
+
 const comparison = fc.constantFrom<'=' | '<' | '<=' | '>' | '>='>('=', '<', '<=', '>', '>=');
 const ordering = fc.constantFrom<'<' | '<=' | '>' | '>='>('<', '<=', '>', '>=');
 const field = fc.oneof(
   fc.constant({ kind: 'type' } as const),
   fc.constantFrom(...PATHS).map((path) => ({ kind: 'attribute', path }) as const),
+  fc.constantFrom(...SHADOW_FIELDS).map((name) => ({ kind: 'shadow', field: name }) as const),
 );
-const attributeField = fc.constantFrom(...PATHS).map((path) => ({ kind: 'attribute', path }) as const);
+const attributeField = fc.oneof(
+  fc.constantFrom(...PATHS).map((path) => ({ kind: 'attribute', path }) as const),
+  fc.constantFrom(...SHADOW_FIELDS).map((name) => ({ kind: 'shadow', field: name }) as const),
+);
 const timeLiteral = fc.oneof(
   fc
     .integer({ min: -1, max: 70 })
@@ -114,7 +139,7 @@ const { filter } = fc.letrec<{ filter: Filter }>((tie) => ({
 }));
 
 /** Devices that were made, changed, moved, connected and removed: what is left is what they are. */
-async function fill(registry: TestRegistry, seed: number): Promise<void> {
+async function fill(registry: TestRegistry, seed: number): Promise<ReadonlyMap<string, Shadows>> {
   for (const name of TYPES) await registry.types.create({ name }, actor);
   const patches = fc.sample(patch, { numRuns: IDS.length * 2, seed });
   const choice = fc.sample(fc.nat({ max: 99 }), { numRuns: IDS.length * 3, seed });
@@ -132,6 +157,24 @@ async function fill(registry: TestRegistry, seed: number): Promise<void> {
     if (roll > 90) await registry.devices.remove(id as DeviceId, actor);
   }
   registry.clock.advance(NOW_MS - registry.clock.now());
+  return await fillShadows(registry, seed);
+}
+
+/** Shadows that were written, and written again, also of devices that are no more. */
+async function fillShadows(registry: TestRegistry, seed: number): Promise<ReadonlyMap<string, Shadows>> {
+  const store = new ShadowTermStore(registry.database);
+  await store.setFields(SHADOW_FIELDS.map((name, index) => ({ stateId: index + 1, field: name, createdAtMs: 1 })));
+  const shadows = new Map<string, Shadows>();
+  for (const [i, each] of fc.sample(shadowsOf, { numRuns: IDS.length * 2, seed }).entries()) {
+    const device = IDS[i % IDS.length]!;
+    shadows.set(device, each);
+    const changes = SHADOW_FIELDS.map((name, index) => {
+      const { shadow, section, path } = parseShadowField(name)!;
+      return { device, stateId: index + 1, value: valuesAt(each[shadow === '' ? section : `${shadow}.${section}`], path) };
+    });
+    await store.apply(changes, i, NOW_MS);
+  }
+  return shadows;
 }
 
 async function connect(registry: TestRegistry, id: string, connected: boolean, atMs: number): Promise<void> {
@@ -140,7 +183,7 @@ async function connect(registry: TestRegistry, id: string, connected: boolean, a
 
 test('a filter finds exactly the devices for which it holds', async () => {
   await using registry = await openTestRegistry();
-  await fill(registry, 1);
+  const shadows = await fill(registry, 1);
   const devices = (await registry.devices.list({ limit: 1000 })).items;
   const seen = await registry.connectivity.of(devices.map(({ id }) => id));
   const rows = await registry.database.selectFrom('device').select(['id', 'number']).execute();
@@ -154,7 +197,7 @@ test('a filter finds exactly the devices for which it holds', async () => {
   await fc.assert(
     fc.asyncProperty(filter, bounds, async (each, bounded) => {
       const found = await new FilterSearch(registry.database, NOW_MS, bounded).matches(each);
-      const matching = devices.filter((device) => holdsFor(each, device, seen.get(device.id), NOW_MS));
+      const matching = devices.filter((device) => holdsFor(each, device, seen.get(device.id), NOW_MS, shadows.get(device.id)));
       const expected = matching.map(({ id }) => numbers.get(id)!).sort((a, b) => a - b);
       expect(found.take(1000)).toEqual(expected);
     }),

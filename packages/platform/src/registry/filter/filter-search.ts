@@ -3,6 +3,7 @@ import type { Database, Schema } from '../../database/schema.ts';
 import { SelsynError } from '../../kernel/errors.ts';
 import { parseAttributes } from '../device-rows.ts';
 import { attributeField } from '../device-terms.ts';
+import { findableValues, shadowTermField } from '../shadow-values.ts';
 import { ROOT_GROUP } from '../group-path.ts';
 import { DeviceSet } from '../index/device-set.ts';
 import { devicesOfTerms, devicesWith, devicesWithAny } from '../index/read-postings.ts';
@@ -25,7 +26,8 @@ import type { Filter, Scalar, TextColumn, ValueField } from './filter-ast.ts';
 import { costOf } from './filter-cost.ts';
 import { gatherRanges, type ValueRange } from './filter-ranges.ts';
 import { devicesByTime } from './time-search.ts';
-import { isAttributeCondition, isOrdered, valueHolds } from './value-holds.ts';
+import { findShadowFields } from './shadow-fields.ts';
+import { isOrdered, isValueCondition, valueHolds, valuesOfAttribute } from './value-holds.ts';
 import { afterPrefix, isLike, isPrefixOnly, LIKE_ESCAPE, prefixOf, toSqlLike } from './wildcard.ts';
 
 type DeviceBuilder = ExpressionBuilder<Schema, 'device'>;
@@ -57,6 +59,7 @@ export class FilterSearch {
   readonly #database: Database;
   readonly #nowMs: number;
   readonly #bounds: SearchBounds;
+  #shadowFields: ReadonlyMap<string, number> = new Map();
   #everything: DeviceSet | undefined;
   #read = 0;
 
@@ -67,7 +70,9 @@ export class FilterSearch {
     this.#bounds = bounds;
   }
 
+  /** @throws SelsynError `request.invalid` where it asks for a field of a shadow that was not declared. */
   async matches(filter: Filter): Promise<DeviceSet> {
+    this.#shadowFields = await findShadowFields(this.#database, filter);
     return await this.#find(filter, undefined);
   }
 
@@ -86,14 +91,17 @@ export class FilterSearch {
       case 'all':
         return await this.#all();
       case 'value':
-        if (filter.comparison === '=') return await devicesWith(this.#database, termOf(fieldOf(filter.field), filter.literal));
-        return (await this.#byAttributes(filter, candidates)) ?? (await this.#range(fieldOf(filter.field), [filter]));
+        if (filter.comparison === '=')
+          return await devicesWith(this.#database, termOf(this.#fieldOf(filter.field), filter.literal));
+        return (await this.#byValues(filter, candidates)) ?? (await this.#range(this.#fieldOf(filter.field), [filter]));
       case 'value-like':
-        return (await this.#byAttributes(filter, candidates)) ?? (await this.#valuesLike(fieldOf(filter.field), filter.pattern));
+        return (
+          (await this.#byValues(filter, candidates)) ?? (await this.#valuesLike(this.#fieldOf(filter.field), filter.pattern))
+        );
       case 'value-exists':
         return filter.field.kind === 'type'
           ? await devicesWithAny(this.#database, 'type', 's', (builder) => builder('text', '!=', ''))
-          : await devicesWith(this.#database, present(fieldOf(filter.field)));
+          : await devicesWith(this.#database, present(this.#fieldOf(filter.field)));
       case 'tag':
         return await devicesWith(this.#database, word('tag', filter.tag));
       case 'connected':
@@ -132,8 +140,9 @@ export class FilterSearch {
   }
 
   async #between(range: ValueRange, candidates: DeviceSet | undefined): Promise<DeviceSet> {
-    const isSingle = (await devicesWith(this.#database, several(range.field))).isEmpty;
-    if (isSingle && fewOf(candidates, this.#bounds.fewValues) === undefined) return await this.#range(range.field, range.bounds);
+    const field = this.#fieldOf(range.field);
+    const isSingle = (await devicesWith(this.#database, several(field))).isEmpty;
+    if (isSingle && fewOf(candidates, this.#bounds.fewValues) === undefined) return await this.#range(field, range.bounds);
     let left = candidates;
     for (const bound of range.bounds) {
       const found = await this.#find(bound, left);
@@ -158,18 +167,31 @@ export class FilterSearch {
     return found;
   }
 
-  /** By reading the attributes of the candidates; undefined where these are not few. */
-  async #byAttributes(filter: Filter, candidates: DeviceSet | undefined): Promise<DeviceSet | undefined> {
+  /** By reading the values of the candidates; undefined where these are not few. */
+  async #byValues(filter: Filter, candidates: DeviceSet | undefined): Promise<DeviceSet | undefined> {
     const few = fewOf(candidates, this.#bounds.fewValues);
-    if (few === undefined || !isAttributeCondition(filter)) return undefined;
+    if (few === undefined || !isValueCondition(filter)) return undefined;
+    const { field } = filter;
     const found = new DeviceSet();
     for (const some of chunksOf(few)) {
-      const rows = await this.#database
-        .selectFrom('device')
-        .select(['number', 'attributes'])
-        .where('number', 'in', some)
-        .execute();
-      for (const row of rows) if (valueHolds(parseAttributes(row.attributes), filter)) found.add(Number(row.number));
+      if (field.kind === 'attribute') {
+        const rows = await this.#database
+          .selectFrom('device')
+          .select(['number', 'attributes'])
+          .where('number', 'in', some)
+          .execute();
+        for (const row of rows) {
+          if (valueHolds(valuesOfAttribute(parseAttributes(row.attributes), field.path), filter)) found.add(Number(row.number));
+        }
+      } else {
+        const rows = await this.#database
+          .selectFrom('device_shadow_value')
+          .select(['number', 'value'])
+          .where('field_id', '=', this.#shadowFieldId(field.field))
+          .where('number', 'in', some)
+          .execute();
+        for (const row of rows) if (valueHolds(findableValues(row.value), filter)) found.add(Number(row.number));
+      }
     }
     return found;
   }
@@ -282,6 +304,24 @@ export class FilterSearch {
     return found;
   }
 
+  /** Of terms. */
+  #fieldOf(field: ValueField): string {
+    switch (field.kind) {
+      case 'type':
+        return 'type';
+      case 'attribute':
+        return attributeField(field.path);
+      case 'shadow':
+        return shadowTermField(this.#shadowFieldId(field.field));
+    }
+  }
+
+  #shadowFieldId(field: string): number {
+    const id = this.#shadowFields.get(field);
+    if (id === undefined) throw new SelsynError('internal', `the field ${field} was not looked up`);
+    return id;
+  }
+
   /** @throws SelsynError `request.invalid`: one request may not hold up all others. */
   #spend(devices: number): void {
     this.#read += devices;
@@ -311,8 +351,4 @@ function termOf(field: string, literal: Scalar): Term {
     case 'text':
       return word(field, literal.text);
   }
-}
-
-function fieldOf(field: ValueField): string {
-  return field.kind === 'type' ? 'type' : attributeField(field.path);
 }

@@ -18,6 +18,7 @@ import { tokensOf, type Token } from './filter-tokens.ts';
  * literal    = text / number / "true" / "false" / "-" 1*DIGIT ( "m" / "h" / "d" / "w" )
  * field      = "id" / "name" / "type" / "group" / "tags" / "connected" / "lastSeen" / "createdAt" / "firmware"
  *            / "attributes." name *( "." name )
+ *            / "shadow." [name "."] ( "desired" / "reported" ) 1*( "." name )
  *
  * The words of the language may be written in capital letters.
  */

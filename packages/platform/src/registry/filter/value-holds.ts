@@ -2,23 +2,29 @@ import type { Attributes } from '../device-attributes.ts';
 import { attributeField, scalarsOf } from '../device-terms.ts';
 import { naturalKey } from '../index/natural-key.ts';
 import { MAX_TERM_TEXT } from '../index/term.ts';
-import type { Filter, Scalar } from './filter-ast.ts';
+import type { Filter, Scalar, ValueField } from './filter-ast.ts';
 import { isLike } from './wildcard.ts';
 
-/** A condition on the values of an attribute. */
-export type AttributeCondition = Extract<Filter, { kind: 'value' | 'value-like' }> & {
-  readonly field: { readonly kind: 'attribute' };
+/** A condition on the values that a device has in a field of its own making. */
+export type ValueCondition = Extract<Filter, { kind: 'value' | 'value-like' }> & {
+  readonly field: Exclude<ValueField, { kind: 'type' }>;
 };
 
-export function isAttributeCondition(filter: Filter): filter is AttributeCondition {
-  return (filter.kind === 'value' || filter.kind === 'value-like') && filter.field.kind === 'attribute';
+export function isValueCondition(filter: Filter): filter is ValueCondition {
+  return (filter.kind === 'value' || filter.kind === 'value-like') && filter.field.kind !== 'type';
 }
 
-/** What the postings say of a device, out of its attributes themselves: for candidates that are few. */
-export function valueHolds(attributes: Attributes, condition: AttributeCondition): boolean {
-  const wanted = attributeField(condition.field.path);
+/** The values of an attribute that are found. */
+export function* valuesOfAttribute(attributes: Attributes, path: string): Generator<string | number | boolean> {
+  const wanted = attributeField(path);
   for (const { field, value } of scalarsOf(attributes)) {
-    if (field !== wanted || (typeof value === 'string' && value.length > MAX_TERM_TEXT)) continue;
+    if (field === wanted && !(typeof value === 'string' && value.length > MAX_TERM_TEXT)) yield value;
+  }
+}
+
+/** What the postings say of a device, out of its values themselves: for candidates that are few. */
+export function valueHolds(values: Iterable<string | number | boolean>, condition: ValueCondition): boolean {
+  for (const value of values) {
     if (
       condition.kind === 'value-like' ? typeof value === 'string' && isLike(value, condition.pattern) : compares(value, condition)
     )

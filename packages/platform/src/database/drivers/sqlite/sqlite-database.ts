@@ -1,6 +1,6 @@
 import { DatabaseSync } from 'node:sqlite';
 import { Kysely, SqliteAdapter, SqliteDialect } from 'kysely';
-import type { Database, Schema } from '../../schema.ts';
+import type { Schema } from '../../schema.ts';
 import { NodeSqlite } from './node-sqlite.ts';
 import { fromSqliteError } from './sqlite-errors.ts';
 
@@ -24,11 +24,11 @@ class NodeSqliteDialect extends SqliteDialect {
 }
 
 /** A connection and the one who closes it. */
-export class OpenDatabase implements AsyncDisposable {
-  readonly database: Database;
+export class OpenDatabase<S = Schema> implements AsyncDisposable {
+  readonly database: Kysely<S>;
   readonly #file: NodeSqlite;
 
-  constructor(database: Database, file: NodeSqlite) {
+  constructor(database: Kysely<S>, file: NodeSqlite) {
     this.database = database;
     this.#file = file;
   }
@@ -45,14 +45,17 @@ export class OpenDatabase implements AsyncDisposable {
  *
  * A committed transaction is on disk (WAL, synchronous=FULL).
  *
+ * @param checkpointPages so many pages of 4 KB are logged before they go to their places: a transaction waits for that now and then,
+ * the longer the more they are.
+ *
  * @throws SelsynError `data.unwritable`, `data.corrupt`, `data.locked`
  */
-export function openSqliteDatabase(path: string): OpenDatabase {
-  return open(path, false, [
+export function openSqliteDatabase<S = Schema>(path: string, checkpointPages: number = CHECKPOINT_PAGES): OpenDatabase<S> {
+  return open<S>(path, false, [
     'PRAGMA journal_mode = WAL',
     'PRAGMA synchronous = FULL',
     `PRAGMA cache_size = -${CACHE_KIB}`,
-    `PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`,
+    `PRAGMA wal_autocheckpoint = ${checkpointPages}`,
   ]);
 }
 
@@ -61,11 +64,11 @@ export function openSqliteDatabase(path: string): OpenDatabase {
  *
  * @throws SelsynError `data.unwritable` when it is not there, `data.corrupt`
  */
-export function openSqliteReader(path: string): OpenDatabase {
-  return open(path, true, []);
+export function openSqliteReader<S = Schema>(path: string): OpenDatabase<S> {
+  return open<S>(path, true, []);
 }
 
-function open(path: string, readOnly: boolean, pragmas: readonly string[]): OpenDatabase {
+function open<S>(path: string, readOnly: boolean, pragmas: readonly string[]): OpenDatabase<S> {
   try {
     const database = new DatabaseSync(path, { readOnly, timeout: BUSY_TIMEOUT_MS, enableForeignKeyConstraints: true });
     try {
@@ -77,7 +80,7 @@ function open(path: string, readOnly: boolean, pragmas: readonly string[]): Open
       throw error;
     }
     const file = new NodeSqlite(path, database);
-    return new OpenDatabase(new Kysely<Schema>({ dialect: new NodeSqliteDialect({ database: file }) }), file);
+    return new OpenDatabase(new Kysely<S>({ dialect: new NodeSqliteDialect({ database: file }) }), file);
   } catch (error) {
     throw fromSqliteError(error, path);
   }

@@ -1,0 +1,113 @@
+import { ReasonCode } from '@selsyn/wire/mqtt/reason-codes.ts';
+import { isValidTopicName } from '@selsyn/wire/topics/topic-name.ts';
+import type { AwsAccess } from './aws-access.ts';
+import { sendJson } from './aws-answers.ts';
+import type { AwsCaller } from './aws-caller.ts';
+import { AwsError } from './aws-error.ts';
+import { type AddOperation, flagOf, numberOf } from './aws-requests.ts';
+import { encodeUserProperties, messageProperties } from './message-properties.ts';
+import type { Messaging, RetainedSummary } from './messaging.ts';
+import { parameterOf } from './raw-query.ts';
+
+export interface MessageOperationsDependencies {
+  readonly messaging: Messaging;
+  readonly access: AwsAccess;
+  /** A program has published where things ask for something: that is a change that somebody made. */
+  readonly onProgramRequest: (topic: string, caller: AwsCaller) => Promise<void>;
+}
+
+/** AWS's limits of ListRetainedMessages. */
+const PAGE = { min: 1, max: 200 };
+/** Of a caller who sees few of them: an answer may be empty and have more behind it. */
+const MAX_READ_PAGES = 5;
+const QOS = { min: 0, max: 1 };
+
+/** Publish, GetRetainedMessage, ListRetainedMessages. */
+export function addMessageOperations(add: AddOperation, dependencies: MessageOperationsDependencies): void {
+  const { messaging, access } = dependencies;
+
+  add('POST', '/topics/*', async ({ caller, query, headers, body, path }, reply) => {
+    const topic = topicOf(path, '/topics/');
+    const qos = numberOf(query, 'qos', QOS) === 1 ? 1 : 0;
+    const retain = flagOf(query, 'retain');
+    const properties = messageProperties(query, headers);
+    await access.ensureTopic(caller, topic, retain ? 'retain' : 'publish');
+    if (caller.kind === 'program' && topic.startsWith('$')) await dependencies.onProgramRequest(topic, caller);
+    const principalId = caller.kind === 'device' ? caller.access.id : caller.actor.id;
+    ensureTaken(await messaging.publish({ topic, payload: body, qos, retain, properties, principalId }));
+    return await sendJson(reply, { message: 'OK', traceId: reply.getHeader('x-amzn-RequestId') });
+  });
+
+  add('GET', '/retainedMessage', async ({ caller, query }, reply) => {
+    const limit = numberOf(query, 'maxResults', PAGE) ?? PAGE.max;
+    let after = topicOfCursor(parameterOf(query, 'nextToken'));
+    const found: RetainedSummary[] = [];
+    let more = true;
+    for (let page = 0; page < MAX_READ_PAGES && found.length < limit && more; page++) {
+      const read = await messaging.listRetained({ after, limit: limit - found.length });
+      const readable = await access.readable(
+        caller,
+        read.map(({ topic }) => topic),
+      );
+      more = read.length === limit - found.length;
+      after = read.at(-1)?.topic ?? after;
+      found.push(...read.filter(({ topic }) => readable.has(topic)));
+    }
+    return await sendJson(reply, {
+      retainedTopics: found.map(({ topic, sizeBytes, qos }) => ({ topic, payloadSize: sizeBytes, qos })),
+      ...(more && after !== undefined && { nextToken: Buffer.from(after, 'utf8').toString('base64url') }),
+    });
+  });
+
+  add('GET', '/retainedMessage/*', async ({ caller, path }, reply) => {
+    const topic = topicOf(path, '/retainedMessage/');
+    await access.ensureTopic(caller, topic, 'read');
+    const message = await messaging.retained(topic);
+    if (message === undefined)
+      throw new AwsError('ResourceNotFoundException', `No retained message was found for topic ${topic}`);
+    const { payload, qos, userProperties } = message;
+    return await sendJson(reply, {
+      topic,
+      payload: Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString('base64'),
+      qos,
+      ...(userProperties !== undefined && { userProperties: encodeUserProperties(userProperties) }),
+    });
+  });
+}
+
+/** The rest of the path: `a%2Fb`, or `a/b` as it is. @throws AwsError InvalidRequestException */
+function topicOf(path: string, prefix: string): string {
+  let topic: string;
+  try {
+    topic = decodeURIComponent(path.slice(prefix.length));
+  } catch {
+    throw new AwsError('InvalidRequestException', 'The topic is not percent-encoded UTF-8');
+  }
+  if (!isValidTopicName(topic)) throw new AwsError('InvalidRequestException', 'Invalid topic');
+  return topic;
+}
+
+/** @throws AwsError InvalidRequestException */
+function topicOfCursor(cursor: string | undefined): string | undefined {
+  if (cursor === undefined || cursor === '') return undefined;
+  const topic = Buffer.from(cursor, 'base64url').toString('utf8');
+  if (Buffer.from(topic, 'utf8').toString('base64url') === cursor) return topic;
+  throw new AwsError('InvalidRequestException', 'Invalid nextToken');
+}
+
+/** @throws AwsError by the reason code of a broker that has not taken a message. */
+function ensureTaken(code: number): void {
+  if (code < 0x80) return;
+  switch (code) {
+    case ReasonCode.quotaExceeded:
+      throw new AwsError('ThrottlingException', 'There is no room for the message: try again later');
+    case ReasonCode.notAuthorized:
+      throw new AwsError('ForbiddenException', 'Forbidden');
+    case ReasonCode.topicNameInvalid:
+      throw new AwsError('InvalidRequestException', 'Invalid topic');
+    case ReasonCode.payloadFormatInvalid:
+      throw new AwsError('InvalidRequestException', 'The payload is not UTF-8');
+    default:
+      throw new AwsError('InternalFailureException', 'Internal service failure');
+  }
+}
