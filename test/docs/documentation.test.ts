@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { configReference } from '../../tools/config-reference.ts';
+import { graphqlReference } from '../../tools/graphql-reference.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
@@ -30,6 +31,10 @@ describe('the documentation', () => {
 
   it('has a configuration reference that is what the schema says (node tools/config-reference.ts)', () => {
     expect(read('docs/reference/configuration.md')).toBe(configReference());
+  });
+
+  it('has the schema of GraphQL as it is served (node tools/graphql-reference.ts)', () => {
+    expect(read('docs/reference/graphql.graphql')).toBe(graphqlReference());
   });
 
   it('has no link to a file that is not there', () => {

@@ -3,19 +3,19 @@ import type { AwsFleet } from './aws.fixture.ts';
 import { answered, connect311, connect5, leave5, listenTo, refusalOf, REQUEST_RESPONSE } from './aws-v2.fixture.ts';
 
 const { AtLeastOnce } = mqtt.QoS;
-type Model = typeof iotjobs.model;
 
 export type Changed = iotjobs.model.JobExecutionsChangedEvent;
 export type Next = iotjobs.model.NextJobExecutionChangedEvent;
-export type Execution = NonNullable<iotjobs.model.StartNextJobExecutionResponse['execution']>;
-export type JobsModel = Model;
 
 /** A device's jobs, through one of the clients of the SDK. */
 export interface JobsUser extends AsyncDisposable {
   pending(): Promise<iotjobs.model.GetPendingJobExecutionsResponse>;
   startNext(more?: object): Promise<iotjobs.model.StartNextJobExecutionResponse>;
   describe(jobId: string, more?: object): Promise<iotjobs.model.DescribeJobExecutionResponse>;
-  update(jobId: string, change: { status: iotjobs.model.JobStatus } & object): Promise<iotjobs.model.UpdateJobExecutionResponse>;
+  update(
+    jobId: string,
+    change: Omit<iotjobs.model.UpdateJobExecutionRequest, 'thingName' | 'jobId'>,
+  ): Promise<iotjobs.model.UpdateJobExecutionResponse>;
   changes(heard: Changed[]): Promise<void>;
   nexts(heard: Next[]): Promise<void>;
 }

@@ -6,7 +6,6 @@ import {
   UpdateJobExecutionCommand,
 } from '@aws-sdk/client-iot-jobs-data-plane';
 import { iotjobs } from 'aws-iot-device-sdk-v2';
-import { connectAsync } from 'mqtt';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { AwsFleet, type AccessKey, failureOf, jsonOf, type Showing } from './aws.fixture.ts';
 import { type Changed, classicJobs, jobs311, jobs5, type Next } from './aws-jobs.fixture.ts';
@@ -25,7 +24,7 @@ beforeAll(async () => {
   await fleet.start(...CLIENTS.map(([, thing]) => thing), 'arm-http', 'arm-other');
   operator = await fleet.newKey({ role: 'operator' });
 });
-afterAll(async () => { if (process.env["SAID"]) console.log(fleet.selsyn.said.slice(-6000)); await fleet.stop(); });
+afterAll(async () => await fleet.stop());
 
 const DOCUMENT = { operation: 'update', files: ['a', 'b'] };
 
@@ -58,14 +57,21 @@ describe.each(CLIENTS)('%s', (_, thing, open) => {
     await expect.poll(() => nexts.at(-1)?.execution).toMatchObject({ jobId: one, status: 'QUEUED', jobDocument: { id: one } });
     await addJob(two, thing);
     await expect
-      .poll(() => (changes.at(-1)?.jobs as Record<string, readonly { jobId: string }[]>)['QUEUED']?.map(({ jobId }) => jobId))
+      .poll(() =>
+        (changes.at(-1)?.jobs as Record<string, readonly { jobId: string }[]> | undefined)?.['QUEUED']?.map(({ jobId }) => jobId),
+      )
       .toEqual([one, two]);
     const pending = await user.pending();
     expect(pending.queuedJobs?.map(({ jobId }) => jobId)).toEqual([one, two]);
     expect(pending.queuedJobs?.[0]).toMatchObject({ versionNumber: 1, executionNumber: 1 });
 
     const next = await user.describe('$next');
-    expect(next.execution).toMatchObject({ jobId: one, thingName: thing, status: 'QUEUED', jobDocument: { ...DOCUMENT, id: one } });
+    expect(next.execution).toMatchObject({
+      jobId: one,
+      thingName: thing,
+      status: 'QUEUED',
+      jobDocument: { ...DOCUMENT, id: one },
+    });
     const bare = await user.describe(one, { executionNumber: 1, includeJobDocument: false });
     expect(bare.execution).toMatchObject({ jobId: one });
     // The newer clients leave `false` out of the request.
@@ -84,14 +90,18 @@ describe.each(CLIENTS)('%s', (_, thing, open) => {
     // Asked once more it is the same one that goes on.
     expect((await user.startNext()).execution).toMatchObject({ jobId: one, status: IN_PROGRESS });
 
+    const { versionNumber = 0 } = (await user.describe(one)).execution ?? {};
     const updated = await user.update(one, {
       status: IN_PROGRESS,
       statusDetails: { step: '2' },
-      expectedVersion: (await user.describe(one)).execution?.versionNumber,
+      expectedVersion: versionNumber,
       includeJobExecutionState: true,
       includeJobDocument: true,
     });
-    expect(updated).toMatchObject({ executionState: { status: IN_PROGRESS, statusDetails: { step: '2' } }, jobDocument: { id: one } });
+    expect(updated).toMatchObject({
+      executionState: { status: IN_PROGRESS, statusDetails: { step: '2' } },
+      jobDocument: { id: one },
+    });
 
     const stale = await refused(user.update(one, { status: SUCCEEDED, expectedVersion: 1 }));
     expect(stale).toMatchObject({ code: 'VersionMismatch', more: { executionState: { status: IN_PROGRESS } } });
@@ -161,7 +171,10 @@ describe.each<[string, () => Promise<Showing>]>([
     const client = fleet.jobsDataPlane(await showing());
     const thingName = 'arm-http';
     const [one, two] = [`h1-${by.length}`, `h2-${by.length}`];
-    expect(await client.send(new GetPendingJobExecutionsCommand({ thingName }))).toMatchObject({ inProgressJobs: [], queuedJobs: [] });
+    expect(await client.send(new GetPendingJobExecutionsCommand({ thingName }))).toMatchObject({
+      inProgressJobs: [],
+      queuedJobs: [],
+    });
     expect((await client.send(new StartNextPendingJobExecutionCommand({ thingName }))).execution).toBeUndefined();
     expect((await client.send(new DescribeJobExecutionCommand({ thingName, jobId: '$next' }))).execution).toBeUndefined();
     await addJob(one, thingName);
@@ -175,14 +188,22 @@ describe.each<[string, () => Promise<Showing>]>([
     const started = await client.send(
       new StartNextPendingJobExecutionCommand({ thingName, statusDetails: { step: '1' }, stepTimeoutInMinutes: 10 }),
     );
-    expect(started.execution).toMatchObject({ jobId: one, status: 'IN_PROGRESS', statusDetails: { step: '1' }, versionNumber: 2 });
+    expect(started.execution).toMatchObject({
+      jobId: one,
+      status: 'IN_PROGRESS',
+      statusDetails: { step: '1' },
+      versionNumber: 2,
+    });
     expect(JSON.parse(started.execution?.jobDocument ?? '')).toMatchObject({ id: one });
     const update = (jobId: string, more: object) =>
       client.send(new UpdateJobExecutionCommand({ thingName, jobId, status: 'IN_PROGRESS', ...more }));
     const updated = await update(one, { expectedVersion: 2, includeJobExecutionState: true, includeJobDocument: true });
     expect(updated).toMatchObject({ executionState: { status: 'IN_PROGRESS', versionNumber: 3 } });
     expect(JSON.parse(updated.jobDocument ?? '')).toMatchObject({ id: one });
-    expect(await failureOf(update(one, { status: 'SUCCEEDED', expectedVersion: 2 }))).toMatchObject({ name: 'VersionMismatchException', status: 409 });
+    expect(await failureOf(update(one, { status: 'SUCCEEDED', expectedVersion: 2 }))).toMatchObject({
+      name: 'VersionMismatchException',
+      status: 409,
+    });
     expect(await update(one, { status: 'SUCCEEDED' })).not.toHaveProperty('executionState');
     expect(await failureOf(update(one, {}))).toMatchObject({ name: 'InvalidStateTransitionException', status: 409 });
     expect(await failureOf(update(two, { status: 'QUEUED' }))).toMatchObject({ name: 'InvalidRequestException', status: 400 });
@@ -204,14 +225,7 @@ describe.each<[string, () => Promise<Showing>]>([
 
 it('a command is started for a device, which answers it; the same request again is the same command', async () => {
   const client = fleet.jobsDataPlane({ key: operator });
-  const { folder, selsyn } = fleet;
-  const device = await connectAsync(selsyn.mqttsUrl, {
-    ca: folder.read('ca.crt'),
-    cert: folder.read('arm-http.crt'),
-    key: folder.read('arm-http.key'),
-    clientId: 'arm-http',
-    reconnectPeriod: 0,
-  });
+  const device = await fleet.connect('arm-http');
   const requests: { topic: string; body: Record<string, unknown> }[] = [];
   device.on('message', (topic, payload) => requests.push({ topic, body: jsonOf(payload) }));
   await device.subscribeAsync('$aws/commands/things/arm-http/executions/+/request/+', { qos: 1 });
@@ -228,7 +242,10 @@ it('a command is started for a device, which answers it; the same request again 
   expect(JSON.stringify(requests[0]?.body)).toContain('30');
   expect(await client.send(new StartCommandExecutionCommand(command))).toMatchObject({ executionId });
   const changed = { ...command, parameters: { angle: { I: 31 } } };
-  expect(await failureOf(client.send(new StartCommandExecutionCommand(changed)))).toMatchObject({ name: 'ConflictException', status: 409 });
+  expect(await failureOf(client.send(new StartCommandExecutionCommand(changed)))).toMatchObject({
+    name: 'ConflictException',
+    status: 409,
+  });
   await device.publishAsync(
     `$aws/commands/things/arm-http/executions/${executionId}/response/json`,
     JSON.stringify({ status: 'SUCCEEDED', result: { reached: { B: true } } }),
@@ -237,7 +254,12 @@ it('a command is started for a device, which answers it; the same request again 
   await expect
     .poll(async () => await fleet.ask<{ state: string }>('GET', `/api/v1/devices/arm-http/commands/${executionId}`))
     .toMatchObject({ name: 'move', state: 'succeeded' });
-  for (const wrong of [{ targetArn: 'arm-http' }, { commandArn: 'move' }, { executionTimeoutSeconds: 0 }, { parameters: { a: {} } }])
+  for (const wrong of [
+    { targetArn: 'arm-http' },
+    { commandArn: 'move' },
+    { executionTimeoutSeconds: 0 },
+    { parameters: { a: {} } },
+  ])
     expect(await failureOf(client.send(new StartCommandExecutionCommand({ ...command, ...wrong })))).toMatchObject({
       name: 'ValidationException',
     });

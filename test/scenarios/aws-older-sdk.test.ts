@@ -42,19 +42,30 @@ interface Status {
 }
 
 /** The thing shadows of the SDK, with what they said. */
-async function openShadows(clientId: string, registration: { readonly ignoreDeltas?: boolean; readonly enableVersioning?: boolean; readonly persistentSubscribe?: boolean } = {}) {
+async function openShadows(
+  clientId: string,
+  registration: {
+    readonly ignoreDeltas?: boolean;
+    readonly enableVersioning?: boolean;
+    readonly persistentSubscribe?: boolean;
+  } = {},
+) {
   const shadows = new awsIot.thingShadow(options(clientId));
   const statuses: Status[] = [];
   const deltas: { readonly version: number; readonly state: unknown }[] = [];
   const foreign: { readonly operation: string; readonly state: unknown }[] = [];
-  shadows.on('status', (_thing: string, status: string, token: string, state: Status['state']) => statuses.push({ status, token, state }));
+  shadows.on('status', (_thing: string, status: string, token: string, state: Status['state']) =>
+    statuses.push({ status, token, state }),
+  );
   shadows.on('delta', (_thing: string, state: { version: number; state: unknown }) => deltas.push(state));
   shadows.on('foreignStateChange', (_thing: string, operation: string, state: unknown) => foreign.push({ operation, state }));
   // While the server is away each attempt fails.
   shadows.on('error', () => undefined);
   await new Promise((resolve) => shadows.once('connect', resolve));
   await new Promise<void>((resolve, reject) =>
-    shadows.register(THING, registration, (error, refused) => (error === undefined ? resolve() : reject(new Error(String(refused))))),
+    shadows.register(THING, registration, (error, refused) =>
+      error === undefined ? resolve() : reject(new Error(String(refused))),
+    ),
   );
   const answerTo = async (token: string | null): Promise<Status> => {
     if (token === null) throw new Error('another operation is under way');
@@ -149,10 +160,11 @@ describe('jobs', () => {
     const spin = await latest(heard, 'spin-1');
     expect(spin).toMatchObject({ operation: 'spin', document: { rpm: 5 }, status: { status: 'QUEUED' } });
     const report = async (job: Job, how: 'inProgress' | 'succeeded' | 'failed', details: Record<string, string>) =>
-      await new Promise<void>((resolve, reject) => job[how](details, (error) => (error instanceof Error ? reject(error) : resolve())));
+      await new Promise<void>((resolve, reject) =>
+        job[how](details, (error) => (error instanceof Error ? reject(error) : resolve())),
+      );
     await report(spin, 'inProgress', { step: 'begun' });
-    const execution = async (id: string) =>
-      await fleet.ask<{ status: string }>('GET', `/api/v1/jobs/${id}/executions/${THING}`);
+    const execution = async (id: string) => await fleet.ask<{ status: string }>('GET', `/api/v1/jobs/${id}/executions/${THING}`);
     await expect.poll(async () => JSON.stringify(await execution('spin-1'))).toContain('IN_PROGRESS');
     await addJob('other-1', { operation: 'clean' });
     await report(spin, 'succeeded', { step: 'done' });

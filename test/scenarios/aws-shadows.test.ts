@@ -16,7 +16,9 @@ beforeAll(async () => {
   const cloud = fleet.dataPlane({ key: await fleet.newKey({ role: 'operator' }) });
   setDesired = async (thingName, desired, shadowName) => {
     const payload = Buffer.from(JSON.stringify({ state: { desired } }));
-    const answer = await cloud.send(new UpdateThingShadowCommand({ thingName, payload, ...(shadowName !== undefined && { shadowName }) }));
+    const answer = await cloud.send(
+      new UpdateThingShadowCommand({ thingName, payload, ...(shadowName !== undefined && { shadowName }) }),
+    );
     return jsonOf<{ version: number }>(answer.payload).version;
   };
 });
@@ -77,7 +79,7 @@ describe.each(CLIENTS)('%s', (_, thing, open) => {
     expect(await refused(user.update({ state: { desired: deep } }, name))).toMatchObject({ code: 400 });
     expect(await refused(user.update({ state: { desired: { long: 'x'.repeat(9_000) } } }, name))).toMatchObject({ code: 413 });
 
-    const removed = await user.update({ state: { desired: { list: null } as object, reported: { list: null } as object } }, name);
+    const removed = await user.update({ state: { desired: { list: null }, reported: { list: null } } }, name);
     expect(removed.version).toBe(version + 2);
     expect((await user.get(name)).state).toMatchObject({ desired: { color: 'RED' }, reported: { color: 'RED' } });
 

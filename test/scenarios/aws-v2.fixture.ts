@@ -1,4 +1,4 @@
-import { io, iot, type iotjobs, iotshadow, mqtt, mqtt5, type mqtt_request_response } from 'aws-iot-device-sdk-v2';
+import { io, iot, iotshadow, mqtt, mqtt5, type mqtt_request_response } from 'aws-iot-device-sdk-v2';
 import type { AwsFleet } from './aws.fixture.ts';
 
 io.enable_logging(io.LogLevel.NONE);
@@ -117,12 +117,14 @@ export async function listenTo<T>(stream: mqtt_request_response.StreamingOperati
 export type Shadow = iotshadow.model.GetShadowResponse;
 export type Delta = iotshadow.model.ShadowDeltaUpdatedEvent;
 export type Documents = iotshadow.model.ShadowUpdatedEvent;
-export type Jobs = typeof iotjobs;
 
 /** A device's shadows, through one of the clients of the SDK. `name` undefined: the classic one. */
 export interface ShadowUser extends AsyncDisposable {
   get(name?: string): Promise<Shadow>;
-  update(change: { state?: iotshadow.model.ShadowState; version?: number }, name?: string): Promise<iotshadow.model.UpdateShadowResponse>;
+  update(
+    change: { state?: iotshadow.model.ShadowState; version?: number },
+    name?: string,
+  ): Promise<iotshadow.model.UpdateShadowResponse>;
   remove(name?: string): Promise<iotshadow.model.DeleteShadowResponse>;
   deltas(heard: Delta[], name?: string): Promise<void>;
   documents(heard: Documents[], name?: string): Promise<void>;
@@ -209,7 +211,11 @@ export async function shadows311(fleet: AwsFleet, thingName: string): Promise<Sh
 
 export async function shadows5(fleet: AwsFleet, thingName: string): Promise<ShadowUser> {
   const client = await connect5(fleet, thingName);
-  return shadowsV2(iotshadow.IotShadowClientv2.newFromMqtt5(client, REQUEST_RESPONSE), thingName, async () => await leave5(client));
+  return shadowsV2(
+    iotshadow.IotShadowClientv2.newFromMqtt5(client, REQUEST_RESPONSE),
+    thingName,
+    async () => await leave5(client),
+  );
 }
 
 function shadowsV2(client: iotshadow.IotShadowClientv2, thingName: string, leave: () => Promise<void>): ShadowUser {
@@ -231,7 +237,9 @@ function shadowsV2(client: iotshadow.IotShadowClientv2, thingName: string, leave
           : client.updateNamedShadow({ thingName, shadowName, ...change }),
       ),
     remove: async (shadowName) =>
-      await asked(shadowName === undefined ? client.deleteShadow({ thingName }) : client.deleteNamedShadow({ thingName, shadowName })),
+      await asked(
+        shadowName === undefined ? client.deleteShadow({ thingName }) : client.deleteNamedShadow({ thingName, shadowName }),
+      ),
     deltas: async (heard, shadowName) => {
       const stream =
         shadowName === undefined

@@ -3,6 +3,7 @@ import { Agent } from 'node:https';
 import { IoTDataPlaneClient } from '@aws-sdk/client-iot-data-plane';
 import { IoTJobsDataPlaneClient } from '@aws-sdk/client-iot-jobs-data-plane';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
+import { connectAsync, type IClientOptions, type IPublishPacket, type MqttClient } from 'mqtt';
 import { CertificateFolder } from '../harness/certificate-folder.ts';
 import { Selsyn } from '../harness/selsyn.ts';
 
@@ -50,8 +51,7 @@ export class AwsFleet {
   }
 
   async newKey(holder: { readonly role: string; readonly group?: string } | { readonly device: string }): Promise<AccessKey> {
-    const { role, group = '/', device } = { role: undefined, device: undefined, ...holder };
-    const draft = device === undefined ? { grants: [{ role, group }] } : { device };
+    const draft = 'device' in holder ? holder : { grants: [{ role: holder.role, group: holder.group ?? '/' }] };
     return await this.ask<AccessKey>('POST', '/api/v1/access-keys', { name: 'of a test', ...draft });
   }
 
@@ -74,7 +74,23 @@ export class AwsFleet {
     };
   }
 
-  dataPlane(showing: Showing, more: { readonly maxAttempts?: number; readonly systemClockOffset?: number } = {}): IoTDataPlaneClient {
+  /** An MQTT client over mutual TLS, of whatever maker. */
+  async connect(thing: string, more: Partial<IClientOptions> = {}): Promise<MqttClient> {
+    return await connectAsync(this.selsyn.mqttsUrl, {
+      ca: this.folder.read('ca.crt'),
+      cert: this.folder.read(`${thing}.crt`),
+      key: this.folder.read(`${thing}.key`),
+      clientId: thing,
+      protocolVersion: 5,
+      reconnectPeriod: 0,
+      ...more,
+    });
+  }
+
+  dataPlane(
+    showing: Showing,
+    more: { readonly maxAttempts?: number; readonly systemClockOffset?: number } = {},
+  ): IoTDataPlaneClient {
     const client = new IoTDataPlaneClient(this.#configuration(showing, more));
     this.#closing.push(() => client.destroy());
     return client;
@@ -102,7 +118,11 @@ export class AwsFleet {
       const { id, secret } = showing.key;
       return { ...common, credentials: { accessKeyId: id, secretAccessKey: secret } };
     }
-    return { ...common, credentials: { accessKeyId: '', secretAccessKey: '' }, signer: { sign: async <T>(request: T) => request } };
+    return {
+      ...common,
+      credentials: { accessKeyId: '', secretAccessKey: '' },
+      signer: { sign: async <T>(request: T) => request },
+    };
   }
 }
 
@@ -123,4 +143,12 @@ export function textOf(payload: Uint8Array | undefined): string {
 
 export function jsonOf<T = Record<string, unknown>>(payload: Uint8Array | undefined): T {
   return JSON.parse(textOf(payload)) as T;
+}
+
+export function payloadOf(value: unknown): Uint8Array {
+  return Buffer.from(JSON.stringify(value));
+}
+
+export async function nextMessage(client: MqttClient): Promise<IPublishPacket> {
+  return await new Promise((resolve) => client.once('message', (_topic, _payload, packet) => resolve(packet)));
 }

@@ -66,7 +66,10 @@ async function respond(client: MqttClient, filter: string, answer: (payload: str
   client.on('message', (_topic, payload, { properties }) => {
     const { responseTopic, correlationData } = properties ?? {};
     if (responseTopic !== undefined)
-      client.publish(responseTopic, answer(payload.toString()), { qos: 1, properties: { correlationData } });
+      client.publish(responseTopic, answer(payload.toString()), {
+        qos: 1,
+        properties: correlationData === undefined ? {} : { correlationData },
+      });
   });
   await client.subscribeAsync(filter, { qos: 1 });
 }
@@ -164,7 +167,7 @@ it('commands for a device with a persistent session wait, and come in order when
   const first = await connect('kept', 4, session);
   await first.subscribeAsync('devices/kept/commands/+', { qos: 1 });
   await first.endAsync();
-  const given = [];
+  const given: CommandBody[] = [];
   for (let i = 0; i < 30; i++) given.push((await give('kept', { name: 'go', payload: i })).body);
   expect(given.map(({ state }) => state)).toEqual(given.map(() => 'queued'));
   const back = await connect('kept', 4, session);

@@ -25,9 +25,12 @@ test('names with dots reach into objects, and a minus takes away', () => {
   expect(Object.keys(assignedFields(['__proto__.x=1']))).toEqual(['__proto__']);
 });
 
-test.each([[['noise']], [['=1']], [['a..b=1']], [['a=1', 'a.b=2']], [['a.b=1', 'a=2']], [['a=1', 'a-']]])('%j is refused', (given) => {
-  expect(() => assignedFields(given)).toThrow(/neither|together/);
-});
+test.each([[['noise']], [['=1']], [['a..b=1']], [['a=1', 'a.b=2']], [['a.b=1', 'a=2']], [['a=1', 'a-']]])(
+  '%j is refused',
+  (given) => {
+    expect(() => assignedFields(given)).toThrow(/neither|together/);
+  },
+);
 
 test('an object is JSON or a file with it', () => {
   expect(objectOf('--desired', '{"a":1}')).toEqual({ a: 1 });

@@ -20,8 +20,18 @@ test('a shadow is shown by its sections, what is inherited apart', () => {
       'the device is as it is to be',
     ].join('\n'),
   );
-  const text = shadowLines('boiler', { ...shadow, name: 'config', inherited: { b: 2 }, effective: { a: 1, b: 2 }, delta: { b: 2 } }, 0);
-  expect([...text.matchAll(/^(\w+)$/gm)].map(([line]) => line)).toEqual(['desired', 'inherited', 'effective', 'reported', 'delta']);
+  const text = shadowLines(
+    'boiler',
+    { ...shadow, name: 'config', inherited: { b: 2 }, effective: { a: 1, b: 2 }, delta: { b: 2 } },
+    0,
+  );
+  expect([...text.matchAll(/^(\w+)$/gm)].map(([line]) => line)).toEqual([
+    'desired',
+    'inherited',
+    'effective',
+    'reported',
+    'delta',
+  ]);
   expect(text).toContain('boiler config, version 3');
 });
 
@@ -48,18 +58,17 @@ test('what a device wrote cannot move the cursor', () => {
   const [line = ''] = changeLines({ device: 'a', version: 1, change: 'updated', documents });
   // oxlint-disable-next-line no-control-regex
   expect(line).not.toMatch(/[\u0000-\u001f\u0080-\u009f]/);
-  expect(historyRow({ version: 1, atMs: 0, by: 'device:\u001b[2J', change: 'updated', reported: { a: '\u009b' } }, 0).join('')).not.toMatch(
+  expect(
+    historyRow({ version: 1, atMs: 0, by: 'device:\u001b[2J', change: 'updated', reported: { a: '\u009b' } }, 0).join(''),
+  ).not.toMatch(
     // oxlint-disable-next-line no-control-regex
     /[\u0000-\u001f\u0080-\u009f]/,
   );
 });
 
 test('the history says what was written, and by whom', () => {
-  expect(historyRow({ version: 2, atMs: 0, by: 'user:ann', change: 'updated', desired: { a: null }, reported: null }, 60_000)).toEqual([
-    '2',
-    '60 s ago',
-    'user:ann',
-    'desired {"a":null}  reported null',
-  ]);
+  expect(
+    historyRow({ version: 2, atMs: 0, by: 'user:ann', change: 'updated', desired: { a: null }, reported: null }, 60_000),
+  ).toEqual(['2', '60 s ago', 'user:ann', 'desired {"a":null}  reported null']);
   expect(historyRow({ version: 3, atMs: 0, by: 'device:a', change: 'deleted' }, 0).at(-1)).toBe('removed');
 });

@@ -55,11 +55,19 @@ export function changeLines({ device, shadow, version, change, documents }: Shad
   return lines.length === 0 ? [`${head}  the same again`] : lines.map((line) => `${head}  ${line}`);
 }
 
-export function historyRow({ version, atMs, by, change, desired, reported, inherited }: HistoryItem, nowMs: number): readonly string[] {
+export function historyRow(
+  { version, atMs, by, change, desired, reported, inherited }: HistoryItem,
+  nowMs: number,
+): readonly string[] {
   const written = Object.entries({ desired, reported, inherited }).flatMap(([section, value]) =>
     value === undefined ? [] : [`${section} ${jsonText(value)}`],
   );
-  return [String(version), `${formatAge(nowMs - atMs)} ago`, printable(by), change === 'deleted' ? 'removed' : written.join('  ')];
+  return [
+    String(version),
+    `${formatAge(nowMs - atMs)} ago`,
+    printable(by),
+    change === 'deleted' ? 'removed' : written.join('  '),
+  ];
 }
 
 export function nameOf(shadow: string | undefined): string {
@@ -71,10 +79,16 @@ function differences(path: string, before: unknown, after: unknown): readonly st
   if (before === undefined && isObject(after)) return inner(path, {}, after);
   if (isObject(before) && after === undefined) return inner(path, before, {});
   if (jsonText(before) === jsonText(after)) return [];
-  return [`${printable(path)}  ${before === undefined ? '-' : jsonText(before)} → ${after === undefined ? '-' : jsonText(after)}`];
+  return [
+    `${printable(path)}  ${before === undefined ? '-' : jsonText(before)} → ${after === undefined ? '-' : jsonText(after)}`,
+  ];
 }
 
-function inner(path: string, before: Readonly<Record<string, unknown>>, after: Readonly<Record<string, unknown>>): readonly string[] {
+function inner(
+  path: string,
+  before: Readonly<Record<string, unknown>>,
+  after: Readonly<Record<string, unknown>>,
+): readonly string[] {
   const names = new Set([...Object.keys(before), ...Object.keys(after)]);
   return [...names].flatMap((name) => differences(path === '' ? name : `${path}.${name}`, own(before, name), own(after, name)));
 }

@@ -130,7 +130,9 @@ function rowOf(item: AccessKey): string[] {
     device === undefined ? grants.map(({ role, group }) => `${role} at ${group}`).join(', ') : `device ${device}`,
     item.disabled ? 'disabled' : 'active',
     expiresAtMs === undefined ? 'never' : expiresAtMs <= nowMs ? 'expired' : `in ${formatDuration(expiresAtMs - nowMs)}`,
-    usedAtMs === undefined ? 'never' : `${formatAge(nowMs - usedAtMs)} ago${usedService === undefined ? '' : ` (${usedService})`}`,
+    usedAtMs === undefined
+      ? 'never'
+      : `${formatAge(nowMs - usedAtMs)} ago${usedService === undefined ? '' : ` (${usedService})`}`,
   ];
 }
 

@@ -2,9 +2,18 @@ import type { Command } from 'commander';
 import { ApiClient, type Page } from '../api-client.ts';
 import { CliError } from '../cli-error.ts';
 import { readEvents } from '../event-stream.ts';
+import { printable } from '../printable.ts';
 import { findServer, type AddressOptions } from '../server-address.ts';
 import { assignedFields, objectOf } from '../shadow-fields.ts';
-import { changeLines, historyRow, nameOf, shadowLines, type HistoryItem, type ShadowChange, type ShadowItem } from '../shadow-lines.ts';
+import {
+  changeLines,
+  historyRow,
+  nameOf,
+  shadowLines,
+  type HistoryItem,
+  type ShadowChange,
+  type ShadowItem,
+} from '../shadow-lines.ts';
 import { counted, formatAge, formatTable } from '../table.ts';
 
 interface Options extends AddressOptions {
@@ -73,7 +82,9 @@ export function addShadowCommands(program: Command): void {
     .option('--json', 'print JSON lines')
     .action(async (device: string, _: unknown, command: Command) => {
       const options = command.optsWithGlobals<Options & { readonly limit: string }>();
-      const { items } = await clientOf(options).get<Page<HistoryItem>>(`${pathOf(device, options)}/history`, { limit: options.limit });
+      const { items } = await clientOf(options).get<Page<HistoryItem>>(`${pathOf(device, options)}/history`, {
+        limit: options.limit,
+      });
       if (options.json === true) return items.forEach((item) => print(JSON.stringify(item)));
       const nowMs = Date.now();
       const rows = items.map((item) => historyRow(item, nowMs));
@@ -91,7 +102,8 @@ export function addShadowCommands(program: Command): void {
         if (options.json === true) print(JSON.stringify(item));
         else rows.push([nameOf(item.name), String(item.version), `${formatAge(Date.now() - item.updatedAtMs)} ago`]);
       }
-      if (options.json !== true) print(rows.length === 0 ? `${device} has no shadows` : formatTable(['shadow', 'version', 'changed'], rows));
+      if (options.json !== true)
+        print(rows.length === 0 ? `${device} has no shadows` : formatTable(['shadow', 'version', 'changed'], rows));
     });
 
   withShadow(shadow.command('delete <device>'))
@@ -110,9 +122,11 @@ function withShadow(command: Command): Command {
 async function set(device: string, fields: readonly string[], options: SetOptions): Promise<void> {
   const { desired, reported, replace, expectedVersion } = options;
   if (fields.length > 0 && desired !== undefined) throw new CliError('give fields or --desired, not both');
-  if (fields.length === 0 && desired === undefined && reported === undefined) throw new CliError('give fields as mode=eco, or --desired JSON');
+  if (fields.length === 0 && desired === undefined && reported === undefined)
+    throw new CliError('give fields as mode=eco, or --desired JSON');
   const version = expectedVersion === undefined ? undefined : Number(expectedVersion);
-  if (version !== undefined && !(Number.isInteger(version) && version >= 0)) throw new CliError('--expected-version must be a number');
+  if (version !== undefined && !(Number.isInteger(version) && version >= 0))
+    throw new CliError('--expected-version must be a number');
   const body = {
     ...(fields.length > 0 && { desired: assignedFields(fields) }),
     ...(desired !== undefined && { desired: objectOf('--desired', desired) }),
@@ -123,7 +137,10 @@ async function set(device: string, fields: readonly string[], options: SetOption
   const path = pathOf(device, options);
   const item = replace === true ? await client.put<ShadowItem>(path, body) : await client.patch<ShadowItem>(path, body);
   if (options.json === true) return print(JSON.stringify(item));
-  const left = item.delta === undefined ? 'the device is as it is to be' : `the device still has to take ${JSON.stringify(item.delta)}`;
+  const left =
+    item.delta === undefined
+      ? 'the device is as it is to be'
+      : `the device still has to take ${printable(JSON.stringify(item.delta))}`;
   print(`version ${item.version}; ${left}`);
 }
 
@@ -138,7 +155,8 @@ async function watch(devices: readonly string[], options: WatchOptions): Promise
     const response = await clientOf(options).open('/live/shadows', query, stop.signal);
     for await (const { event, data } of readEvents(response)) {
       if (event === 'watching') say('watching; Ctrl-C ends it');
-      else if (event === 'lagged') say(`${counted((JSON.parse(data) as { dropped: number }).dropped, 'change')} not shown: there were too many`);
+      else if (event === 'lagged')
+        say(`${counted((JSON.parse(data) as { dropped: number }).dropped, 'change')} not shown: there were too many`);
       else if (event === 'bye') say('the server has ended the stream');
       else if (event === 'shadow') {
         if (options.json === true) print(data);

@@ -15,6 +15,7 @@ export interface RequestOptions {
   readonly signal?: AbortSignal | undefined;
   /** Instead of the signed-in key: one that is being tried; empty: none, so that a cookie counts. */
   readonly key?: string;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 const DEADLINE_MS = 30_000;
@@ -70,7 +71,8 @@ export class ApiClient {
 
   async #fetch(method: string, path: string, options: RequestOptions, signal: AbortSignal): Promise<Response> {
     const key = options.key ?? this.#options.key() ?? '';
-    const headers: Record<string, string> = key === '' ? {} : { authorization: `Bearer ${key}` };
+    const headers: Record<string, string> = { ...options.headers };
+    if (key !== '') headers['authorization'] = `Bearer ${key}`;
     if (options.body !== undefined) headers['content-type'] = 'application/json';
     try {
       return await fetch(`/api/v1${path}${queryText(options.query)}`, {

@@ -7,6 +7,8 @@ export interface Connectivity {
   readonly connected: boolean;
   readonly sinceMs: number;
   readonly lastSeenMs: number;
+  /** Why it went, as `keep-alive`; absent while it is connected. */
+  readonly goneReason: string | undefined;
 }
 
 export interface Device {
@@ -112,6 +114,7 @@ function connectivityFrom(json: unknown): Connectivity {
     connected: truth(source, 'connected'),
     sinceMs: number(source, 'sinceMs'),
     lastSeenMs: number(source, 'lastSeenMs'),
+    goneReason: optionalText(source, 'goneReason'),
   };
 }
 

@@ -31,6 +31,10 @@ export function optionalNumber(source: Json, field: string): number | undefined 
   return source[field] === undefined ? undefined : number(source, field);
 }
 
+export function optionalObject(source: Json, field: string): Json | undefined {
+  return source[field] === undefined ? undefined : asObject(source[field], field);
+}
+
 export function truth(source: Json, field: string): boolean {
   const value = source[field];
   if (typeof value !== 'boolean') throw unexpected(field);
@@ -47,6 +51,11 @@ export function texts(source: Json, field: string): readonly string[] {
 /** A list of objects, each read by `read`. */
 export function objects<T>(source: Json, field: string, read: (item: Json) => T): readonly T[] {
   return asArray(source[field], field).map((item) => read(asObject(item, field)));
+}
+
+/** Whether a value of any kind is an object, and neither null nor a list. */
+export function isJson(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function unexpected(what: string): TypeError {

@@ -27,6 +27,7 @@ import { exportRoutes } from './export-routes.ts';
 import { guardHost } from './host-guard.ts';
 import { identifyBy } from './identify.ts';
 import { importRoutes } from './import-routes.ts';
+import { takeJson } from './json-body.ts';
 import { LiveHub } from './live-hub.ts';
 import { liveRoutes } from './live-routes.ts';
 import { liveStateRoutes } from './live-state-routes.ts';
@@ -61,6 +62,8 @@ import { userRoutes } from './user-routes.ts';
 
 const MAX_BODY_BYTES = 64 * 1024;
 const MAX_CONNECTIONS = 4096;
+/** Methods of requests that change nothing. */
+const READS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 /** For a whole request to arrive, also its header: a slow one does not hold its socket longer. */
 const REQUEST_TIMEOUT_MS = 30_000;
 /** For a socket on which nothing moves: a download that nobody reads ends; live streams have a word every second. */
@@ -93,7 +96,8 @@ export async function buildApi(dependencies: ApiDependencies): Promise<FastifyIn
   // The types of the routes hold the answers to their schemas; tests check the bytes. Checking each again would cost more
   // than making it.
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
-  takeJsonOnly(app);
+  app.removeAllContentTypeParsers();
+  takeJson(app, 'application/json');
   answerWithProblems(app, logLines);
   if (dependencies.allowedHosts !== undefined) guardHost(app, dependencies.allowedHosts);
   await secureHeaders(app);
@@ -180,18 +184,6 @@ export async function buildApi(dependencies: ApiDependencies): Promise<FastifyIn
   await app.ready();
   return app;
 }
-
-/** An empty body with the type of JSON is no body: many clients name the type in every request. */
-function takeJsonOnly(app: FastifyInstance): void {
-  const parse = app.getDefaultJsonParser('error', 'error');
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
-    if (body === '') done(null, undefined);
-    else void parse(request, String(body), done);
-  });
-}
-
-const READS = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /** HTTPS is the business of whoever stands in front, so nothing insists on it here. */
 async function secureHeaders(app: FastifyInstance): Promise<void> {

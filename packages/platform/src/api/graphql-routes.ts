@@ -9,9 +9,12 @@ import { GraphqlContext } from './graphql/graphql-context.ts';
 import { GraphqlServer } from './graphql/graphql-server.ts';
 import { graphqlSchema } from './graphql/schema.ts';
 import type { Subscriptions } from './graphql/subscriptions.ts';
+import { checkJsonDepth } from './json-depth.ts';
 import { problems } from './route-responses.ts';
 
 const DEADLINE_MS = 30_000;
+/** Of brackets and braces, values included: more than any query that is not refused for its depth. */
+const MAX_DOCUMENT_LEVELS = 128;
 
 const bodySchema = z
   .strictObject({
@@ -55,6 +58,7 @@ export function graphqlRoutes(subscriptions: Subscriptions, dependencies: ApiDep
         },
       },
       async (request, reply) => {
+        checkJsonDepth(request.body.query, MAX_DOCUMENT_LEVELS);
         const gone = new AbortController();
         const context = new GraphqlContext({
           services: dependencies,

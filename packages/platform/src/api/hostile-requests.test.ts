@@ -82,6 +82,10 @@ const route = fc.constantFrom(
   '/api/v1/devices/sensor1',
   '/api/v1/devices/sensor1/telemetry',
   '/api/v1/devices/sensor1/telemetry/latest',
+  '/api/v1/devices/sensor1/shadow',
+  '/api/v1/devices/sensor1/shadow/history',
+  '/api/v1/devices/sensor1/shadows',
+  '/api/v1/devices/sensor1/shadows/config',
   '/api/v1/dead-letters',
   '/api/v1/api-keys',
   '/api/v1/stats',
@@ -184,6 +188,46 @@ test('no body is a fault of the server', async () => {
       type,
       async (url, payload, contentType) => {
         await expectAnAnswer({ method: 'POST', url, headers: { ...asAdmin, 'content-type': contentType }, payload });
+      },
+    ),
+    { numRuns: runs },
+  );
+});
+
+test('no shadow that somebody asks for is a fault of the server', async () => {
+  const state = fc.oneof(fc.jsonValue(), fc.json().map(String), fc.constant(null), fc.dictionary(fc.string(), fc.jsonValue()));
+  const body = fc.record(
+    { desired: state, reported: state, expectedVersion: fc.oneof(fc.integer(), fc.double(), fc.string()), more: fc.jsonValue() },
+    { requiredKeys: [] },
+  );
+  const tag = fc.oneof(
+    fc.constantFrom('*', '"1"', 'W/"1"', '"1", "2"', '"', '""', '"\u00ff"', ',', '"1",'),
+    fc.stringMatching(/^[ -~]*$/),
+  );
+  const headers = fc.record(
+    {
+      'if-match': tag,
+      'if-none-match': tag,
+      'content-type': fc.constantFrom('application/json', 'application/merge-patch+json', 'text/plain'),
+    },
+    { requiredKeys: [] },
+  );
+  const names = fc.oneof(
+    fc.constant('shadow'),
+    fc.string({ maxLength: 70 }).map((each) => `shadows/${encodeURIComponent(each)}`),
+  );
+  await fc.assert(
+    fc.asyncProperty(
+      fc.constantFrom('GET' as const, 'PUT' as const, 'PATCH' as const, 'DELETE' as const),
+      names,
+      body,
+      headers,
+      async (method, place, payload, more) => {
+        const url = `/api/v1/devices/sensor1/${place}`;
+        const request = { method, url, headers: { ...asAdmin, 'content-type': 'application/json', ...more } };
+        await expectAnAnswer(
+          method === 'GET' || method === 'DELETE' ? request : { ...request, payload: JSON.stringify(payload) },
+        );
       },
     ),
     { numRuns: runs },

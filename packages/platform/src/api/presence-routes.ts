@@ -4,6 +4,7 @@ import type { PresenceAlert } from '../presence/presence-alert-store.ts';
 import { access } from './access-guard.ts';
 import type { ApiDependencies } from './api-dependencies.ts';
 import { wholeNumber } from './parameters.ts';
+import { problems } from './route-responses.ts';
 
 const alertSchema = z
   .object({
@@ -31,16 +32,21 @@ export function presenceRoutes({ presence }: Pick<ApiDependencies, 'presence'>):
           summary: 'List alerts of devices that are gone, newest first',
           tags: ['devices'],
           querystring: z.strictObject({
-            state: z.enum(['open', 'resolved']).optional(),
+            state: z.enum(['open', 'resolved']).optional().describe('Only such; without it all of the last 30 days.'),
             device: z.string().max(128).optional().describe('Of this device alone.'),
-            limit: wholeNumber({ min: 1, max: 1000, default: 100 }),
+            limit: wholeNumber({ min: 1, max: 1000, default: 100 }).describe('At most so many.'),
             cursor: z
               .string()
               .regex(/^\d{1,15}$/, 'must be a cursor of an earlier answer')
               .optional()
               .describe('What an earlier answer gave; the other parameters stay the same.'),
           }),
-          response: { 200: z.object({ items: z.array(alertSchema), nextCursor: z.string().optional() }) },
+          response: {
+            200: z
+              .object({ items: z.array(alertSchema), nextCursor: z.string().optional() })
+              .describe('Alerts, newest first.'),
+            ...problems(),
+          },
         },
       },
       async (request) => {

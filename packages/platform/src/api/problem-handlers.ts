@@ -11,7 +11,8 @@ export function sendProblem(thrown: unknown, request: FastifyRequest, reply: Fas
   const error = toSelsynError(thrown);
   const { status } = ERRORS[error.code];
   const instance = pathOf(request.url);
-  if (status >= 500) {
+  // That a device does not answer is no fault of the server.
+  if (status >= 500 && error.code !== 'command.unanswered') {
     logLines.error({ err: error, code: error.code, method: request.method, path: instance }, 'a request could not be served');
   }
   if (status === 401) reply.header('WWW-Authenticate', 'Bearer realm="selsyn"');

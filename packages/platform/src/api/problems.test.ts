@@ -104,6 +104,18 @@ test('what goes wrong inside is logged and not told', async () => {
   expect(lines[0]).toMatchObject({ code: 'internal', method: 'GET', path: '/api/v1/devices/sensor1/telemetry' });
 });
 
+test('a device that does not answer is told to who asked, and is no fault that is logged', async () => {
+  const lines: unknown[] = [];
+  const logLines = { error: (fields: unknown) => lines.push(fields) };
+  // Only `error` is used here.
+  await using api = await openTestApi({ logLines: logLines as never });
+  await addDevice(api, 'sensor1');
+  api.telemetry.failure = new SelsynError('command.unanswered', 'sensor1 has not answered');
+  const answer = await api.app.inject({ url: `${devices}/sensor1/telemetry?from=1`, headers: asAdmin });
+  expect(problemIn(answer, 'command.unanswered').status).toBe(504);
+  expect(lines).toEqual([]);
+});
+
 test('an error that may pass says when to try again', async () => {
   await using api = await openTestApi();
   await addDevice(api, 'sensor1');

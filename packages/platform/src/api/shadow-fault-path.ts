@@ -38,7 +38,7 @@ export function faultPath({ desired, reported }: ShadowPatch): string | undefine
     if (levels > (deepest?.levels ?? 0)) deepest = place;
     if (typeof value !== 'object' || value === null) continue;
     const isArray = Array.isArray(value);
-    for (const [key, child] of Object.entries(value).reverse() as [string, Json][]) {
+    for (const [key, child] of Object.entries(value).reverse()) {
       const at = `${path}/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`;
       if (key === '__proto__') return at;
       open.push({ value: child, path: at, levels: levels + 1, inArray: isArray || inArray });

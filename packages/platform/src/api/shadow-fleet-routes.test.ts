@@ -83,19 +83,21 @@ describe('updates of many shadows', () => {
     });
   });
 
-  test.each([
-    [{ desired: {} }, 400],
-    [{ target: 'group:/a' }, 400],
-    [{ target: 'group:/a', desired: {}, ratePerSec: 0 }, 400],
-    [{ target: 'group:/a', desired: {}, shadow: 'a b' }, 400],
-    [{ target: 'group:/a', desired: { a: [null] } }, 400],
-    [{ target: 'filter:type ~ 1', desired: {} }, 400],
-    [{ target: 'group:/none', desired: {} }, 404],
-    [{ target: 'type:none', desired: {} }, 404],
-  ])('are refused as %j', async (payload, status) => {
+  test('are refused where they are not right', async () => {
     await using api = await openTestApi();
     await withDevices(api);
-    expect((await ask(api, 'POST', '/shadow-updates', payload)).status).toBe(status);
+    for (const [payload, status] of [
+      [{ desired: {} }, 400],
+      [{ target: 'group:/a' }, 400],
+      [{ target: 'group:/a', desired: {}, ratePerSec: 0 }, 400],
+      [{ target: 'group:/a', desired: {}, shadow: 'a b' }, 400],
+      [{ target: 'group:/a', desired: { a: [null] } }, 400],
+      [{ target: 'filter:type ~ 1', desired: {} }, 400],
+      [{ target: 'group:/none', desired: {} }, 404],
+      [{ target: 'type:none', desired: {} }, 404],
+    ] as const) {
+      expect([payload, (await ask(api, 'POST', '/shadow-updates', payload)).status]).toEqual([payload, status]);
+    }
   });
 
   test('change and show nothing outside of the nodes of who asks', async () => {

@@ -88,7 +88,7 @@ function named(shadow: string): { name?: string } {
 function mutable(object: JsonObject): Record<string, unknown>;
 function mutable(object: JsonObject | null): Record<string, unknown> | null;
 function mutable(object: JsonObject | null): Record<string, unknown> | null {
-  return object as Record<string, unknown> | null;
+  return object;
 }
 
 function stampsToJson(tree: StampTree): Record<string, unknown> {

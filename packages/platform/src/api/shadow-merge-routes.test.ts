@@ -9,7 +9,7 @@ async function send(api: TestApi, method: 'GET' | 'POST' | 'PUT' | 'DELETE' | 'P
     headers: asAdmin,
     ...(payload !== undefined && { payload }),
   });
-  return { status: answer.statusCode, body: answer.body === '' ? {} : (answer.json() as Record<string, unknown>) };
+  return { status: answer.statusCode, body: answer.body === '' ? {} : answer.json<Record<string, unknown>>() };
 }
 
 const REPORT = {

@@ -137,7 +137,7 @@ export function shadowMergeRoutes({ devices, state }: Pick<ApiDependencies, 'dev
           const found = await conflicts.list(await keyOf(request), { limit, cursor });
           const last = found.at(-1);
           return {
-            items: found.map(({ cursor: _, conflicts: each, ...merge }) => ({ ...merge, conflicts: [...each] })),
+            items: found.map(({ version, atMs, replica, conflicts: each }) => ({ version, atMs, replica, conflicts: [...each] })),
             ...(found.length === limit && last !== undefined && { cursor: last.cursor }),
           };
         },

@@ -154,6 +154,13 @@ test('a shadow that would be larger than 8 KB, and a body that is none, are refu
   expect((await send('PATCH', '/api/v1/devices/nobody/shadow', {})).json()).toMatchObject({ code: 'device.not-found' });
 });
 
+test('a body that is far too deep is refused before anybody walks through it', async () => {
+  const payload = `{"desired":${'{"a":'.repeat(9_000)}1${'}'.repeat(9_000)}}`;
+  const headers = { ...asAdmin, 'content-type': 'application/merge-patch+json' };
+  const answer = await api.app.inject({ method: 'PATCH', url: SHADOW, headers, payload });
+  expect([answer.statusCode, answer.json()]).toEqual([400, expect.objectContaining({ code: 'request.invalid' })]);
+});
+
 test('the history tells who wrote what, newest first and in pages, beyond a removal', async () => {
   await send('PATCH', SHADOW, { desired: { a: 1, b: 2 } });
   await send('PATCH', SHADOW, { desired: { b: null } });

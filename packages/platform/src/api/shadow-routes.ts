@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod, ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { parseDeviceId } from '../kernel/device-id.ts';
@@ -10,6 +10,7 @@ import { ShadowStore } from '../shadows/shadow-store.ts';
 import { isShadowName } from '../shadows/shadow-topics.ts';
 import { access } from './access-guard.ts';
 import type { ApiDependencies } from './api-dependencies.ts';
+import { takeJson } from './json-body.ts';
 import { cursorParameter, deviceParams, wholeNumber } from './parameters.ts';
 import { problems } from './route-responses.ts';
 import { changeOnCondition } from './shadow-condition.ts';
@@ -260,7 +261,8 @@ export function shadowRoutes({ devices, state }: Needs): FastifyPluginAsyncZod {
           schema: {
             operationId: `list${suffix}History`,
             summary: `List the changes of ${of}`,
-            description: 'Those of before a removal too. How long and how many are kept: see the settings `shadows.history…`.',
+            description:
+              'Those of before a removal too. The last 30 days are kept, two million changes of all shadows at the most.',
             tags: ['shadows'],
             params,
             querystring: pageSchema,
@@ -287,7 +289,8 @@ export function shadowRoutes({ devices, state }: Needs): FastifyPluginAsyncZod {
     }
 
     await app.register(async (merging) => {
-      takeMergePatches(merging);
+      // A merge patch is JSON by another name (RFC 7396, 4).
+      takeJson(merging, MERGE_PATCH);
       for (const { path, params, of, suffix } of ADDRESSES) {
         merging.withTypeProvider<ZodTypeProvider>().patch(
           path,
@@ -320,12 +323,4 @@ export function shadowRoutes({ devices, state }: Needs): FastifyPluginAsyncZod {
       }
     });
   };
-}
-
-/** A merge patch is JSON by another name (RFC 7396, 4). */
-function takeMergePatches(app: FastifyInstance): void {
-  const parse = app.getDefaultJsonParser('error', 'error');
-  app.addContentTypeParser(MERGE_PATCH, { parseAs: 'string' }, (request, body, done) => {
-    void parse(request, String(body), done);
-  });
 }

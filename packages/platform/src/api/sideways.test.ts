@@ -1,4 +1,4 @@
-import { sql } from 'kysely';
+import { sql, type Kysely } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parseDeviceId } from '../kernel/device-id.ts';
 import { CLIENT, asAdmin, openTestApi, type TestApi } from './api.fixture.ts';
@@ -28,6 +28,9 @@ beforeAll(async () => {
       password: PASSWORD,
       grants: [{ role: 'viewer', group: at }],
     });
+    for (const place of ['shadow', `shadows/new-${group}`]) {
+      await admin('PUT', `/devices/device-${group}/${place}`, { desired: { of: `secret of ${group}` } });
+    }
     const template = `template-${group}`;
     const device = { id: 'unit-${parameters.SerialNumber}', group: at };
     const parameters = { SerialNumber: {} };
@@ -45,6 +48,8 @@ beforeAll(async () => {
       }),
       certificates: await idOf(`/devices/device-${group}/certificates`, {}),
       tokens: await idOf('/provisioning/tokens', { template, expiresAtMs }),
+      commands: await idOf(`/devices/device-${group}/commands`, { name: 'go' }),
+      jobs: await idOf('/jobs', { id: `job-${group}`, targets: [`device:device-${group}`], document: {} }),
     };
   }
   // Who is connected as client "sensor1" belongs to /b.
@@ -61,6 +66,9 @@ beforeAll(async () => {
     const headers = { authorization: `Bearer ${keys.get(`administrator /${group}`)}` };
     const draft = { name: `import-${group}`, group: `/${group}`, format: 'csv' };
     ids[group]['device-imports'] = await idOf('/device-imports', draft, headers);
+    // So is a change of many shadows.
+    const update = { target: [`device-${group}`], desired: { n: 1 } };
+    ids[group]['shadow-updates'] = await idOf('/shadow-updates', update, headers);
   }
   const device = parseDeviceId('device-b');
   const letter = {
@@ -109,6 +117,7 @@ function namesIn(group: 'a' | 'b', { path }: Operation): Names {
     id: ids[group][kind] ?? (kind === 'sessions' ? 'none' : `device-${group}`),
     device: path.includes('/templates/') ? { id: 'unit-${parameters.SerialNumber}', group: `/${group}` } : `device-${group}`,
     deviceId: `device-${group}`,
+    command: ids[group]['commands'],
     clientId: group === 'b' ? CLIENT.clientId : 'nobody',
     name: path.includes('/secrets/') ? `secret-${group}` : (names[kind] ?? `new-${group}`),
     value: 'another secret',
@@ -132,13 +141,15 @@ function namesIn(group: 'a' | 'b', { path }: Operation): Names {
 
 /** All that is stored, and all that was done: but for when keys were last used. */
 async function everything(): Promise<string> {
-  const { rows } = await sql<{ name: string }>`select name from sqlite_master where type = 'table' order by name`.execute(
-    api.database,
-  );
   const tables: unknown[] = [];
-  for (const { name } of rows) {
-    const content = await sql<Record<string, unknown>>`select * from ${sql.table(name)}`.execute(api.database);
-    tables.push([name, content.rows.map((row) => ({ ...row, used_at_ms: undefined }))]);
+  for (const database of [api.database, api.state.database] as readonly Kysely<unknown>[]) {
+    const { rows } = await sql<{ name: string }>`select name from sqlite_master where type = 'table' order by name`.execute(
+      database,
+    );
+    for (const { name } of rows) {
+      const content = await sql<Record<string, unknown>>`select * from ${sql.table(name)}`.execute(database);
+      tables.push([name, content.rows.map((row) => ({ ...row, used_at_ms: undefined }))]);
+    }
   }
   return JSON.stringify([tables, api.telemetry.forgotten, api.cut, api.clients.disconnected]);
 }
@@ -160,6 +171,7 @@ test('the things are there: who is at home in /b sees them', async () => {
     ['/api-keys', 'key-b'],
     ['/clients', CLIENT.clientId],
     ['/dead-letters', 'device-b'],
+    ['/commands', 'device-b'],
     ['/audit', 'device-b'],
     ['/fleets', 'fleet-b'],
     ['/groups', '/b'],
@@ -182,7 +194,8 @@ test.each(['viewer', 'operator', 'engineer', 'administrator'])(
       if (operation.permission === undefined || operation.streams) continue;
       const request = requestOf(operation, namesIn('b', operation));
       const answer = await api.app.inject({ ...request, headers: { ...request.headers, authorization } });
-      const named = operation.path.includes('{') || operation.method !== 'GET';
+      // GraphQL says in the body what is refused: see graphql/graphql.test.ts.
+      const named = operation.path.includes('{') || (operation.method !== 'GET' && operation.id !== 'graphql');
       if (named)
         expect([operation.id, answer.statusCode]).toEqual([
           operation.id,
@@ -294,5 +307,23 @@ test('a live stream of another’s device brings nothing, one’s own does', asy
     expect([query, leakIn(text), text.includes('stats')]).toEqual([query, undefined, false]);
     await reader.cancel();
     await expect.poll(() => api.live.watches.size).toBe(0);
+  }
+});
+
+test('a live stream of another’s shadows, commands and jobs brings nothing, one’s own does', async () => {
+  for (const query of ['', '?devices=device-a,device-b']) {
+    const response = await fetch(`${api.app.listeningOrigin}/api/v1/live/shadows${query}`, {
+      headers: { authorization: `Bearer ${keys.get('viewer /a')}` },
+    });
+    const reader = (response.body ?? expect.fail()).pipeThrough(new TextDecoderStream()).getReader();
+    await expect.poll(() => api.state.isWatched('device-b')).toBe(true);
+    for (const group of ['b', 'a']) await admin('PUT', `/devices/device-${group}/shadow`, { desired: { n: query.length } });
+    const ticking = setInterval(() => api.clock.advance(50), 5);
+    let text = '';
+    while (!text.includes('device-a')) text += (await reader.read()).value ?? expect.fail();
+    clearInterval(ticking);
+    expect([query, leakIn(text)]).toEqual([query, undefined]);
+    await reader.cancel();
+    await expect.poll(() => api.state.isWatched('device-b')).toBe(false);
   }
 });

@@ -92,7 +92,10 @@ test('who sees a part is asked about devices once in five seconds, many at a tim
   watch.tell([event('theirs-1'), event('mine-3')]);
   clock.advance(50);
   await settle();
-  expect(asked).toEqual([['mine-1', 'theirs-1'], ['mine-2', 'mine-3']]);
+  expect(asked).toEqual([
+    ['mine-1', 'theirs-1'],
+    ['mine-2', 'mine-3'],
+  ]);
   expect(sink.named('shadow').map((text) => /"device":"([^"]*)"/.exec(text)?.[1])).toEqual([
     'mine-1',
     'mine-1',

@@ -43,7 +43,11 @@ interface Made extends AsyncDisposable {
   /** What the broker says next. */
   code: number;
   fault: Error | undefined;
-  send(method: string, path: string, options?: { query?: Record<string, string>; body?: string; headers?: Record<string, string> }): Promise<{
+  send(
+    method: string,
+    path: string,
+    options?: { query?: Record<string, string>; body?: string; headers?: Record<string, string> },
+  ): Promise<{
     status: number;
     type: unknown;
     body: Record<string, unknown>;
@@ -101,7 +105,15 @@ async function open(): Promise<Made> {
         service: 'iotdata',
         sha256: Sha256,
       });
-      const request = { method, path, query, body, protocol: 'https:', hostname: 'x', headers: { ...headers, host: 'localhost:80' } };
+      const request = {
+        method,
+        path,
+        query,
+        body,
+        protocol: 'https:',
+        hostname: 'x',
+        headers: { ...headers, host: 'localhost:80' },
+      };
       const signed = await signer.sign(request, { signingDate: new Date(api.clock.now()) });
       const search = new URLSearchParams(query).toString().replaceAll('+', '%20');
       const url = `${path}${search === '' ? '' : `?${search}`}`;
@@ -185,13 +197,25 @@ it('a body that is too long is not read to its end', async () => {
 it('whatever comes is answered as AWS would, and published by nobody who is not known', async () => {
   await using made = await open();
   const path = fc.oneof(
-    fc.constantFrom('/things/a/shadow', '/topics/a', '/retainedMessage', '/connections/c', '/things/a/jobs/$next', '/command-executions'),
+    fc.constantFrom(
+      '/things/a/shadow',
+      '/topics/a',
+      '/retainedMessage',
+      '/connections/c',
+      '/things/a/jobs/$next',
+      '/command-executions',
+    ),
     fc.webPath().map((rest) => `/topics${rest}`),
   );
   const request = fc.record({
     method: fc.constantFrom('GET', 'POST', 'PUT', 'DELETE'),
     path,
-    query: fc.oneof(fc.constant(''), fc.webQueryParameters(), fc.constant('X-Amz-Algorithm=AWS4-HMAC-SHA256'), fc.constant('%ff=%zz')),
+    query: fc.oneof(
+      fc.constant(''),
+      fc.webQueryParameters(),
+      fc.constant('X-Amz-Algorithm=AWS4-HMAC-SHA256'),
+      fc.constant('%ff=%zz'),
+    ),
     authorization: fc.option(
       fc.oneof(
         fc.stringMatching(/^[!-~]{1,60}$/),
@@ -216,7 +240,7 @@ it('whatever comes is answered as AWS would, and published by nobody who is not 
       expect(answer.statusCode).toBeGreaterThanOrEqual(400);
       expect(answer.statusCode).toBeLessThan(500);
     }),
-    { numRuns: 300 },
+    { numRuns: 100 },
   );
   expect(made.published).toEqual([]);
 });

@@ -5,6 +5,7 @@ import { parseOpenPolicy } from '../identity/open-policy.ts';
 import { isSelsynError } from '../kernel/errors.ts';
 import { parseOidcRoles } from '../people/oidc-roles.ts';
 import { PKI_SETTINGS, SECRETS_SETTINGS } from './key-settings.ts';
+import { SHADOW_SETTINGS } from './shadow-settings.ts';
 
 const port = z.coerce.number().int().min(0).max(65_535);
 const count = z.coerce.number().int().positive();
@@ -356,6 +357,7 @@ export const CONFIG_SCHEMA = z.strictObject({
         .describe('Points kept in memory before chunks are written early; 16 bytes each and some.'),
     })
     .prefault({}),
+  shadows: SHADOW_SETTINGS,
 });
 
 export type Config = Readonly<z.infer<typeof CONFIG_SCHEMA>>;

@@ -98,3 +98,29 @@ test('a template of a group that is removed puts its devices where those of the 
   expect(await templateAfter('/a/b/${parameters.Site}', remove('/a'))).toEqual(['/', '/', '/s']);
   expect(await templateAfter('/a/b', remove('/a'))).toEqual(['/', '/', '/']);
 });
+
+test('an access key is looked after where its group went, and above a group that is removed', async () => {
+  await using file = openSqliteDatabase(':memory:');
+  const { database } = file;
+  await migrate(database);
+  const groups = new GroupStore({ database, clock: new FakeClock(), followers: groupFollowers });
+  await groups.create('/a/b', actor);
+  const sealing = { id: 'k', master_id: 'm', wrapped: '', created_at_ms: 0, retired_at_ms: null };
+  await database.insertInto('data_key').values(sealing).execute();
+  const key = {
+    id: 'AKSY',
+    name: 'n',
+    device_id: null,
+    group_path: '/a/b',
+    sealed: '',
+    key_id: 'k',
+    disabled: 0,
+    created_at_ms: 0,
+  };
+  await database.insertInto('access_key').values(key).execute();
+  const home = async () => (await database.selectFrom('access_key').select('group_path').executeTakeFirstOrThrow()).group_path;
+  await groups.move('/a', '/x', actor);
+  expect(await home()).toBe('/x/b');
+  await groups.remove('/x/b', actor, { force: true });
+  expect(await home()).toBe('/x');
+});

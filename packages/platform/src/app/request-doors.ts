@@ -1,4 +1,4 @@
-import type { ClientRequest, RequestAnswer, RequestHandler } from '../broker/requests.ts';
+import { type ClientRequest, NOT_TAKEN, type NotTaken, type RequestAnswer, type RequestHandler } from '../broker/requests.ts';
 
 /** Several handlers of requests as one: the first that handles a topic answers it. */
 export class RequestDoors implements RequestHandler {
@@ -12,7 +12,7 @@ export class RequestDoors implements RequestHandler {
     return this.#handlers.some((handler) => handler.handles(topic));
   }
 
-  async answer(request: ClientRequest): Promise<readonly RequestAnswer[]> {
-    return (await this.#handlers.find((handler) => handler.handles(request.topic))?.answer(request)) ?? [];
+  async answer(request: ClientRequest): Promise<readonly RequestAnswer[] | NotTaken> {
+    return (await this.#handlers.find((handler) => handler.handles(request.topic))?.answer(request)) ?? NOT_TAKEN;
   }
 }

@@ -26,7 +26,7 @@ class Domain implements DeviceFacing {
   readonly heard: unknown[] = [];
 
   request(request: DeviceRequest): Promise<void> | undefined {
-    if (!request.topic.includes('/shadow/')) return undefined;
+    if (!/\/(shadow|commands)\//.test(request.topic)) return undefined;
     return new Promise((resolve, reject) => {
       this.asked.push({ request, done: resolve, fail: () => reject(new Error('on purpose')) });
     });
@@ -91,8 +91,8 @@ describe('the link between gateways and the state', () => {
     topic,
     payload: Buffer.from(payload),
   });
-  const text = (answers: readonly RequestAnswer[]) =>
-    answers.map(({ topic, payload }) => [topic, Buffer.from(payload).toString()]);
+  const text = (answers: readonly RequestAnswer[] | 'not-taken') =>
+    (answers === 'not-taken' ? [] : answers).map(({ topic, payload }) => [topic, Buffer.from(payload).toString()]);
 
   it('brings a request, and is done with it once the domain is, with nothing more to say', async () => {
     const { domain, links } = open();
@@ -117,6 +117,14 @@ describe('the link between gateways and the state', () => {
     domain.asked[0]?.fail();
     const [[topic, body] = []] = text(await answer);
     expect([topic, JSON.parse(body ?? '')]).toMatchObject([`${TOPIC}/rejected`, { code: 500, clientToken: 't' }]);
+  });
+
+  it('does not take an answer to a command that could not be written, as there is nowhere to say so', async () => {
+    const { domain, links } = open();
+    const answer = links[0]!.answer(request('c', '{}', 'devices/d/commands/1/answer'));
+    await expect.poll(() => domain.asked.length).toBe(1);
+    domain.asked[0]?.fail();
+    expect(await answer).toBe('not-taken');
   });
 
   it('refuses the eleventh request of a client at once, not those of others, and takes more when one is done', async () => {

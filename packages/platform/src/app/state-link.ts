@@ -1,7 +1,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { AudienceListener, Listener } from '../broker/audience.ts';
 import type { OwnMessage } from '../broker/own-message.ts';
-import type { ClientRequest, RequestAnswer, RequestHandler } from '../broker/requests.ts';
+import { type ClientRequest, NOT_TAKEN, type NotTaken, type RequestAnswer, type RequestHandler } from '../broker/requests.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { OutgoingMessage } from '../state/outgoing.ts';
 import type { AudienceChange, FromState, ToState } from '../state/state-messages.ts';
@@ -22,7 +22,7 @@ export interface StateSender {
 
 interface Waiting {
   readonly request: ClientRequest;
-  readonly resolve: (answers: readonly RequestAnswer[]) => void;
+  readonly resolve: (answers: readonly RequestAnswer[] | NotTaken) => void;
 }
 
 const NONE: readonly RequestAnswer[] = [];
@@ -55,12 +55,12 @@ export class StateLink implements RequestHandler, AudienceListener {
     return isStateTopic(topic);
   }
 
-  async answer(request: ClientRequest): Promise<readonly RequestAnswer[]> {
+  async answer(request: ClientRequest): Promise<readonly RequestAnswer[] | NotTaken> {
     const { client, topic, payload } = request;
     const own = this.#ofClient.get(client) ?? 0;
     if (own >= MAX_OF_A_CLIENT || this.#waiting.size >= MAX_WAITING) {
       const throttled = throttledRequest(topic, payload, this.#clock.now());
-      if (throttled !== undefined || own >= MAX_ANSWERS_OF_A_CLIENT) return throttled ?? NONE;
+      if (throttled !== undefined || own >= MAX_ANSWERS_OF_A_CLIENT) return throttled ?? NOT_TAKEN;
     }
     this.#ofClient.set(client, own + 1);
     return await new Promise((resolve) => {
@@ -87,7 +87,8 @@ export class StateLink implements RequestHandler, AudienceListener {
   #take({ messages, done, failed }: FromState): void {
     for (const message of messages) this.#send(message);
     for (const number of done) this.#settle(number, () => NONE);
-    for (const number of failed) this.#settle(number, ({ topic, payload }) => failedRequest(topic, payload, this.#clock.now()));
+    for (const number of failed)
+      this.#settle(number, ({ topic, payload }) => failedRequest(topic, payload, this.#clock.now()) ?? NOT_TAKEN);
   }
 
   #send({ topic, payload, properties, to, receipt }: OutgoingMessage): void {
@@ -110,7 +111,7 @@ export class StateLink implements RequestHandler, AudienceListener {
     else this.#sender?.sendTo(to.client, message, () => this.#tell({ kind: 'delivered', receipt, client: to.client }));
   }
 
-  #settle(number: number, answersOf: (request: ClientRequest) => readonly RequestAnswer[]): void {
+  #settle(number: number, answersOf: (request: ClientRequest) => readonly RequestAnswer[] | NotTaken): void {
     const waiting = this.#waiting.get(number);
     if (waiting === undefined) return;
     this.#waiting.delete(number);

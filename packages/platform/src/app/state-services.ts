@@ -22,6 +22,7 @@ import type { RegistryFollower } from '../state/registry-changes.ts';
 import type { DeviceFacing } from '../state/state-domain.ts';
 import type { StateWriter } from '../state/state-writer.ts';
 import type { Config } from './config-schema.ts';
+import { shadowOptions } from './shadow-settings.ts';
 
 /** All that main may ask of the thread of the state, besides what is its own. */
 export type StateCalls = ShadowCalls & ShadowFleetCalls & ReplicaCalls & SearchCalls & CommandCalls & JobCalls;
@@ -59,6 +60,7 @@ export async function openStateServices(options: {
     rules,
     followers: [search.follower],
     open: config.access.mode === 'open',
+    ...shadowOptions(config.shadows),
   });
   const devices = new DeviceStore({ database: registry, clock });
   const fleet = new ShadowFleet({

@@ -34,8 +34,8 @@ export function throttledRequest(topic: string, payload: Uint8Array, nowMs: numb
   return answer === undefined ? undefined : [answer];
 }
 
-/** For a request that could not be done. */
-export function failedRequest(topic: string, payload: Uint8Array, nowMs: number): readonly RequestAnswer[] {
+/** For a request that could not be done. Undefined: there is no topic on which to say so. */
+export function failedRequest(topic: string, payload: Uint8Array, nowMs: number): readonly RequestAnswer[] | undefined {
   const answer = KINDS.find((kind) => kind.handles(topic))?.failed(topic, payload, nowMs);
-  return answer === undefined ? [] : [answer];
+  return answer === undefined ? undefined : [answer];
 }

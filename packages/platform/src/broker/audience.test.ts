@@ -144,3 +144,21 @@ test('a client that takes nothing is sent no more than its queue holds, and what
   await settled();
   expect([broker.counters.queued, broker.counters.queuedBytes]).toEqual([0, 0]);
 });
+
+test('a session that has no room for a message of the server does not keep it from others', async () => {
+  const { broker, connect } = openTestBroker({ store: new MemorySessionStore(), limits: { maxQueuedMessages: 2 } });
+  await broker.restore();
+  const gone = await connect(5, keptFor('gone'));
+  gone.send(subscribeOf('wanted/#', 1));
+  await gone.take();
+  gone.transport.destroy();
+  const there = await connect(4, { clientId: 'there' });
+  there.send(subscribeOf('wanted/+', 1));
+  await there.take();
+  await settled();
+  for (const text of ['1', '2', '3']) broker.announce(message(text));
+  const published = broker.publish(message('4'));
+  const texts = (await there.take()).map((packet) => (packet.type === 'publish' ? (packet as { text?: string }).text : ''));
+  expect([texts, await published]).toEqual([['1', '2', '3', '4'], 0x97]);
+  expect([broker.counters.dropped['queue-full'], broker.counters.queued]).toEqual([2, 2]);
+});

@@ -140,6 +140,14 @@ export class BrokerCore implements IntakeListener {
     return true;
   }
 
+  /** Those that can take one more message of this size, where nobody would send it again to the others: they miss it. */
+  withRoom(matches: Matches, message: { readonly qos: number; readonly sizeBytes: number }): Matches {
+    if (matches.plain || this.haveRoom(matches, message)) return matches;
+    const list = matches.list.filter((match) => this.haveRoom({ list: [match] }, message));
+    this.counters.dropped['queue-full'] += matches.list.length - list.length;
+    return { list, plain: false };
+  }
+
   /** Delivers to all that subscribe, here and in other threads. */
   deliver(message: Message, matches: Matches, completion?: Completion): void {
     for (const match of matches.list) {

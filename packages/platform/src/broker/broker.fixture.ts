@@ -15,6 +15,8 @@ import { FakeClock } from '../kernel/fake-clock.ts';
 import { silentLogLines } from '../kernel/log-lines.ts';
 import { MemorySessionStore } from '../session-store/drivers/memory/memory-session-store.ts';
 import type { SessionStore } from '../session-store/session-store.ts';
+import type { PresenceListener } from './client-watch.ts';
+import type { TopicWatcher } from './topic-watch.ts';
 import type { AudienceListener } from './audience.ts';
 import type { Authorizer, Principal } from './authorizer.ts';
 import { Broker } from './broker.ts';
@@ -230,6 +232,8 @@ export interface TestBrokerOptions {
   /** Opened: the caller calls `broker.restore()` before the first connect. */
   readonly requests?: RequestHandler;
   readonly audience?: AudienceListener;
+  readonly watcher?: TopicWatcher;
+  readonly presence?: PresenceListener;
   readonly store?: SessionStore;
   readonly limits?: Partial<BrokerLimits>;
   readonly clock?: FakeClock;
@@ -244,6 +248,8 @@ export function openTestBroker(options: TestBrokerOptions = {}): TestBroker {
     intake,
     requests: options.requests,
     audience: options.audience,
+    watcher: options.watcher,
+    presence: options.presence,
     bus: options.bus,
     store: options.store,
     limits: options.limits,

@@ -177,7 +177,7 @@ export class BusLink implements BusListener {
           !core.haveRoom({ list: matches.list.filter(({ subscriber }) => subscriber.reach === 'session') }, message)
         )
           completion.atLeast(ReasonCode.quotaExceeded);
-        else core.deliverHere(message, matches, completion);
+        else core.deliverHere(message, completion === undefined ? core.withRoom(matches, message) : matches, completion);
         break;
       }
       case 'share':

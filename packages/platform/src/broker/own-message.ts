@@ -15,26 +15,35 @@ export interface OwnMessage {
   readonly properties?: PublishProperties | undefined;
 }
 
-/** Publishes a message of the platform itself, by the same rules as a client's; see Broker.publish. */
+/** Publishes a message of the platform itself; see Broker.publish. */
 export async function publishOwn(core: BrokerCore, own: OwnMessage): Promise<number> {
   return await new Promise((resolve) => {
     const completion = new Afterwards(resolve);
-    announceOwn(core, own, completion);
+    deliverOwn(core, messageOf(core, own), completion);
     completion.started();
   });
 }
 
-/** See Broker.announce. `completion` hears what has become of it. */
-export function announceOwn(core: BrokerCore, own: OwnMessage, completion?: Completion): void {
+/** See Broker.announce. */
+export function announceOwn(core: BrokerCore, own: OwnMessage): void {
+  deliverOwn(core, messageOf(core, own), undefined);
+}
+
+/** For somebody who hears what came of it and may publish it again: as a client's, nobody gets it while one has no room for it. */
+export function offerOwn(core: BrokerCore, own: OwnMessage, completion: Completion): void {
   const message = messageOf(core, own);
+  if (core.haveRoom(core.subscriptions.match(message.topic), message)) deliverOwn(core, message, completion);
+  else completion.atLeast(ReasonCode.quotaExceeded);
+}
+
+/** Nobody publishes it again: who has no room misses it, and nobody else does. */
+function deliverOwn(core: BrokerCore, message: Message, completion: Completion | undefined): void {
   const matches = core.subscriptions.match(message.topic);
   if (matches.list.length === 0) completion?.atLeast(ReasonCode.noMatchingSubscribers);
-  if (!core.haveRoom(matches, message)) {
-    completion?.atLeast(ReasonCode.quotaExceeded);
-    return;
-  }
-  if (own.retain && !core.retained.publish(message, completion)) completion?.atLeast(ReasonCode.quotaExceeded);
-  core.deliver(message, matches, completion);
+  if (message.retain && !core.retained.publish(message, completion)) completion?.atLeast(ReasonCode.quotaExceeded);
+  const roomy = core.withRoom(matches, message);
+  if (roomy !== matches) completion?.atLeast(ReasonCode.quotaExceeded);
+  core.deliver(message, roomy, completion);
 }
 
 /** See Broker.sendTo. */

@@ -1,12 +1,13 @@
+import { ReasonCode } from '@selsyn/wire/mqtt/reason-codes.ts';
 import type { BrokerCore } from './broker-core.ts';
 import type { Completion } from './completion.ts';
 import { sendOwnTo } from './own-message.ts';
-import type { ClientRequest } from './requests.ts';
+import { type ClientRequest, NOT_TAKEN, type NotTaken } from './requests.ts';
 import type { Session } from './session.ts';
 
 /**
  * Asks the handler, and sends its answers to the session that asked while it has a connection: what an answer holds may be for this
- * very client alone. `completion` hears when they are on their way.
+ * very client alone. `completion` hears when they are on their way, or that it was not taken.
  */
 export function answerRequest(core: BrokerCore, session: Session, request: ClientRequest, completion: Completion): void {
   const { requests } = core;
@@ -15,12 +16,13 @@ export function answerRequest(core: BrokerCore, session: Session, request: Clien
   completion.expect();
   requests
     .answer(request)
-    .then((answers) => {
-      if (connection !== undefined && session.connection === connection)
-        for (const answer of answers) sendOwnTo(core, session, { ...answer, qos: 1, retain: false });
-    })
-    .catch((error: unknown) => {
+    .catch((error: unknown): NotTaken => {
       core.logLines.error({ err: error, client: session.clientId, topic: request.topic }, 'a request could not be answered');
+      return NOT_TAKEN;
     })
-    .finally(() => completion.answered(0));
+    .then((answers) => {
+      if (answers !== NOT_TAKEN && connection !== undefined && session.connection === connection)
+        for (const answer of answers) sendOwnTo(core, session, { ...answer, qos: 1, retain: false });
+      completion.answered(answers === NOT_TAKEN ? ReasonCode.quotaExceeded : ReasonCode.success);
+    });
 }

@@ -103,6 +103,18 @@ test('nobody gets the answer when the client has gone, also when it came back me
   expect(await second.texts()).toEqual(['again']);
 });
 
+test('what is not taken is acknowledged so; a client of 3.1.1, which cannot be told, is disconnected', async () => {
+  const requests = new Answerer();
+  const { connect } = openTestBroker({ requests });
+  const five = await connect(5, { clientId: 'five' });
+  const four = await connect(4, { clientId: 'four' });
+  for (const client of [five, four]) client.publish('ask/x', 'x', { qos: 1, packetId: 3 });
+  await settled();
+  for (const { fail } of requests.asked) fail();
+  expect(await five.take()).toMatchObject([{ type: 'puback', packetId: 3, reasonCode: 0x97 }]);
+  expect([await four.take(), four.transport.destroyed || four.transport.ended]).toEqual([[], true]);
+});
+
 test('an answer is not stored, nor kept for another connection: it may hold a private key', async () => {
   const requests = new Answerer();
   const store = new MemorySessionStore();

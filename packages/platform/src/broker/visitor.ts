@@ -6,7 +6,7 @@ import type { BrokerCore } from './broker-core.ts';
 import { codeOfIntakeError } from './close-reasons.ts';
 import { Afterwards, type Completion } from './completion.ts';
 import { copyBytes } from './copy-bytes.ts';
-import { announceOwn, type OwnMessage } from './own-message.ts';
+import { offerOwn, type OwnMessage } from './own-message.ts';
 import { isReservedTopic } from './reserved-topics.ts';
 import { levelsOf } from './topic-levels.ts';
 
@@ -47,7 +47,7 @@ export async function publishVisitor(core: BrokerCore, message: VisitorMessage):
   }
   return await new Promise((resolve) => {
     const completion = new Afterwards(resolve);
-    if (take(core, message, principal, completion)) announceOwn(core, message, completion);
+    if (take(core, message, principal, completion)) offerOwn(core, message, completion);
     completion.started();
   });
 }

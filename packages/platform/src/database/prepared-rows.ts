@@ -6,8 +6,6 @@ import type { CompiledQuery, Kysely } from 'kysely';
  */
 const SIZES = [256, 64, 16, 4, 1] as const;
 
-type Parameters = readonly unknown[];
-
 /** A statement with so many times the same parameters; they are dummies when it is put together. */
 class SizedStatements<Row> {
   readonly #compile: (size: number) => CompiledQuery<Row>;
@@ -17,7 +15,7 @@ class SizedStatements<Row> {
     this.#compile = compile;
   }
 
-  of(size: number, parameters: Parameters): CompiledQuery<Row> {
+  of(size: number, parameters: readonly unknown[]): CompiledQuery<Row> {
     let compiled = this.#compiled.get(size);
     if (compiled === undefined) {
       compiled = this.#compile(size);
@@ -29,20 +27,23 @@ class SizedStatements<Row> {
 
 /** An insert (or insert-or-update) of many rows. */
 export class PreparedInsert<S> {
+  /** Parameters of a row. */
+  readonly #width: number;
   readonly #statements: SizedStatements<unknown>;
 
   /** @param compile puts together the statement for so many rows; its parameters are those of the rows, one after the other. */
   constructor(compile: (rows: number) => CompiledQuery<unknown>) {
+    this.#width = compile(1).parameters.length;
     this.#statements = new SizedStatements(compile);
   }
 
-  /** @param rows the parameters of each row. */
-  async run(database: Kysely<S>, rows: readonly Parameters[]): Promise<void> {
+  /** @param parameters of all rows, one after the other. */
+  async run(database: Kysely<S>, parameters: readonly unknown[]): Promise<void> {
     let start = 0;
     for (const size of SIZES) {
-      for (; rows.length - start >= size; start += size) {
-        const parameters = size === 1 ? (rows[start] ?? []) : rows.slice(start, start + size).flat();
-        await database.executeQuery(this.#statements.of(size, parameters));
+      const length = size * this.#width;
+      for (; parameters.length - start >= length; start += length) {
+        await database.executeQuery(this.#statements.of(size, parameters.slice(start, start + length)));
       }
     }
   }

@@ -25,7 +25,10 @@ async function open() {
   const used: string[] = [];
   const justInTime: string[] = [];
   const registerCertificate = async (more: object = {}): Promise<void> => {
-    await database.insertInto('certificate').values({ ...CERTIFICATE, ...more }).execute();
+    await database
+      .insertInto('certificate')
+      .values({ ...CERTIFICATE, ...more })
+      .execute();
   };
   const authorizer = new RequestAuthorizer({
     database,
@@ -77,7 +80,10 @@ test('a device may do by requests what its policies let it do by MQTT', async ()
   if ('refused' in found) expect.fail(found.reason);
   expect(found.id).toBe('pump');
   expect([found.mayPublish('telemetry/pump'), found.mayPublish('telemetry/other')]).toEqual([true, false]);
-  await test.policies.put({ name: 'p', description: '', document: { statements: [{ effect: 'deny', actions: ['publish'], topics: ['telemetry/#'] }] } }, ACTOR);
+  await test.policies.put(
+    { name: 'p', description: '', document: { statements: [{ effect: 'deny', actions: ['publish'], topics: ['telemetry/#'] }] } },
+    ACTOR,
+  );
   await test.policies.attach('p', { kind: 'device', id: 'pump' }, ACTOR);
   const again = await test.authorizer.byDevice('pump');
   expect('refused' in again ? undefined : again.mayPublish('telemetry/pump')).toBe(false);

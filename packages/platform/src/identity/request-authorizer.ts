@@ -67,8 +67,7 @@ export class RequestAuthorizer {
     const policies = await this.#access.policiesOf(facts, credentialId);
     const values = policies.valuesFor(facts);
     const decider = policies.decideClient(id, values);
-    if (decider?.effect === 'deny')
-      return { refused: 'denied', reason: `policy ${decider.policy} denies ${id} to connect` };
+    if (decider?.effect === 'deny') return { refused: 'denied', reason: `policy ${decider.policy} denies ${id} to connect` };
     return new DevicePrincipal({ id, clientId: id, credentialId, policies, values });
   }
 }

@@ -30,11 +30,7 @@ export class AccessKeyLookup {
   readonly #byId: PreparedLookup<KeyRow>;
   readonly #used = new NotedTimes(USED_EVERY_MS);
 
-  constructor(dependencies: {
-    readonly database: Database;
-    readonly clock: Clock;
-    readonly sealer: Pick<Sealer, 'open'>;
-  }) {
+  constructor(dependencies: { readonly database: Database; readonly clock: Clock; readonly sealer: Pick<Sealer, 'open'> }) {
     this.#database = dependencies.database;
     this.#clock = dependencies.clock;
     this.#sealer = dependencies.sealer;

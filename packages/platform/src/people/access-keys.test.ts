@@ -30,6 +30,7 @@ async function openTestKeys() {
     audit,
     database,
     clock,
+    devices,
     addDevice: async (id: string, group: string) => await devices.create({ id: parseDeviceId(id), group }),
     async [Symbol.asyncDispose]() {
       await secrets[Symbol.asyncDispose]();
@@ -100,6 +101,11 @@ test('the key of a device is the device, and goes with it', async () => {
   await expect(keys.create({ name: 'more', holder: { device: 'meter-1' } }, acme)).rejects.toMatchObject({
     code: 'request.too-large',
   });
+  // It is looked after where its device stands now.
+  await test.devices.update(parseDeviceId('meter-1'), { group: '/beta' });
+  expect((await keys.list({ scope: { groups: ['/acme'] }, limit: 10 })).items).toEqual([]);
+  expect((await keys.list({ scope: { groups: ['/beta'] }, limit: 10 })).items).toHaveLength(MAX_KEYS_A_DEVICE);
+  await expect(keys.remove(id, acme)).rejects.toMatchObject({ code: 'access-key.not-found' });
   await test.database.deleteFrom('device').where('id', '=', 'meter-1').execute();
   expect(await lookup.find(id)).toBeUndefined();
 });

@@ -116,8 +116,7 @@ export class AccessKeys {
         .values({ ...row, sealed, key_id: keyId })
         .execute();
       await this.#record(transaction, caller.actor, 'access-key.create', { ...row, home: group }, { after: shown(row) });
-      if ('grants' in holder)
-        for (const roleAt of holder.grants) await this.#give(transaction, { id, name }, roleAt, caller);
+      if ('grants' in holder) for (const roleAt of holder.grants) await this.#give(transaction, { id, name }, roleAt, caller);
       return await this.#get(transaction, id);
     });
     return { ...made, secret };
@@ -239,9 +238,7 @@ function holderOf({ id, name }: { readonly id: string; readonly name: string }):
 
 async function ensureRoom(transaction: Database, device: string | undefined): Promise<void> {
   const keys = transaction.selectFrom('access_key').select((builder) => builder.fn.countAll().as('count'));
-  const { count } = await keys
-    .where('device_id', device === undefined ? 'is' : '=', device ?? null)
-    .executeTakeFirstOrThrow();
+  const { count } = await keys.where('device_id', device === undefined ? 'is' : '=', device ?? null).executeTakeFirstOrThrow();
   if (device === undefined && Number(count) >= MAX_ACCESS_KEYS)
     throw new SelsynError('request.too-large', `there are ${MAX_ACCESS_KEYS} access keys already: remove some first`);
   if (device !== undefined && Number(count) >= MAX_KEYS_A_DEVICE)
@@ -249,5 +246,7 @@ async function ensureRoom(transaction: Database, device: string | undefined): Pr
 }
 
 function noAccessKey(id: string): SelsynError {
-  return new SelsynError('access-key.not-found', `there is no access key ${id.slice(0, 64)}`, { details: { id: id.slice(0, 64) } });
+  return new SelsynError('access-key.not-found', `there is no access key ${id.slice(0, 64)}`, {
+    details: { id: id.slice(0, 64) },
+  });
 }

@@ -1,4 +1,5 @@
 import { ATTRIBUTE_NAME } from './device-attributes.ts';
+import { SHADOW_NAME_PATTERN } from './device-type.ts';
 
 /** A field of a shadow, as the filter language names it: `shadow.reported.mode`, `shadow.NAME.desired.fan.speed`. */
 export interface ShadowField {
@@ -14,7 +15,6 @@ export const SHADOW_FIELDS = 'shadow.';
 export const MAX_SHADOW_FIELDS = 32;
 export const MAX_SHADOW_FIELD_LENGTH = 256;
 const MAX_DEPTH = 8;
-const SHADOW_NAME = /^[$A-Za-z0-9:_-]{1,64}$/;
 
 /**
  * Undefined: it names none. After `shadow.` stands `desired` or `reported` for the classic shadow, so that a shadow that has one of these
@@ -25,7 +25,7 @@ export function parseShadowField(field: string): ShadowField | undefined {
   const [first = '', ...rest] = field.slice(SHADOW_FIELDS.length).split('.');
   if (isSection(first)) return fieldOf(field, '', first, rest);
   const [section = '', ...path] = rest;
-  return SHADOW_NAME.test(first) && isSection(section) ? fieldOf(field, first, section, path) : undefined;
+  return SHADOW_NAME_PATTERN.test(first) && isSection(section) ? fieldOf(field, first, section, path) : undefined;
 }
 
 function fieldOf(

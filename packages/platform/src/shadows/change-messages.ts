@@ -1,24 +1,15 @@
 import type { Batch } from '../state/batch.ts';
-import type { ClientLink } from '../state/client-link.ts';
-import {
-  deleteAcceptedText,
-  deltaMessageText,
-  deltaText,
-  documentsText,
-  stateText,
-  updateAcceptedText,
-} from './shadow-answers.ts';
+import { deleteAcceptedText, deltaMessageText, documentsText, stateText, updateAcceptedText } from './shadow-answers.ts';
 import { deltaOf } from './shadow-delta.ts';
-import type { ShadowKey, ShadowPatch } from './shadow-document.ts';
-import type { DocumentTexts } from './shadow-texts.ts';
+import type { JsonObject, ShadowKey, ShadowPatch } from './shadow-document.ts';
 import { shadowPrefix } from './shadow-topics.ts';
+import { metadataOf, type ShownSection, type ShownShadow } from './shown-shadow.ts';
 
 /** One update that was accepted. */
 export interface AcceptedUpdate {
   readonly key: ShadowKey;
-  readonly version: number;
-  readonly texts: DocumentTexts;
-  readonly before: { readonly version: number; readonly texts: DocumentTexts } | undefined;
+  readonly before: ShownShadow | undefined;
+  readonly after: ShownShadow;
   readonly written: ShadowPatch;
   readonly clientToken: string | undefined;
   /** A client waits for the answer by MQTT. */
@@ -30,19 +21,20 @@ export interface AcceptedUpdate {
  *
  * @returns what went to `update/accepted`.
  */
-export function publishUpdate(
-  { key, version, texts, before, written, clientToken, asked }: AcceptedUpdate,
-  batch: Batch,
-): string {
+export function publishUpdate(update: AcceptedUpdate, batch: Batch): string {
+  const { key, before, after, written, clientToken, asked } = update;
   const { nowMs } = batch;
+  const { version } = after;
   const prefix = shadowPrefix(key);
-  publishDelta(key, version, texts, batch, { clientToken });
+  publishDelta(key, version, after.desired, after.reported?.value, batch, { clientToken, prefix });
   const accepted = updateAcceptedText(written, version, nowMs, clientToken);
   // What only groups and types made of it has no request to be the answer to.
-  if (asked || written.desired !== undefined || written.reported !== undefined)
+  if (asked || written.desired !== undefined || written.reported !== undefined) {
     publish(batch, key, `${prefix}/update/accepted`, accepted);
-  const previous = before === undefined ? undefined : stateText(before.texts, before.version);
-  const documents = documentsText(previous, stateText(texts, version), nowMs, clientToken);
+  }
+  const metadata = metadataOf(after);
+  const previous = before && stateText(before, metadataOf(before, { shown: after, metadata }));
+  const documents = documentsText(previous, stateText(after, metadata), nowMs, clientToken);
   publish(batch, key, `${prefix}/update/documents`, documents);
   if (batch.isWatched(key.device)) batch.tell({ kind: 'shadow', ...plain(key), version, change: 'updated', documents });
   return accepted;
@@ -62,22 +54,20 @@ export function publishDeletion(key: ShadowKey, version: number, clientToken: st
 export function publishDelta(
   key: ShadowKey,
   version: number,
-  { desired, reported }: DocumentTexts,
+  desired: ShownSection | undefined,
+  reported: JsonObject | undefined,
   batch: Batch,
-  options: { readonly clientToken?: string | undefined; readonly to?: ClientLink },
+  options: { readonly clientToken?: string | undefined; readonly prefix?: string } = {},
 ): boolean {
-  if (desired === undefined) return false;
-  const delta = deltaOf(desired.value, reported?.value);
-  if (delta === undefined) return false;
-  const text = delta === desired.value ? desired : deltaText(delta, desired.stampTree);
-  const message = deltaMessageText(text, version, batch.nowMs, options.clientToken);
-  publish(batch, key, `${shadowPrefix(key)}/update/delta`, message, options.to);
+  const delta = deltaOf(desired?.value, reported);
+  if (desired === undefined || delta === undefined) return false;
+  const message = deltaMessageText(delta, desired.stamps, version, batch.nowMs, options.clientToken);
+  publish(batch, key, `${options.prefix ?? shadowPrefix(key)}/update/delta`, message);
   return true;
 }
 
-export function publish(batch: Batch, { device }: ShadowKey, topic: string, text: string, to?: ClientLink): void {
-  const payload = Buffer.from(text);
-  batch.publish(to === undefined ? { device, topic, payload } : { device, topic, payload, to });
+export function publish(batch: Batch, { device }: ShadowKey, topic: string, text: string): void {
+  batch.publish({ device, topic, payload: Buffer.from(text) });
 }
 
 function plain({ device, shadow }: ShadowKey): ShadowKey {

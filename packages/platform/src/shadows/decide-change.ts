@@ -1,11 +1,11 @@
-import type { KnownShadow } from './shadow-cache.ts';
 import type { ShadowDocument, ShadowKey, ShadowPatch } from './shadow-document.ts';
 import { FAULTS, noShadow, type ShadowFault } from './shadow-faults.ts';
 import type { ShadowRules } from './shadow-hooks.ts';
-import { withInherited } from './shadow-merge.ts';
+import { mergeLayers, withInherited } from './shadow-merge.ts';
+import { encodeDocument, type RowTexts } from './shadow-row.ts';
 import type { ShadowLimits } from './shadow-rules.ts';
-import { documentBytes, textsOf, type DocumentTexts } from './shadow-texts.ts';
 import type { ChangeWork } from './shadow-work.ts';
+import type { KnownShadow } from './working-set.ts';
 
 /** What a change comes to. */
 export type Decision =
@@ -15,9 +15,7 @@ export type Decision =
   | {
       readonly kind: 'put';
       readonly document: ShadowDocument;
-      readonly texts: DocumentTexts;
-      /** Of the document before, where there was one. */
-      readonly textsBefore: DocumentTexts | undefined;
+      readonly texts: RowTexts;
       readonly written: ShadowPatch;
     };
 
@@ -33,9 +31,10 @@ export interface DecideContext {
 export function decideChange(work: ChangeWork, known: KnownShadow, context: DecideContext): Decision {
   const { document } = known;
   if (document === undefined && !context.deviceKnown) return refused(FAULTS.noThing);
-  if (work.expectedVersion !== undefined && work.expectedVersion !== known.version) return refused(FAULTS.conflict);
+  const version = known.row?.version ?? 0;
+  if (work.expectedVersion !== undefined && work.expectedVersion !== version) return refused(FAULTS.conflict);
   const { nowMs } = context;
-  const nextVersion = known.version + 1;
+  const nextVersion = version + 1;
   const outcome = work.rule(document, { nowMs, nextVersion });
   if (outcome.kind === 'deleted') {
     return document === undefined ? refused(noShadow(work)) : { kind: 'deleted', version: nextVersion };
@@ -56,32 +55,29 @@ function put(
   const inherited = before === undefined && made.inherited === undefined ? rules.inheritedOf(key) : undefined;
   const full = inherited === undefined ? made : withInherited(made, inherited, { nowMs, version });
   const document = full.version === version && full.updatedAtMs === nowMs ? full : { ...full, version, updatedAtMs: nowMs };
-  const textsBefore = before === undefined ? undefined : (known.texts ?? textsOf(before, undefined));
-  const texts = textsOf(document, textsBefore);
-  const fault = sizeFault(texts, textsBefore, context.limits) ?? schemaFault(key, texts, textsBefore, rules);
-  return fault === undefined ? { kind: 'put', document, texts, textsBefore, written } : refused(fault);
+  const texts = encodeDocument(document);
+  const fault = sizeFault(texts.state, known.row?.state, context.limits) ?? schemaFault(key, document, before, rules);
+  return fault === undefined ? { kind: 'put', document, texts, written } : refused(fault);
 }
 
 /** What was too large already, as the limit was another one then, may get smaller. */
-function sizeFault(
-  texts: DocumentTexts,
-  before: DocumentTexts | undefined,
-  { maxDocumentBytes }: ShadowLimits,
-): ShadowFault | undefined {
-  const size = documentBytes(texts);
+function sizeFault(state: string, before: string | undefined, { maxDocumentBytes }: ShadowLimits): ShadowFault | undefined {
+  if (state.length * 3 <= maxDocumentBytes) return undefined;
+  const size = Buffer.byteLength(state);
   if (size <= maxDocumentBytes) return undefined;
-  return before !== undefined && size <= documentBytes(before) ? undefined : FAULTS.tooLarge;
+  return before !== undefined && size <= Buffer.byteLength(before) ? undefined : FAULTS.tooLarge;
 }
 
 function schemaFault(
   key: ShadowKey,
-  texts: DocumentTexts,
-  before: DocumentTexts | undefined,
+  document: ShadowDocument,
+  before: ShadowDocument | undefined,
   rules: ShadowRules,
 ): ShadowFault | undefined {
-  const { desired } = texts;
-  if (desired === undefined || desired === before?.desired) return undefined;
-  const message = rules.desiredFault(key, desired.value);
+  const { desired, inherited } = document;
+  if (desired === before?.desired && inherited === before?.inherited) return undefined;
+  const effective = mergeLayers(inherited, desired);
+  const message = effective === undefined ? undefined : rules.desiredFault(key, effective);
   return message === undefined ? undefined : { code: 400, message, reason: 'schema' };
 }
 

@@ -11,17 +11,26 @@ const MAX_RUNNING = 500;
 const MAX_WAITING_OF_A_CLIENT = 100;
 const RETRY_MS = 500;
 
+interface Waiting {
+  readonly work: ResendWork;
+  /** Who waits for it. */
+  readonly clients: Set<string>;
+}
+
 /**
- * Sends clients that (re)subscribe the deltas that they missed.
+ * Sends again the deltas that clients missed that (re)subscribe: to everyone who subscribes, by the way of all messages of the device, so
+ * that none is overtaken by an older one.
  *
  * What is to be sent waits here, not in the queue of the writer, and is tried again where the writer is busy: nobody else would tell the
- * device. It is bounded by the clients that are connected, each with a bounded number.
+ * device. It is bounded by the clients that are connected, each with a bounded number; for many clients that want the same it is sent once.
  */
 export class DeltaResend implements Disposable {
   readonly #run: (work: ResendWork) => Promise<unknown>;
   readonly #clock: Clock;
-  /** By client: by device and shadow. */
-  readonly #waiting = new Map<string, Map<string, ResendWork>>();
+  /** By device and shadow. */
+  readonly #waiting = new Map<string, Waiting>();
+  /** By client what waits for it. */
+  readonly #ofClient = new Map<string, Set<string>>();
   #running = 0;
   #stopRetry: (() => void) | undefined;
   #disposed = false;
@@ -34,28 +43,39 @@ export class DeltaResend implements Disposable {
   listening({ filters, from }: Listening): void {
     const client = clientOf(from);
     for (const filter of filters) {
-      for (const { device, shadow } of deltaInterests(filter)) this.#add(client, { kind: 'resend', device, shadow, to: from });
+      for (const { device, shadow } of deltaInterests(filter)) this.#add(client, { kind: 'resend', device, shadow });
     }
     this.#pump();
   }
 
   gone(link: ClientLink): void {
-    this.#waiting.delete(clientOf(link));
+    const client = clientOf(link);
+    for (const key of this.#ofClient.get(client) ?? []) {
+      const waiting = this.#waiting.get(key);
+      if (waiting?.clients.delete(client) === true && waiting.clients.size === 0) this.#waiting.delete(key);
+    }
+    this.#ofClient.delete(client);
   }
 
   [Symbol.dispose](): void {
     this.#disposed = true;
     this.#waiting.clear();
+    this.#ofClient.clear();
     this.#stopRetry?.();
   }
 
   #add(client: string, work: ResendWork): void {
-    let ofClient = this.#waiting.get(client);
+    let ofClient = this.#ofClient.get(client);
     if (ofClient === undefined) {
-      ofClient = new Map();
-      this.#waiting.set(client, ofClient);
+      ofClient = new Set();
+      this.#ofClient.set(client, ofClient);
     }
-    if (ofClient.size < MAX_WAITING_OF_A_CLIENT) ofClient.set(`${work.device}/${work.shadow ?? '+'}`, work);
+    if (ofClient.size >= MAX_WAITING_OF_A_CLIENT) return;
+    const key = `${work.device}/${work.shadow ?? '+'}`;
+    ofClient.add(key);
+    const waiting = this.#waiting.get(key);
+    if (waiting === undefined) this.#waiting.set(key, { work, clients: new Set([client]) });
+    else waiting.clients.add(client);
   }
 
   #pump(): void {
@@ -68,31 +88,32 @@ export class DeltaResend implements Disposable {
     }
   }
 
-  #take(): ResendWork | undefined {
-    for (const [client, works] of this.#waiting) {
-      for (const [key, work] of works) {
-        works.delete(key);
-        if (works.size === 0) this.#waiting.delete(client);
-        return work;
+  #take(): Waiting | undefined {
+    for (const [key, waiting] of this.#waiting) {
+      this.#waiting.delete(key);
+      for (const client of waiting.clients) {
+        const ofClient = this.#ofClient.get(client);
+        if (ofClient?.delete(key) === true && ofClient.size === 0) this.#ofClient.delete(client);
       }
+      return waiting;
     }
     return undefined;
   }
 
-  async #send(work: ResendWork): Promise<void> {
+  async #send(next: Waiting): Promise<void> {
     try {
-      await this.#run(work);
+      await this.#run(next.work);
     } catch (error) {
       // Anything else would be no better the next time; the writer has logged it.
-      if (!this.#disposed && isSelsynError(error, 'state.busy', 'data.unwritable')) this.#retry(work);
+      if (!this.#disposed && isSelsynError(error, 'state.busy', 'data.unwritable')) this.#retry(next);
     } finally {
       this.#running--;
       this.#pump();
     }
   }
 
-  #retry(work: ResendWork): void {
-    this.#add(clientOf(work.to), work);
+  #retry({ work, clients }: Waiting): void {
+    for (const client of clients) this.#add(client, work);
     this.#stopRetry ??= this.#clock.after(RETRY_MS, () => {
       this.#stopRetry = undefined;
       this.#pump();

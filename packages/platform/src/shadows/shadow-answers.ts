@@ -1,4 +1,3 @@
-import { deltaStamps } from './shadow-delta.ts';
 import {
   isJsonObject,
   isLeafStamp,
@@ -9,46 +8,43 @@ import {
   type StampTree,
 } from './shadow-document.ts';
 import type { ShadowFault } from './shadow-faults.ts';
-
-/** A section of a document as JSON. */
-export interface SectionText {
-  readonly state: string;
-  readonly metadata: string;
-}
-
-/** The sections of a document as AWS shows them: what is desired with what is inherited. */
-export interface StateTexts {
-  readonly desired: SectionText | undefined;
-  readonly reported: SectionText | undefined;
-}
-
-/** `P/update/delta`, without its token. */
-export interface DeltaText {
-  readonly state: string;
-  readonly metadata: string;
-}
+import type { MetadataTexts, ShownShadow } from './shown-shadow.ts';
 
 /**
  * The metadata of a section (AWS IoT Core developer guide, "Device Shadow service documents"): `{"timestamp":T}` in the place of each
  * leaf. Arrays are shown with one for each of their elements, though they are written whole.
  */
 export function metadataText(value: JsonObject, stamps: StampTree): string {
-  let text = '{';
+  let text = '';
   for (const key in value) {
     const stamp = stamps[key];
     if (stamp === undefined) continue;
     const child = value[key] as Json;
-    if (text.length > 1) text += ',';
-    text += `${JSON.stringify(key)}:${isLeafStamp(stamp) ? leafText(child, stampText(stamp)) : metadataText(child as JsonObject, stamp)}`;
+    const inner = isLeafStamp(stamp) ? leafText(child, stampText(stamp)) : metadataText(child as JsonObject, stamp);
+    text += `${text === '' ? '{' : ','}${keyText(key)}${inner}`;
   }
-  return `${text}}`;
+  return text === '' ? '{}' : `${text}}`;
 }
 
 function leafText(value: Json, stamp: string): string {
   if (typeof value !== 'object' || value === null) return stamp;
   if (Array.isArray(value)) return `[${value.map((element: Json) => leafText(element, stamp)).join(',')}]`;
-  const members = Object.entries(value as JsonObject).map(([key, child]) => `${JSON.stringify(key)}:${leafText(child, stamp)}`);
+  const members = Object.entries(value as JsonObject).map(([key, child]) => keyText(key) + leafText(child, stamp));
   return `{${members.join(',')}}`;
+}
+
+/** Keys are few, and the same on many devices. */
+const MAX_KEY_TEXTS = 10_000;
+const keyTexts = new Map<string, string>();
+
+function keyText(key: string): string {
+  let text = keyTexts.get(key);
+  if (text === undefined) {
+    if (keyTexts.size >= MAX_KEY_TEXTS) keyTexts.clear();
+    text = `${JSON.stringify(key)}:`;
+    keyTexts.set(key, text);
+  }
+  return text;
 }
 
 function stampText(stamp: LeafStamp): string {
@@ -82,14 +78,14 @@ function withoutNulls(object: JsonObject): JsonObject {
 
 /** The metadata of what an update wrote: it has one time. */
 function writtenMetadata(section: JsonObject, stamp: string): string {
-  let text = '{';
+  let text = '';
   for (const key in section) {
     const value = section[key] as Json;
     if (value === null) continue;
-    if (text.length > 1) text += ',';
-    text += `${JSON.stringify(key)}:${isJsonObject(value) ? writtenMetadata(value, stamp) : leafText(value, stamp)}`;
+    const inner = isJsonObject(value) ? writtenMetadata(value, stamp) : leafText(value, stamp);
+    text += `${text === '' ? '{' : ','}${keyText(key)}${inner}`;
   }
-  return `${text}}`;
+  return text === '' ? '{}' : `${text}}`;
 }
 
 function tail(nowMs: number, clientToken: string | undefined): string {
@@ -119,19 +115,20 @@ export function updateAcceptedText(
   return `{"state":${objectText(desired, reported)},"metadata":${metadata},"version":${version},${tail(nowMs, clientToken)}`;
 }
 
-export function deltaText(delta: JsonObject, stamps: StampTree): DeltaText {
-  return { state: JSON.stringify(delta), metadata: metadataText(delta, deltaStamps(delta, stamps)) };
-}
-
-/** `P/update/delta`. */
-export function deltaMessageText(delta: DeltaText, version: number, nowMs: number, clientToken: string | undefined): string {
-  return `{"version":${version},"state":${delta.state},"metadata":${delta.metadata},${tail(nowMs, clientToken)}`;
+/** `P/update/delta`. @param stamps of all that is desired. */
+export function deltaMessageText(
+  delta: JsonObject,
+  stamps: StampTree,
+  version: number,
+  nowMs: number,
+  clientToken: string | undefined,
+): string {
+  return `{"version":${version},"state":${JSON.stringify(delta)},"metadata":${metadataText(delta, stamps)},${tail(nowMs, clientToken)}`;
 }
 
 /** One side of `P/update/documents`. */
-export function stateText(texts: StateTexts, version: number): string {
-  const { desired, reported } = texts;
-  return `{"state":${objectText(desired?.state, reported?.state)},"metadata":${objectText(desired?.metadata, reported?.metadata)},"version":${version}}`;
+export function stateText({ state, version }: ShownShadow, metadata: MetadataTexts): string {
+  return `{"state":${state},"metadata":${objectText(metadata.desired, metadata.reported)},"version":${version}}`;
 }
 
 /** `P/update/documents`; of a shadow that is new, `previous` is null. */
@@ -146,16 +143,14 @@ export function documentsText(
 
 /** `P/get/accepted`. */
 export function getAcceptedText(
-  texts: StateTexts,
+  { state, version }: ShownShadow,
+  metadata: MetadataTexts,
   delta: JsonObject | undefined,
-  version: number,
   nowMs: number,
   clientToken: string | undefined,
 ): string {
-  const { desired, reported } = texts;
-  const sections = objectText(desired?.state, reported?.state);
-  const state = delta === undefined ? sections : `${sections.slice(0, -1)},"delta":${JSON.stringify(delta)}}`;
-  return `{"state":${state},"metadata":${objectText(desired?.metadata, reported?.metadata)},"version":${version},${tail(nowMs, clientToken)}`;
+  const full = delta === undefined ? state : `${state.slice(0, -1)},"delta":${JSON.stringify(delta)}}`;
+  return `{"state":${full},"metadata":${objectText(metadata.desired, metadata.reported)},"version":${version},${tail(nowMs, clientToken)}`;
 }
 
 /** `P/delete/accepted`. */

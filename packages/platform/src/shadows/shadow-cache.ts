@@ -1,66 +1,48 @@
-import type { ShadowDocument } from './shadow-document.ts';
-import type { DocumentTexts } from './shadow-texts.ts';
-
-/** What is known of a shadow, also of one that was deleted or never was. Never changed in place. */
-export interface KnownShadow {
-  /** Of its row; 0: it has none. */
-  readonly id: number;
-  /** The last one that it had. */
-  readonly version: number;
-  readonly historyId: number;
-  /** Undefined: it is not there. */
-  readonly document: ShadowDocument | undefined;
-  /** Undefined: not made yet. */
-  readonly texts: DocumentTexts | undefined;
-  /** Of its row, about. */
-  readonly sizeBytes: number;
-}
+import type { ShadowRow } from './shadow-rows.ts';
 
 /** Of the maps and objects of one. */
-const OVERHEAD_BYTES = 600;
-/** A document in memory, with its texts, beside the text of its row. */
-const BYTES_PER_BYTE = 5;
+const OVERHEAD_BYTES = 400;
 
 /**
- * Shadows that were used last, as the transaction under way sees them. The owner forgets those that a transaction changed where it is
- * undone.
+ * Rows of shadows that were used last, as the transaction under way sees them. The owner forgets those that a transaction changed where
+ * it is undone. Rows, not documents: the garbage collector passes over their texts, and a document is read from them in no time.
  */
 export class ShadowCache {
   readonly #maxBytes: number;
-  readonly #shadows = new Map<string, KnownShadow>();
+  readonly #rows = new Map<string, ShadowRow>();
   #bytes = 0;
 
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
   }
 
-  get(path: string): KnownShadow | undefined {
-    const known = this.#shadows.get(path);
-    if (known === undefined) return undefined;
-    this.#shadows.delete(path);
-    this.#shadows.set(path, known);
-    return known;
+  get(path: string): ShadowRow | undefined {
+    const row = this.#rows.get(path);
+    if (row === undefined) return undefined;
+    this.#rows.delete(path);
+    this.#rows.set(path, row);
+    return row;
   }
 
-  set(path: string, known: KnownShadow): void {
-    this.forget(path);
-    this.#shadows.set(path, known);
-    this.#bytes += weightOf(known);
+  set(row: ShadowRow): void {
+    this.forget(row.path);
+    this.#rows.set(row.path, row);
+    this.#bytes += weightOf(row);
     if (this.#bytes <= this.#maxBytes) return;
-    for (const oldest of this.#shadows.keys()) {
+    for (const oldest of this.#rows.keys()) {
       this.forget(oldest);
       if (this.#bytes <= this.#maxBytes) return;
     }
   }
 
   forget(path: string): void {
-    const known = this.#shadows.get(path);
-    if (known === undefined) return;
-    this.#shadows.delete(path);
-    this.#bytes -= weightOf(known);
+    const row = this.#rows.get(path);
+    if (row === undefined) return;
+    this.#rows.delete(path);
+    this.#bytes -= weightOf(row);
   }
 }
 
-function weightOf(known: KnownShadow): number {
-  return OVERHEAD_BYTES + known.sizeBytes * BYTES_PER_BYTE;
+function weightOf(row: ShadowRow): number {
+  return OVERHEAD_BYTES + row.state.length + row.details.length;
 }

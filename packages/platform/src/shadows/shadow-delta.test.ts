@@ -1,10 +1,9 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { anySection, fits, mergePatch } from './json.fixture.ts';
+import { anySection, mergePatch } from './json.fixture.ts';
 import { sameJson } from './same-json.ts';
-import { deltaOf, deltaStamps } from './shadow-delta.ts';
+import { deltaOf } from './shadow-delta.ts';
 import { isJsonObject, type Json, type JsonObject } from './shadow-document.ts';
-import { stampsOf } from './shadow-merge.ts';
 
 /** The delta as the contract says it, leaf by leaf. */
 function expectedDelta(desired: JsonObject, reported: JsonObject): JsonObject | undefined {
@@ -34,15 +33,6 @@ test('a device that takes a delta over has no delta any more', () => {
       const delta = deltaOf(desired, reported);
       const after = delta === undefined ? reported : (mergePatch(reported, delta) as JsonObject);
       expect(deltaOf(desired, after)).toBeUndefined();
-    }),
-  );
-});
-
-test('the stamps of a delta are those of its leaves', () => {
-  fc.assert(
-    fc.property(anySection, anySection, (desired, reported) => {
-      const delta = deltaOf(desired, reported);
-      if (delta !== undefined) expect(fits(delta, deltaStamps(delta, stampsOf(desired, [1, 1])))).toBe(true);
     }),
   );
 });

@@ -1,12 +1,4 @@
-import {
-  isJsonObject,
-  isLeafStamp,
-  sectionOf,
-  type Json,
-  type JsonObject,
-  type LeafStamp,
-  type StampTree,
-} from './shadow-document.ts';
+import { isJsonObject, sectionOf, type Json, type JsonObject } from './shadow-document.ts';
 import { sameJson } from './same-json.ts';
 
 /**
@@ -31,16 +23,4 @@ function differenceOf(wanted: Json, had: Json): Json | undefined {
   if (wanted === had) return undefined;
   if (isJsonObject(wanted) && isJsonObject(had)) return deltaOf(wanted, had);
   return sameJson(wanted, had) ? undefined : wanted;
-}
-
-/** Those of the stamps of `desired` that belong to its delta. */
-export function deltaStamps(delta: JsonObject, stamps: StampTree): StampTree {
-  const picked: Record<string, LeafStamp | StampTree> = {};
-  for (const key in delta) {
-    const stamp = stamps[key];
-    const value = delta[key];
-    if (stamp === undefined) continue;
-    picked[key] = isLeafStamp(stamp) || !isJsonObject(value) ? stamp : deltaStamps(value, stamp);
-  }
-  return picked;
 }

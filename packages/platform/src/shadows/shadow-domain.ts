@@ -10,7 +10,6 @@ import { publish, publishDeletion, publishDelta, publishUpdate } from './change-
 import { decideChange } from './decide-change.ts';
 import { DeltaResend } from './delta-resend.ts';
 import { getAcceptedText, rejectedText } from './shadow-answers.ts';
-import type { KnownShadow } from './shadow-cache.ts';
 import type { ShadowDocument, ShadowKey, ShadowPatch } from './shadow-document.ts';
 import { deltaOf } from './shadow-delta.ts';
 import { FAULTS, noShadow, type ShadowFault } from './shadow-faults.ts';
@@ -22,10 +21,10 @@ import { keyOf, pathOf } from './shadow-row.ts';
 import { ShadowRows } from './shadow-rows.ts';
 import { AWS_LIMITS, type ShadowLimits } from './shadow-rules.ts';
 import { sweepHistory, sweepTombstones, type HistoryBounds } from './shadow-sweep.ts';
-import { textsOf, type DocumentTexts } from './shadow-texts.ts';
 import type { ChangeWork, GetWork, ResendWork, ShadowResult, ShadowWork } from './shadow-work.ts';
+import { metadataOf, shownDesired, shownOf } from './shown-shadow.ts';
 import { Sweeping } from './sweeping.ts';
-import { WorkingSet } from './working-set.ts';
+import { WorkingSet, type KnownShadow } from './working-set.ts';
 
 export interface ShadowDomainOptions {
   /** Of the writer. */
@@ -98,7 +97,7 @@ export class ShadowDomain implements StateDomain<ShadowWork, ShadowResult>, Devi
 
   request(request: DeviceRequest): Promise<void> | undefined {
     const work = workOf(request, this.limits);
-    return work === undefined ? undefined : this.#answer(work);
+    return work && this.#writer.run(this, work).then(() => undefined);
   }
 
   listening(listening: Listening): void {
@@ -206,31 +205,28 @@ export class ShadowDomain implements StateDomain<ShadowWork, ShadowResult>, Devi
         return { kind: 'unchanged', document: known.document };
       case 'deleted': {
         const { version } = decision;
-        this.#working.change(path, { version, document: undefined, texts: undefined }, batch.nowMs, work.author, '');
+        const { author } = work;
+        this.#working.change({ path, version, document: undefined, texts: undefined, author, written: '' }, batch.nowMs);
         this.#after(work, known.document, undefined, {}, version, devices, batch);
         return { kind: 'deleted', version, accepted: publishDeletion(work, version, work.clientToken, batch) };
       }
       case 'put': {
-        const { document, texts, textsBefore, written } = decision;
+        const { document, texts, written } = decision;
         const { version } = document;
         const before = known.document;
+        const { author, clientToken } = work;
         this.#working.change(
-          path,
-          { version, document, texts },
+          { path, version, document, texts, author, written: historyText(before, document, written) },
           batch.nowMs,
-          work.author,
-          historyText(before, document, written),
         );
         this.#after(work, before, document, written, version, devices, batch);
         const accepted = publishUpdate(
           {
             key: work,
-            version,
-            texts,
-            before:
-              before === undefined || textsBefore === undefined ? undefined : { version: before.version, texts: textsBefore },
+            before: before && shownOf(before, known.row?.state ?? ''),
+            after: shownOf(document, texts.state),
             written,
-            clientToken: work.clientToken,
+            clientToken,
             asked: work.refuseOn !== undefined,
           },
           batch,
@@ -271,9 +267,9 @@ export class ShadowDomain implements StateDomain<ShadowWork, ShadowResult>, Devi
       const fault = this.#open || devices.has(work.device) ? noShadow(work) : FAULTS.noThing;
       return this.#refuse(work, fault, known, work.answerOn, batch);
     }
-    const texts = this.#textsOf(path, known, document);
-    const delta = deltaOf(texts.desired?.value, texts.reported?.value);
-    const accepted = getAcceptedText(texts, delta, document.version, batch.nowMs, work.clientToken);
+    const shown = shownOf(document, known.row?.state ?? '');
+    const delta = deltaOf(shown.desired?.value, shown.reported?.value);
+    const accepted = getAcceptedText(shown, metadataOf(shown), delta, batch.nowMs, work.clientToken);
     if (work.answerOn !== undefined) publish(batch, work, `${work.answerOn}/accepted`, accepted);
     return { kind: 'read', document, accepted };
   }
@@ -284,26 +280,17 @@ export class ShadowDomain implements StateDomain<ShadowWork, ShadowResult>, Devi
     devices: ReadonlyMap<string, ShadowDevice>,
     batch: Batch,
   ): ShadowResult {
-    const { device, to } = work;
+    const { device } = work;
     const type = devices.get(device)?.type;
     if (type !== undefined && this.#strictTypes.has(type)) return { kind: 'done', count: 0 };
     let count = 0;
     for (const shadow of work.shadow === undefined ? (named.get(device) ?? []) : [work.shadow]) {
       const key = { device, shadow };
-      const path = pathOf(key);
-      const known = this.#working.get(path);
-      if (known.document === undefined) continue;
-      const texts = this.#textsOf(path, known, known.document);
-      if (publishDelta(key, known.version, texts, batch, { to })) count++;
+      const { document } = this.#working.get(pathOf(key));
+      if (document === undefined) continue;
+      if (publishDelta(key, document.version, shownDesired(document), document.reported, batch)) count++;
     }
     return { kind: 'done', count };
-  }
-
-  #textsOf(path: string, known: KnownShadow, document: ShadowDocument): DocumentTexts {
-    if (known.texts !== undefined) return known.texts;
-    const texts = textsOf(document, undefined);
-    this.#working.keep(path, { ...known, texts });
-    return texts;
   }
 
   #refuse(
@@ -315,17 +302,13 @@ export class ShadowDomain implements StateDomain<ShadowWork, ShadowResult>, Devi
   ): ShadowResult {
     const rejected = rejectedText(fault, batch.nowMs, work.clientToken);
     if (answerOn !== undefined) publish(batch, work, `${answerOn}/rejected`, rejected);
-    return { kind: 'refused', fault, version: known.version, rejected };
+    return { kind: 'refused', fault, version: known.row?.version ?? 0, rejected };
   }
 
   async #sweep(batch: Batch): Promise<number> {
     const paths = await sweepTombstones(batch.transaction, batch.nowMs);
     this.#working.forget(paths, batch);
     return paths.length + (await sweepHistory(batch.transaction, this.#history, batch.nowMs));
-  }
-
-  async #answer(work: ShadowWork): Promise<void> {
-    await this.run(work);
   }
 }
 

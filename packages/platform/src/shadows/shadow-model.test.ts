@@ -197,7 +197,7 @@ async function connect(real: Real): Promise<void> {
   shadows.domain.listening({ filters: [DELTA], clientId: 'T', principalId: 'T', from: LINK, resumed: false });
   await shadows.domain.run({ kind: 'get', device: 'T', shadow: '' });
   for (const message of shadows.take()) {
-    expect(message).toMatchObject({ topic: DELTA, to: LINK });
+    expect(message).toMatchObject({ topic: DELTA, to: undefined });
     device.take(message);
   }
 }
@@ -282,7 +282,7 @@ test(
           Array.from({ length: model.version }, (_, index) => model.version - index),
         );
       }),
-      { numRuns: Number(process.env['RUNS'] ?? 40) },
+      { numRuns: 40 },
     );
   },
 );

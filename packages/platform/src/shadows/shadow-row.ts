@@ -1,68 +1,78 @@
 import { SelsynError } from '../kernel/errors.ts';
-import type { JsonObject, ShadowClock, ShadowDocument, ShadowKey } from './shadow-document.ts';
-import type { DocumentTexts } from './shadow-texts.ts';
+import type { JsonObject, ShadowClock, ShadowDocument, ShadowKey, StampTree } from './shadow-document.ts';
 
 /*
  * The document of a row:
  *
- *   {"desired":{…},"reported":{…},"inherited":{…},        each where there is one
- *    "stamps":{"desired":{"color":[1591057529,11]},…},    of the same layers
- *    "clock":{…}}
+ *   state     {"desired":{…},"reported":{…}}                        each where there is one: what AWS shows, where nothing is inherited
+ *   details   {"desired":{"color":[1591057529,11]},"reported":{…},  the stamps of both
+ *              "inherited":{"value":{…},"stamps":{…}},"clock":{…}}  where there are
  */
-interface StoredDocument {
+interface StoredState {
   readonly desired?: JsonObject;
   readonly reported?: JsonObject;
-  readonly inherited?: JsonObject;
-  readonly stamps: ShadowDocument['stamps'];
+}
+
+interface StoredDetails {
+  readonly desired?: StampTree;
+  readonly reported?: StampTree;
+  readonly inherited?: { readonly value: JsonObject; readonly stamps: StampTree };
   readonly clock?: ShadowClock;
 }
 
-/** What a row says of a document besides its text. */
+/** What a row says of a document. */
 export interface RowFacts {
   readonly path: string;
   readonly version: number;
-  readonly document: string;
+  readonly state: string;
+  readonly details: string;
   readonly created_at_ms: number;
   readonly updated_at_ms: number;
 }
 
-export function encodeDocument(document: ShadowDocument, texts: DocumentTexts): string {
-  const { own, reported, inherited } = texts;
-  let state = '';
-  let stamps = '';
-  if (own !== undefined) {
-    state += `"desired":${own.state},`;
-    stamps += `"desired":${own.stamps}`;
-  }
-  if (reported !== undefined) {
-    state += `"reported":${reported.state},`;
-    stamps += `${stamps === '' ? '' : ','}"reported":${reported.stamps}`;
-  }
-  if (inherited !== undefined) {
-    state += `"inherited":${inherited.state},`;
-    stamps += `${stamps === '' ? '' : ','}"inherited":${inherited.stamps}`;
-  }
-  const clock = document.clock === undefined ? '' : `,"clock":${JSON.stringify(document.clock)}`;
-  return `{${state}"stamps":{${stamps}}${clock}}`;
+export const DOCUMENT_COLUMNS = [
+  'path',
+  'version',
+  'state',
+  'details',
+  'created_at_ms',
+  'updated_at_ms',
+] as const satisfies readonly (keyof RowFacts)[];
+
+/** The texts of a row. */
+export interface RowTexts {
+  readonly state: string;
+  readonly details: string;
+}
+
+export function encodeDocument({ desired, reported, inherited, stamps, clock }: ShadowDocument): RowTexts {
+  const details = {
+    desired: stamps.desired,
+    reported: stamps.reported,
+    inherited: inherited === undefined ? undefined : { value: inherited, stamps: stamps.inherited },
+    clock,
+  };
+  return { state: JSON.stringify({ desired, reported }), details: JSON.stringify(details) };
 }
 
 /** @returns undefined for one that was deleted. @throws SelsynError `data.corrupt` */
 export function decodeDocument(row: RowFacts): ShadowDocument | undefined {
-  if (row.document === '') return undefined;
-  let stored: StoredDocument;
+  if (row.state === '') return undefined;
+  let state: StoredState;
+  let details: StoredDetails;
   try {
-    stored = JSON.parse(row.document) as StoredDocument;
+    state = JSON.parse(row.state) as StoredState;
+    details = JSON.parse(row.details) as StoredDetails;
   } catch (cause) {
     throw new SelsynError('data.corrupt', `the shadow ${row.path} cannot be read`, { cause });
   }
-  const { stamps } = stored;
   return {
     version: Number(row.version),
-    desired: stored.desired,
-    reported: stored.reported,
-    inherited: stored.inherited,
-    stamps: { desired: stamps.desired, reported: stamps.reported, inherited: stamps.inherited },
-    clock: stored.clock,
+    desired: state.desired,
+    reported: state.reported,
+    inherited: details.inherited?.value,
+    stamps: { desired: details.desired, reported: details.reported, inherited: details.inherited?.stamps },
+    clock: details.clock,
     createdAtMs: Number(row.created_at_ms),
     updatedAtMs: Number(row.updated_at_ms),
   };

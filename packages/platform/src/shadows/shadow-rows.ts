@@ -2,21 +2,33 @@ import { PreparedFind, PreparedInsert } from '../database/prepared-rows.ts';
 import type { StateDatabase, StateSchema } from '../database/schema.ts';
 import type { ShadowTable } from '../database/tables/shadow-tables.ts';
 
-export type ShadowRow = Readonly<Pick<ShadowTable, keyof ShadowTable>>;
+export type ShadowRow = ShadowTable;
 
-/** What is to be added to the history. */
-export interface HistoryRow {
-  readonly id: number;
-  readonly shadowId: number;
-  readonly previous: number;
-  readonly version: number;
-  readonly atMs: number;
-  readonly author: string;
-  /** '' of a deletion. */
-  readonly change: string;
-}
+const SHADOW_COLUMNS = [
+  'id',
+  'path',
+  'version',
+  'history_id',
+  'created_at_ms',
+  'updated_at_ms',
+  'deleted_at_ms',
+  'state',
+  'details',
+] as const;
 
-const COLUMNS = ['id', 'path', 'version', 'history_id', 'created_at_ms', 'updated_at_ms', 'deleted_at_ms', 'document'] as const;
+/** Their order is that of the parameters. */
+const SOME_SHADOW = {
+  id: 0,
+  path: '',
+  version: 0,
+  history_id: 0,
+  created_at_ms: 0,
+  updated_at_ms: 0,
+  deleted_at_ms: null,
+  state: '',
+  details: '',
+} satisfies ShadowRow;
+const SOME_HISTORY = { id: 0, shadow_id: 0, previous: 0, version: 0, at_ms: 0, author: '', change: '' };
 
 /** The rows of shadows, many at once. */
 export class ShadowRows {
@@ -29,7 +41,7 @@ export class ShadowRows {
     this.#byPath = new PreparedFind((keys) =>
       database
         .selectFrom('shadow')
-        .select(COLUMNS)
+        .select(SHADOW_COLUMNS)
         .where(
           'path',
           'in',
@@ -48,7 +60,8 @@ export class ShadowRows {
             created_at_ms: row.ref('excluded.created_at_ms'),
             updated_at_ms: row.ref('excluded.updated_at_ms'),
             deleted_at_ms: row.ref('excluded.deleted_at_ms'),
-            document: row.ref('excluded.document'),
+            state: row.ref('excluded.state'),
+            details: row.ref('excluded.details'),
           })),
         )
         .compile(),
@@ -66,28 +79,16 @@ export class ShadowRows {
     return await this.#byPath.find(database, paths);
   }
 
-  /** Inserts or replaces by id. */
+  /** Inserts or replaces by id; the order of their ids is that of the pages of the table. */
   async put(database: StateDatabase, rows: readonly ShadowRow[]): Promise<void> {
-    await this.#put.run(
-      database,
-      rows.map((row) => [
-        row.id,
-        row.path,
-        row.version,
-        row.history_id,
-        row.created_at_ms,
-        row.updated_at_ms,
-        row.deleted_at_ms,
-        row.document,
-      ]),
-    );
+    const parameters: unknown[] = [];
+    for (const row of rows) for (const column of SHADOW_COLUMNS) parameters.push(row[column]);
+    await this.#put.run(database, parameters);
   }
 
-  async addHistory(database: StateDatabase, rows: readonly HistoryRow[]): Promise<void> {
-    await this.#addHistory.run(
-      database,
-      rows.map((row) => [row.id, row.shadowId, row.previous, row.version, row.atMs, row.author, row.change]),
-    );
+  /** @param parameters of all rows: id, shadow_id, previous, version, at_ms, author, change. */
+  async addHistory(database: StateDatabase, parameters: readonly unknown[]): Promise<void> {
+    await this.#addHistory.run(database, parameters);
   }
 
   /** The largest ids that there are, 0 for none. */
@@ -97,17 +98,3 @@ export class ShadowRows {
     return { shadow: Number(shadow?.id ?? 0), history: Number(history?.id ?? 0) };
   }
 }
-
-/** Their order is that of the parameters. */
-const SOME_SHADOW = {
-  id: 0,
-  path: '',
-  version: 0,
-  history_id: 0,
-  created_at_ms: 0,
-  updated_at_ms: 0,
-  deleted_at_ms: null,
-  document: '',
-} satisfies ShadowRow;
-
-const SOME_HISTORY = { id: 0, shadow_id: 0, previous: 0, version: 0, at_ms: 0, author: '', change: '' };

@@ -2,7 +2,7 @@ import { PreparedFind } from '../database/prepared-rows.ts';
 import type { StateDatabase, StateSchema } from '../database/schema.ts';
 import { SelsynError } from '../kernel/errors.ts';
 import type { JsonObject, ShadowDocument, ShadowKey } from './shadow-document.ts';
-import { decodeDocument, keyOf, pathOf, pathsOf, type RowFacts } from './shadow-row.ts';
+import { decodeDocument, DOCUMENT_COLUMNS, keyOf, pathOf, pathsOf, type RowFacts } from './shadow-row.ts';
 
 export interface ShadowSummary {
   /** '' is the classic one. */
@@ -40,7 +40,7 @@ export class ShadowStore {
     this.#byPath = new PreparedFind((keys) =>
       database
         .selectFrom('shadow')
-        .select(['path', 'version', 'document', 'created_at_ms', 'updated_at_ms'])
+        .select(DOCUMENT_COLUMNS)
         .where(
           'path',
           'in',

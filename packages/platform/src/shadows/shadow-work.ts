@@ -1,5 +1,4 @@
 import type { Actor } from '../audit/actor.ts';
-import type { ClientLink } from '../state/client-link.ts';
 import type { ShadowDocument, ShadowKey } from './shadow-document.ts';
 import type { ShadowFault } from './shadow-faults.ts';
 import type { ShadowRule } from './shadow-rule.ts';
@@ -30,13 +29,12 @@ export interface GetWork extends ShadowKey {
   readonly answerOn?: string | undefined;
 }
 
-/** Publishes the deltas of shadows of a device to one client. */
+/** Publishes the deltas of shadows of a device once more. */
 export interface ResendWork {
   readonly kind: 'resend';
   readonly device: string;
   /** Undefined: of all its named ones. */
   readonly shadow: string | undefined;
-  readonly to: ClientLink;
 }
 
 /** Takes away what is too old: history, and what is known of shadows that were deleted long ago. */

@@ -1,7 +1,7 @@
 import { rowsOfEach } from '../database/rows-of-each.ts';
 import type { StateDatabase } from '../database/schema.ts';
 import type { ShadowDocument } from './shadow-document.ts';
-import { decodeDocument, keyOf, pathsOf } from './shadow-row.ts';
+import { decodeDocument, DOCUMENT_COLUMNS, keyOf, pathsOf } from './shadow-row.ts';
 
 /** A shadow and what it is called: '' is the classic one. */
 export interface NamedShadow {
@@ -19,7 +19,7 @@ export async function shadowsOfEach(
     const { first, end } = pathsOf(device);
     return database
       .selectFrom('shadow')
-      .select(['path', 'version', 'document', 'created_at_ms', 'updated_at_ms'])
+      .select(DOCUMENT_COLUMNS)
       .where('path', '>=', first)
       .where('path', '<', end)
       .where('deleted_at_ms', 'is', null)

@@ -1,24 +1,31 @@
 import type { Batch } from '../state/batch.ts';
-import { ShadowCache, type KnownShadow } from './shadow-cache.ts';
+import { ShadowCache } from './shadow-cache.ts';
 import type { ShadowDocument } from './shadow-document.ts';
-import { decodeDocument, encodeDocument } from './shadow-row.ts';
-import type { HistoryRow, ShadowRow, ShadowRows } from './shadow-rows.ts';
-import type { DocumentTexts } from './shadow-texts.ts';
+import { decodeDocument, type RowTexts } from './shadow-row.ts';
+import type { ShadowRow, ShadowRows } from './shadow-rows.ts';
 
-const NEVER_WAS: KnownShadow = { id: 0, version: 0, historyId: 0, document: undefined, texts: undefined, sizeBytes: 0 };
-
-/** The last ids that were given, once they are known. */
-interface LastIds {
-  shadow: number;
-  history: number;
+/** A shadow as the works so far leave it. Never changed in place. */
+export interface KnownShadow {
+  /** Undefined: there never was one, as far as anybody remembers. */
+  readonly row: ShadowRow | undefined;
+  /** Undefined: it is not there. */
+  readonly document: ShadowDocument | undefined;
 }
 
 /** What becomes of a shadow. */
-export interface NextShadow {
+export interface ShadowChange {
+  readonly path: string;
   readonly version: number;
+  /** Undefined: it is deleted. */
   readonly document: ShadowDocument | undefined;
-  readonly texts: DocumentTexts | undefined;
+  readonly texts: RowTexts | undefined;
+  readonly author: string;
+  /** For the history; '' of a deletion. */
+  readonly written: string;
 }
+
+const NEVER_WAS: KnownShadow = { row: undefined, document: undefined };
+const DELETED: RowTexts = { state: '', details: '' };
 
 /**
  * The shadows of the works of a batch: read with few statements, changed in memory, written with few statements.
@@ -30,13 +37,13 @@ export class WorkingSet {
   readonly #rows: ShadowRows;
   readonly #cache: ShadowCache;
   readonly #shadows = new Map<string, KnownShadow>();
-  readonly #changed = new Map<string, { readonly createdAtMs: number; readonly deletedAtMs: number | null }>();
-  #history: HistoryRow[] = [];
-  #ids: LastIds | undefined;
-  /** The batch whose end this waits for, which may `apply` several times. */
+  readonly #changed = new Set<string>();
+  /** Parameters, see ShadowRows.addHistory. */
+  #history: unknown[] = [];
+  /** The last ids that were given, once they are known. */
+  #ids: { shadow: number; history: number } | undefined;
+  /** Whose end is waited for; it may `apply` several times. */
   #batch: Batch | undefined;
-  /** What was changed in it. */
-  #touched = new Set<string>();
 
   constructor(rows: ShadowRows, cacheBytes: number) {
     this.#rows = rows;
@@ -49,9 +56,9 @@ export class WorkingSet {
     const missing: string[] = [];
     for (const path of paths) {
       if (this.#shadows.has(path)) continue;
-      const cached = this.#cache.get(path);
-      this.#shadows.set(path, cached ?? NEVER_WAS);
-      if (cached === undefined) missing.push(path);
+      const row = this.#cache.get(path);
+      this.#shadows.set(path, row === undefined ? NEVER_WAS : knownOf(row));
+      if (row === undefined) missing.push(path);
     }
     if (missing.length === 0) return;
     for (const row of await this.#rows.find(batch.transaction, missing)) this.#shadows.set(row.path, knownOf(row));
@@ -61,63 +68,50 @@ export class WorkingSet {
     return this.#shadows.get(path) ?? NEVER_WAS;
   }
 
-  /** Keeps texts that were made. */
-  keep(path: string, known: KnownShadow): void {
-    this.#shadows.set(path, known);
+  /** Makes sure that `change` can give ids. */
+  async prepareIds(batch: Batch): Promise<void> {
+    this.#begin(batch);
+    this.#ids ??= { ...(await this.#rows.lastIds(batch.transaction)) };
   }
 
-  /** @param change of the history; '' of a deletion. */
-  change(path: string, next: NextShadow, nowMs: number, author: string, change: string): KnownShadow {
-    const ids = this.#ids as LastIds;
-    const before = this.get(path);
-    const id = before.id === 0 ? ++ids.shadow : before.id;
+  change({ path, version, document, texts, author, written }: ShadowChange, nowMs: number): void {
+    const ids = this.#ids;
+    if (ids === undefined) throw new Error('a shadow is changed before ids can be given');
+    const before = this.get(path).row;
+    const id = before?.id ?? ++ids.shadow;
     const historyId = ++ids.history;
-    this.#history.push({
-      id: historyId,
-      shadowId: id,
-      previous: before.historyId,
-      version: next.version,
-      atMs: nowMs,
-      author,
-      change,
-    });
-    const known: KnownShadow = { id, historyId, ...next, sizeBytes: 0 };
-    this.#shadows.set(path, known);
-    const { document } = next;
-    this.#changed.set(path, {
-      createdAtMs: document?.createdAtMs ?? nowMs,
-      deletedAtMs: document === undefined ? nowMs : null,
-    });
-    return known;
+    this.#history.push(historyId, id, before?.history_id ?? 0, version, nowMs, author, written);
+    const row: ShadowRow = {
+      id,
+      path,
+      version,
+      history_id: historyId,
+      created_at_ms: document?.createdAtMs ?? before?.created_at_ms ?? nowMs,
+      updated_at_ms: nowMs,
+      deleted_at_ms: document === undefined ? nowMs : null,
+      ...(texts ?? DELETED),
+    };
+    this.#shadows.set(path, { row, document });
+    this.#changed.add(path);
   }
 
   /** Writes what was changed, and is empty then. */
   async flush(batch: Batch): Promise<void> {
     const rows: ShadowRow[] = [];
-    for (const [path, { createdAtMs, deletedAtMs }] of this.#changed) {
-      const known = this.get(path);
-      const { document, texts } = known;
-      const text = document === undefined || texts === undefined ? '' : encodeDocument(document, texts);
-      rows.push({
-        id: known.id,
-        path,
-        version: known.version,
-        history_id: known.historyId,
-        created_at_ms: createdAtMs,
-        updated_at_ms: document?.updatedAtMs ?? batch.nowMs,
-        deleted_at_ms: deletedAtMs,
-        document: text,
-      });
-      this.#touched.add(path);
-      this.#shadows.set(path, { ...known, sizeBytes: text.length });
+    for (const { row } of this.#shadows.values()) if (row !== undefined) this.#cache.set(row);
+    for (const path of this.#changed) {
+      const { row } = this.get(path);
+      if (row !== undefined) rows.push(row);
     }
     const history = this.#history;
-    this.#history = [];
-    this.#changed.clear();
-    for (const [path, known] of this.#shadows) if (known !== NEVER_WAS) this.#cache.set(path, known);
-    this.#shadows.clear();
-    if (rows.length > 0) await this.#rows.put(batch.transaction, rows);
-    if (history.length > 0) await this.#rows.addHistory(batch.transaction, history);
+    this.#clear();
+    if (rows.length === 0) return;
+    batch.onRollback(() => {
+      for (const row of rows) this.#cache.forget(row.path);
+    });
+    rows.sort((one, other) => one.id - other.id);
+    await this.#rows.put(batch.transaction, rows);
+    await this.#rows.addHistory(batch.transaction, history);
   }
 
   /** What was taken away by other statements of the batch. */
@@ -129,40 +123,24 @@ export class WorkingSet {
     }
   }
 
-  /** Makes sure that ids can be given. */
-  async prepareIds(batch: Batch): Promise<void> {
-    this.#begin(batch);
-    this.#ids ??= { ...(await this.#rows.lastIds(batch.transaction)) };
-  }
-
   #begin(batch: Batch): void {
     if (this.#batch === batch) return;
     this.#batch = batch;
-    this.#shadows.clear();
-    this.#changed.clear();
-    this.#history = [];
-    const touched = new Set<string>();
-    this.#touched = touched;
+    this.#clear();
     batch.onRollback(() => {
-      for (const path of touched) this.#cache.forget(path);
-      this.#shadows.clear();
-      this.#changed.clear();
-      this.#history = [];
+      this.#clear();
       this.#ids = undefined;
       this.#batch = undefined;
     });
   }
+
+  #clear(): void {
+    this.#shadows.clear();
+    this.#changed.clear();
+    this.#history = [];
+  }
 }
 
 function knownOf(row: ShadowRow): KnownShadow {
-  const version = Number(row.version);
-  const document = decodeDocument(row);
-  return {
-    id: Number(row.id),
-    version,
-    historyId: Number(row.history_id),
-    document,
-    texts: undefined,
-    sizeBytes: row.document.length,
-  };
+  return { row, document: decodeDocument(row) };
 }

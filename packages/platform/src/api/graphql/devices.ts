@@ -7,7 +7,7 @@ import type { LatestValue } from '../../telemetry/telemetry-queries.ts';
 import { wantedDevices } from '../wanted-devices.ts';
 import type { GraphqlContext } from './graphql-context.ts';
 import { absent, ROOT_LIST, sizeOf } from './paging.ts';
-import type { Builder } from './schema-builder.ts';
+import type { Builder, Ref } from './schema-builder.ts';
 
 /** A page of devices, and what it is a page of. */
 interface DevicePage {
@@ -16,11 +16,11 @@ interface DevicePage {
   readonly query: DeviceFilter;
 }
 
-export type DeviceRef = ReturnType<typeof addDevices>['device'];
-export type PointRef = ReturnType<typeof addDevices>['point'];
+export type DeviceRef = Ref<Device>;
+export type PointRef = Ref<LatestValue>;
 
 /** Devices with what belongs to each of them; other parts of the schema add their fields to the same type. */
-export function addDevices(builder: Builder) {
+export function addDevices(builder: Builder): { readonly device: DeviceRef; readonly point: PointRef } {
   const connectivity = builder.objectRef<Connectivity>('Connectivity').implement({
     description: 'Whether a device is connected.',
     fields: (t) => ({

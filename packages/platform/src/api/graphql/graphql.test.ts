@@ -136,7 +136,7 @@ test('one request shows devices with their shadows, jobs, commands and newest po
 test('pages go on where the one before ended', async () => {
   for (const id of ['a', 'b', 'c']) await add(id);
   const first = await ask(api, '{ devices(first: 2) { cursor items { id } } }');
-  const { cursor, items } = first.data?.['devices'] as { cursor: string; items: object[] };
+  const { cursor, items } = (first.data ?? {})['devices'] as { cursor: string; items: object[] };
   expect(items).toEqual([{ id: 'a' }, { id: 'b' }]);
   const rest = await ask(api, 'query ($after: String) { devices(first: 2, after: $after) { cursor items { id } } }', {
     after: cursor,
@@ -317,6 +317,18 @@ test('the schema can be asked for by whoever is signed in, whatever they may', a
   const answer = await ask(api, getIntrospectionQuery(), {}, viewer);
   expect(answer.errors).toBeUndefined();
   expect(answer.data?.['__schema']).toBeDefined();
+});
+
+test('a JSON value that is far too deep is refused, as a literal and as a variable', async () => {
+  await addDevice(api, 'a');
+  const nested = (levels: number) => `${'['.repeat(levels)}${']'.repeat(levels)}`;
+  const literal = async (levels: number) =>
+    await ask(api, `mutation { updateShadow(device: "a", desired: { a: ${nested(levels)} }) { version } }`);
+  expect((await literal(70)).errors?.map(({ extensions }) => extensions.code)).toEqual(['request.invalid']);
+  expect(await literal(2_000)).toMatchObject({ status: 400, code: 'request.invalid' });
+  const query = 'mutation ($d: JSON) { updateShadow(device: "a", desired: $d) { version } }';
+  const variable = await ask(api, query, { d: { a: JSON.parse(nested(2_000)) as unknown } });
+  expect([variable.status, variable]).toEqual([400, expect.objectContaining({ code: 'request.invalid' })]);
 });
 
 test('telemetry that is broken does not keep devices from being shown', async () => {

@@ -181,7 +181,12 @@ export function addJobs(builder: Builder, { device }: { readonly device: DeviceR
       args: {
         id: t.arg.id({ required: true, description: '1 to 64 of A-Z a-z 0-9 _ -' }),
         targets: t.arg.stringList({ required: true, description: '`device:X`, `group:/acme/b42`, `fleet:name`, …' }),
-        document: t.arg({ type: 'JSON', required: true, description: 'What devices get: an object.' }),
+        document: t.arg({
+          type: 'JSON',
+          required: true,
+          description: 'What devices get: an object. `${parameters.NAME}` in its texts is replaced.',
+        }),
+        parameters: t.arg({ type: 'JSON', description: 'An object of texts.' }),
         selection: t.arg({ type: selection, defaultValue: 'snapshot' }),
         group: t.arg.string({ description: 'Only devices in it or below are meant.' }),
         description: t.arg.string(),
@@ -200,6 +205,7 @@ export function addJobs(builder: Builder, { device }: { readonly device: DeviceR
           targets: args.targets,
           targetSelection: args.selection ?? 'snapshot',
           document: objectOf('document', args.document),
+          parameters: textsOf('parameters', args.parameters),
           description: absent(args.description),
           config: jobConfigOf(args.config ?? {}, context.services.clock.now()),
           actor: context.access.actor,
@@ -266,24 +272,17 @@ async function jobAfter({ services }: GraphqlContext, id: string): Promise<Store
   return job;
 }
 
-/** A page of those that the caller sees. Where nearly all are somebody else's it may be short, although more come. */
+/** A page of those that the caller sees. */
 async function jobsWithin(
   { services }: GraphqlContext,
   scope: Scope,
   query: { readonly status: StoredJob['status'] | undefined; readonly before: number | undefined; readonly limit: number },
 ): Promise<JobPage> {
-  let before = query.before;
-  for (let pages = 1; ; pages++) {
-    const found = await listJobs(services.state.reader, { ...query, before, limit: query.limit + 1 });
-    const shown = found.slice(0, query.limit);
-    const items = shown.filter((each) => scopeIncludes(scope, each.group));
-    before = found.length > query.limit ? shown.at(-1)?.number : undefined;
-    if (before === undefined) return { items };
-    if (items.length > 0 || pages === MAX_PAGES) return { items, cursor: encodePageCursor(String(before)) };
-  }
+  const found = await listJobs(services.state.reader, { ...query, scope, limit: query.limit + 1 });
+  const items = found.slice(0, query.limit);
+  const last = items.at(-1)?.number;
+  return found.length > query.limit && last !== undefined ? { items, cursor: encodePageCursor(String(last)) } : { items };
 }
-
-const MAX_PAGES = 20;
 
 /** Executions of a job on devices that the caller sees: the page may be short. */
 async function executionsOf(
@@ -316,4 +315,12 @@ function numberOf(cursor: string): number {
 function objectOf(field: string, value: unknown): Readonly<Record<string, unknown>> {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Readonly<Record<string, unknown>>;
   throw new SelsynError('request.invalid', `${field}: must be an object`, { details: { field } });
+}
+
+/** @throws SelsynError `request.invalid` */
+function textsOf(field: string, value: unknown): Readonly<Record<string, string>> | undefined {
+  if (value === undefined || value === null) return undefined;
+  const texts = objectOf(field, value);
+  if (Object.values(texts).every((text) => typeof text === 'string')) return texts as Readonly<Record<string, string>>;
+  throw new SelsynError('request.invalid', `${field}: must be an object of texts`, { details: { field } });
 }

@@ -104,7 +104,7 @@ test('the number of statements is the same for ten devices as for a hundred, wit
       signal: new AbortController().signal,
     });
     const { body } = await server.answer({ query: ALL_FIELDS, variables: { first } }, undefined, context);
-    const answer = JSON.parse(String(body)) as {
+    const answer = JSON.parse(body as string) as {
       errors?: object;
       data: { devices: { items: { id: string; shadow: { desired: object } }[] } };
     };

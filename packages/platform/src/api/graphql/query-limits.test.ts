@@ -1,4 +1,4 @@
-import { buildSchema, getOperationAST, GraphQLSchema, isObjectType, parse } from 'graphql';
+import { buildSchema, getOperationAST, type GraphQLSchema, isObjectType, parse } from 'graphql';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { asAdmin, openTestApi, type TestApi } from '../api.fixture.ts';
 import { ask } from './graphql.fixture.ts';

@@ -1,8 +1,9 @@
 import SchemaBuilder from '@pothos/core';
-import { GraphQLError, Kind, valueFromASTUntyped } from 'graphql';
+import { GraphQLError, Kind, valueFromASTUntyped, type ValueNode } from 'graphql';
+import { MAX_JSON_LEVELS } from '../json-depth.ts';
 import type { GraphqlContext } from './graphql-context.ts';
 
-interface SchemaTypes {
+export interface SchemaTypes {
   /** Yoga copies the fields of a context: what has methods is one of them. */
   Context: { readonly selsyn: GraphqlContext };
   DefaultFieldNullability: false;
@@ -15,6 +16,8 @@ interface SchemaTypes {
 
 type Types = PothosSchemaTypes.ExtendDefaultTypes<SchemaTypes>;
 export type Builder = PothosSchemaTypes.SchemaBuilder<Types>;
+/** An object type of the schema whose values are `T`. */
+export type Ref<T> = PothosSchemaTypes.ObjectRef<Types, T>;
 export type SubscriptionFields = PothosSchemaTypes.SubscriptionFieldBuilder<Types, Types['Root']>;
 
 /** A builder with the scalars of the schema and its three roots. */
@@ -24,7 +27,10 @@ export function newBuilder(): Builder {
     description: 'Any JSON value.',
     serialize: (value) => value,
     parseValue: (value) => value,
-    parseLiteral: (node, variables) => valueFromASTUntyped(node, variables ?? undefined),
+    parseLiteral: (node, variables) => {
+      checkDepth(node, MAX_JSON_LEVELS);
+      return valueFromASTUntyped(node, variables ?? undefined);
+    },
   });
   builder.scalarType('Timestamp', {
     description: 'ms since 1970-01-01 UTC.',
@@ -36,6 +42,14 @@ export function newBuilder(): Builder {
   builder.mutationType({ description: 'What can be changed.' });
   builder.subscriptionType({ description: 'What happens, as it happens: by Server-Sent Events.' });
   return builder;
+}
+
+/** As for bodies that are JSON: what comes by a variable was checked there. */
+function checkDepth(node: ValueNode, left: number): void {
+  if (node.kind !== Kind.LIST && node.kind !== Kind.OBJECT) return;
+  if (left === 0) throw new GraphQLError(`a JSON value is at most ${MAX_JSON_LEVELS} levels deep`);
+  const inner = node.kind === Kind.LIST ? node.values : node.fields.map(({ value }) => value);
+  for (const each of inner) checkDepth(each, left - 1);
 }
 
 function timestampOf(value: unknown): number {

@@ -13,7 +13,7 @@ import { askedDevices, shownAnew, watchedArguments } from './watching.ts';
 import type { Builder } from './schema-builder.ts';
 
 /** Shadows of devices, and changing them. */
-export function addShadows(builder: Builder, { device }: { readonly device: DeviceRef }) {
+export function addShadows(builder: Builder, { device }: { readonly device: DeviceRef }): void {
   const shadow = builder.objectRef<NamedShadow>('Shadow').implement({
     description: 'What a device is to be, and what it says it is.',
     fields: (t) => ({
@@ -173,8 +173,6 @@ export function addShadows(builder: Builder, { device }: { readonly device: Devi
       resolve: (item, _, { selsyn: context }) => shownAnew(item, context),
     }),
   );
-
-  return { shadow };
 }
 
 /** @throws SelsynError `request.invalid` */

@@ -13,7 +13,8 @@ export const shadows: Migration = {
       .addColumn('created_at_ms', 'bigint', (column) => column.notNull())
       .addColumn('updated_at_ms', 'bigint', (column) => column.notNull())
       .addColumn('deleted_at_ms', 'bigint')
-      .addColumn('document', 'text', (column) => column.notNull())
+      .addColumn('state', 'text', (column) => column.notNull())
+      .addColumn('details', 'text', (column) => column.notNull())
       .execute();
     await schema.createIndex('shadow_path').on('shadow').column('path').unique().execute();
     await schema

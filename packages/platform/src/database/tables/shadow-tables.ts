@@ -11,8 +11,10 @@ export interface ShadowTable {
   /** `{device}/{name}`; the classic one has no name: `{device}/`. */
   readonly path: string;
   readonly version: number;
-  /** JSON, see shadow-row.ts; '' of one that was deleted. */
-  readonly document: string;
+  /** JSON of what is desired and reported, see shadow-row.ts; '' of one that was deleted. */
+  readonly state: string;
+  /** JSON of the rest of the document; '' of one that was deleted. */
+  readonly details: string;
   /** Of the newest row of its history; 0: none. */
   readonly history_id: number;
   readonly created_at_ms: number;

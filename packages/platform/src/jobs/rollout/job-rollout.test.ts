@@ -245,6 +245,20 @@ test('a job with a schedule begins and ends when it says', async () => {
   expect((await jobs.job('slow')).status).toBe('COMPLETED');
 });
 
+test('nothing is tried again after the end of a schedule', async () => {
+  await using jobs = await openTestJobs();
+  await addDevices(jobs.registry, 'd', 1);
+  const config: JobConfig = {
+    schedule: { endTimeMs: jobs.registry.clock.now() + 60 * MINUTE_MS },
+    retry: { criteria: [{ failureType: 'ALL', numberOfRetries: 3 }] },
+  };
+  await jobs.create({ id: 'j1', targets: ['group:/'], config });
+  await jobs.pass(61 * MINUTE_MS, 5 * MINUTE_MS);
+  await jobs.report('j1', 'd0000', 'FAILED');
+  expect((await jobs.executions('j1')).map(({ status }) => status)).toEqual(['FAILED']);
+  expect((await jobs.job('j1')).status).toBe('COMPLETED');
+});
+
 test('rate, abort and end may be changed while a job runs', async () => {
   await using jobs = await openTestJobs();
   await addDevices(jobs.registry, 'd', 100);

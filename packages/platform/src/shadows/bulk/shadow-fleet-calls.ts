@@ -4,7 +4,7 @@ import { SelsynError } from '../../kernel/errors.ts';
 import { decodePageCursor, encodePageCursor } from '../../registry/page-cursor.ts';
 import { scopeIncludes, type Scope } from '../../registry/scope.ts';
 import type { StateWriter } from '../../state/state-writer.ts';
-import { placeOf, ShadowDefaultStore } from '../defaults/shadow-default-store.ts';
+import { orderOf, ShadowDefaultStore } from '../defaults/shadow-default-store.ts';
 import { parseTarget, targetText, type ShadowDefault } from '../defaults/shadow-default.ts';
 import { ShadowOrigins, type ShadowOrigin } from '../defaults/shadow-origin.ts';
 import type { JsonObject, ShadowKey } from '../shadow-document.ts';
@@ -84,7 +84,14 @@ export function shadowFleetCalls(dependencies: {
     if (result.kind === 'update') return result.update;
     throw new SelsynError('internal', `a ${work.kind} came to a ${result.kind}`);
   };
-  const change = async ({ target, shadow, desired, expectedVersion, actor, scope }: NamedDefault & { desired: JsonObject | undefined }) => {
+  const change = async ({
+    target,
+    shadow,
+    desired,
+    expectedVersion,
+    actor,
+    scope,
+  }: NamedDefault & { desired: JsonObject | undefined }) => {
     checkShadowName(shadow);
     const wanted = { target: parseTarget(target), shadow, desired, expectedVersion, actor, scope };
     const result = await run({ kind: 'default', change: wanted });
@@ -108,11 +115,11 @@ export function shadowFleetCalls(dependencies: {
         (each) =>
           (each.target.kind === 'type' || scopeIncludes(scope, each.target.path)) &&
           (wanted === undefined || targetText(each.target) === wanted) &&
-          (after === undefined || placeOf(each) > after),
+          (after === undefined || orderOf(each) > after),
       );
       const items = found.slice(0, limit);
       const last = items.at(-1);
-      return found.length > limit && last !== undefined ? { items, cursor: encodePageCursor(placeOf(last)) } : { items };
+      return found.length > limit && last !== undefined ? { items, cursor: encodePageCursor(orderOf(last)) } : { items };
     },
     async shadowOrigin(key) {
       checkShadowName(key.shadow);

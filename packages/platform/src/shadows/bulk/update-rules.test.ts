@@ -46,7 +46,10 @@ describe('what is inherited', () => {
   });
 
   test('makes a shadow that never was, and none that was deleted', () => {
-    expect(rule({ a: 1 })(undefined, { nowMs: 1, nextVersion: 1 })).toMatchObject({ kind: 'put', document: { inherited: { a: 1 } } });
+    expect(rule({ a: 1 })(undefined, { nowMs: 1, nextVersion: 1 })).toMatchObject({
+      kind: 'put',
+      document: { inherited: { a: 1 } },
+    });
     expect(rule({ a: 1 })(undefined, { nowMs: 1, nextVersion: 4 })).toEqual({ kind: 'unchanged' });
     expect(rule(undefined)(undefined, { nowMs: 1, nextVersion: 1 })).toEqual({ kind: 'unchanged' });
   });

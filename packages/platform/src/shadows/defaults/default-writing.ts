@@ -16,7 +16,7 @@ import {
   type DefaultTarget,
   type ShadowDefault,
 } from './shadow-default.ts';
-import { ShadowDefaultStore } from './shadow-default-store.ts';
+import { ShadowDefaultStore, type TargetPlace } from './shadow-default-store.ts';
 
 export interface DefaultChange {
   readonly target: DefaultTarget;
@@ -49,7 +49,8 @@ export class DefaultWriting {
     batch: Batch,
   ): Promise<{ readonly after: ShadowDefault | undefined; readonly isNew: boolean }> {
     const { target, shadow, desired, actor } = change;
-    const key = await this.#allowedKey(change, batch);
+    const store = new ShadowDefaultStore({ state: batch.transaction, registry: this.#registry });
+    const { key, sinceMs } = await this.#placeOf(change, store);
     if (desired !== undefined) await this.#check(target, shadow, desired);
     const row = await batch.transaction
       .selectFrom('shadow_default')
@@ -58,21 +59,18 @@ export class DefaultWriting {
       .where('target', '=', key)
       .where('shadow', '=', shadow)
       .executeTakeFirst();
-    const isThere = row !== undefined && row.desired !== '';
-    if (desired === undefined && !isThere) throw noDefault(target, shadow);
-    const version = isThere ? Number(row.version) : 0;
+    const known = await store.find(target, shadow);
+    if (desired === undefined && known === undefined) throw noDefault(target, shadow);
+    const version = known?.version ?? 0;
     if (change.expectedVersion !== undefined && change.expectedVersion !== version) {
       throw new SelsynError('shadow-default.conflict', `the default of ${targetText(target)} has version ${version}`, {
         details: { target: targetText(target), shadow, version },
       });
     }
     const text = desired === undefined ? '' : JSON.stringify(desired);
-    const before = isThere ? (JSON.parse(row.desired) as JsonObject) : undefined;
-    const createdAtMs = isThere ? Number(row.created_at_ms) : batch.nowMs;
-    if (isThere && row.desired === text) {
-      const after = { target, shadow, desired: before ?? {}, version, createdAtMs, updatedAtMs: Number(row.updated_at_ms) };
-      return { after, isNew: false };
-    }
+    if (known !== undefined && row?.desired === text) return { after: known, isNew: false };
+    const before = known?.desired;
+    const createdAtMs = known?.createdAtMs ?? Math.max(sinceMs, batch.nowMs);
     if (row === undefined) await this.#makeRoom(batch);
     const columns = {
       desired: text,
@@ -132,11 +130,11 @@ export class DefaultWriting {
     return orphans.length > 0;
   }
 
-  async #allowedKey({ target, scope }: DefaultChange, batch: Batch): Promise<string> {
-    const key = await new ShadowDefaultStore({ state: batch.transaction, registry: this.#registry }).keyOf(target);
+  async #placeOf({ target, scope }: DefaultChange, store: ShadowDefaultStore): Promise<TargetPlace> {
+    const place = await store.placeOf(target);
     if (target.kind === 'group') {
-      if (key === undefined || !scopeIncludes(scope, target.path)) throw noGroup(target.path);
-      return key;
+      if (place === undefined || !scopeIncludes(scope, target.path)) throw noGroup(target.path);
+      return place;
     }
     if (!isEverything(scope)) {
       throw new SelsynError(
@@ -147,7 +145,7 @@ export class DefaultWriting {
         },
       );
     }
-    if (key !== undefined) return key;
+    if (place !== undefined) return place;
     throw new SelsynError('device-type.not-found', `there is no device type ${target.name}`, { details: { name: target.name } });
   }
 

@@ -34,7 +34,10 @@ export class FleetRules implements ShadowRules {
   }
 
   async prepare(keys: readonly ShadowKey[], batch: Batch): Promise<void> {
+    const { version } = this.schemas;
     await this.schemas.refresh();
+    // Defaults end with their types.
+    if (this.schemas.version !== version) this.forget();
     const tree = await this.defaults(batch);
     const isSilent = this.schemas.isEmpty && tree.shadows.size === 0;
     this.#places = isSilent ? new Map() : await this.#devices.find([...new Set(keys.map(({ device }) => device))]);

@@ -5,6 +5,13 @@ import { chunksOf } from '../../registry/statement-chunks.ts';
 import type { JsonObject } from '../shadow-document.ts';
 import type { DefaultTarget, ShadowDefault } from './shadow-default.ts';
 
+/** A group or type, as the state knows it. */
+export interface TargetPlace {
+  readonly key: string;
+  /** What is older is of another one. */
+  readonly sinceMs: number;
+}
+
 /** Reads defaults: from the state what they are, from the registry where their groups are. */
 export class ShadowDefaultStore {
   readonly #state: StateDatabase;
@@ -15,20 +22,20 @@ export class ShadowDefaultStore {
     this.#registry = databases.registry;
   }
 
-  /** Those whose group is there, types first, then by path, then by shadow. */
+  /** Those whose group or type is there, types first, then by path, then by shadow. */
   async list(): Promise<readonly ShadowDefault[]> {
     const rows = await this.#state.selectFrom('shadow_default').selectAll().where('desired', '!=', '').execute();
     return await this.#read(rows);
   }
 
   async find(target: DefaultTarget, shadow: string): Promise<ShadowDefault | undefined> {
-    const key = await this.keyOf(target);
-    if (key === undefined) return undefined;
+    const place = await this.placeOf(target);
+    if (place === undefined) return undefined;
     const rows = await this.#state
       .selectFrom('shadow_default')
       .selectAll()
       .where('kind', '=', target.kind)
-      .where('target', '=', key)
+      .where('target', '=', place.key)
       .where('shadow', '=', shadow)
       .where('desired', '!=', '')
       .execute();
@@ -42,35 +49,46 @@ export class ShadowDefaultStore {
   }
 
   /** By what its target is kept. Undefined: there is no such group, or type. */
-  async keyOf(target: DefaultTarget): Promise<string | undefined> {
+  async placeOf(target: DefaultTarget): Promise<TargetPlace | undefined> {
     if (target.kind === 'type') {
       const type = await this.#registry
         .selectFrom('device_type')
-        .select('name')
+        .select('created_at_ms')
         .where('name', '=', target.name)
         .executeTakeFirst();
-      return type?.name;
+      return type === undefined ? undefined : { key: target.name, sinceMs: Number(type.created_at_ms) };
     }
-    const row = await this.#registry.selectFrom('device_group').select('id').where('path', '=', target.path).executeTakeFirst();
-    return row === undefined ? undefined : String(row.id);
+    const group = await this.#registry.selectFrom('device_group').select('id').where('path', '=', target.path).executeTakeFirst();
+    return group === undefined ? undefined : { key: String(group.id), sinceMs: 0 };
   }
 
   async #read(rows: readonly Selectable<ShadowDefaultTable>[]): Promise<readonly ShadowDefault[]> {
-    const paths = new Map<string, string>();
+    const targets = new Map<string, DefaultTarget & { readonly sinceMs: number }>();
     for (const ids of chunksOf(rows.filter(({ kind }) => kind === 'group').map(({ target }) => Number(target)))) {
       const groups = await this.#registry.selectFrom('device_group').select(['id', 'path']).where('id', 'in', ids).execute();
-      for (const { id, path } of groups) paths.set(String(id), path);
+      for (const { id, path } of groups) targets.set(`group ${id}`, { kind: 'group', path, sinceMs: 0 });
     }
-    return rows.flatMap((row) => defaultOf(row, paths) ?? []).sort(inOrder);
+    for (const names of chunksOf(rows.filter(({ kind }) => kind === 'type').map(({ target }) => target))) {
+      const types = await this.#registry
+        .selectFrom('device_type')
+        .select(['name', 'created_at_ms'])
+        .where('name', 'in', names)
+        .execute();
+      for (const { name, created_at_ms: since } of types)
+        targets.set(`type ${name}`, { kind: 'type', name, sinceMs: Number(since) });
+    }
+    return rows.flatMap((row) => defaultOf(row, targets.get(`${row.kind} ${row.target}`)) ?? []).sort(inOrder);
   }
 }
 
-/** @returns undefined for that of a group which is no more. */
-function defaultOf(row: Selectable<ShadowDefaultTable>, paths: ReadonlyMap<string, string>): ShadowDefault | undefined {
-  const target = targetOf(row, paths);
-  if (target === undefined) return undefined;
+/** @returns undefined for that of a group or type which is no more, also where there is another type of the same name. */
+function defaultOf(
+  row: Selectable<ShadowDefaultTable>,
+  target: (DefaultTarget & { readonly sinceMs: number }) | undefined,
+): ShadowDefault | undefined {
+  if (target === undefined || Number(row.created_at_ms) < target.sinceMs) return undefined;
   return {
-    target,
+    target: target.kind === 'group' ? { kind: 'group', path: target.path } : { kind: 'type', name: target.name },
     shadow: row.shadow,
     desired: JSON.parse(row.desired) as JsonObject,
     version: Number(row.version),
@@ -79,21 +97,12 @@ function defaultOf(row: Selectable<ShadowDefaultTable>, paths: ReadonlyMap<strin
   };
 }
 
-function targetOf(
-  { kind, target }: Pick<ShadowDefaultTable, 'kind' | 'target'>,
-  paths: ReadonlyMap<string, string>,
-): DefaultTarget | undefined {
-  if (kind === 'type') return { kind, name: target };
-  const path = paths.get(target);
-  return path === undefined ? undefined : { kind: 'group', path };
-}
-
 function inOrder(a: ShadowDefault, b: ShadowDefault): number {
-  const [left, right] = [placeOf(a), placeOf(b)];
+  const [left, right] = [orderOf(a), orderOf(b)];
   return left < right ? -1 : left > right ? 1 : 0;
 }
 
-/** Of a default in the order of lists. */
-export function placeOf({ target, shadow }: ShadowDefault): string {
+/** Where a default stands in lists. */
+export function orderOf({ target, shadow }: ShadowDefault): string {
   return `${target.kind === 'type' ? `0 ${target.name}` : `1 ${target.path}`} ${shadow}`;
 }

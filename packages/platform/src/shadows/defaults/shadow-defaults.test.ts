@@ -94,6 +94,22 @@ describe('a default of a shadow', () => {
     expect(await fleet.defaults.list()).toHaveLength(2);
   });
 
+  test('of a type ends with it: another type of the same name has none', async () => {
+    await using fleet = await openTestFleet();
+    await fleet.types.create({ name: 'boiler' }, OPERATOR);
+    await putDefault(fleet, 'type:boiler', { a: 1 });
+    await fleet.put({ id: 'y' });
+    await fleet.types.remove('boiler', OPERATOR);
+    expect(await fleet.defaults.list()).toEqual([]);
+    fleet.clock.advance(10);
+    await fleet.types.create({ name: 'boiler' }, OPERATOR);
+    await fleet.put({ id: 'x', type: 'boiler' });
+    expect(await fleet.shadow('x')).toBeUndefined();
+    await fleet.calls.putShadowDefault({ target: 'type:boiler', shadow: '', desired: { b: 1 }, expectedVersion: 0, ...fleet.by });
+    await fleet.finish();
+    expect(await desiredOf(fleet, 'x')).toEqual({ b: 1 });
+  });
+
   test('is heeded where a shadow is made before the update has come to its device', async () => {
     await using fleet = await openTestFleet();
     await fleet.put({ id: 'x', group: '/a' });

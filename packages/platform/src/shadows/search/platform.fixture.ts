@@ -30,8 +30,10 @@ export class Platform implements AsyncDisposable {
   following!: SearchFollowing;
   writer!: StateWriter;
   #filling!: FieldFilling;
-  /** Fails the batches that have more in them than this, as a full disk would. */
+  /** Changes of shadows fail after they were told to followers, as with a full disk. */
   failing = false;
+  /** What was taken over by the registry stays unknown to the state, as after a kill between the two. */
+  isCutOff = false;
   readonly #changes: RegistryChange[] = [];
 
   private constructor(registry: TestRegistry) {
@@ -73,7 +75,7 @@ export class Platform implements AsyncDisposable {
       writer: this.writer,
       devices: new RegistryShadowDevices(registry),
       clock,
-      followers: [search, failing],
+      followers: [failing, search],
       open: true,
     });
     this.shadows = shadowCalls(this.domain);
@@ -83,7 +85,13 @@ export class Platform implements AsyncDisposable {
     this.following = new SearchFollowing({
       state: database,
       registry,
-      calls: localCaller<SearchCalls>(calls),
+      calls: localCaller<SearchCalls>({
+        ...calls,
+        shadowValuesTaken: async (sequence) => {
+          if (this.isCutOff) throw new Error('killed');
+          await calls.shadowValuesTaken(sequence);
+        },
+      }),
       clock,
       logLines: silentLogLines,
     });

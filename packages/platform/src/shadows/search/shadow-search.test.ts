@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest';
 import { postingsOf } from '../../registry/registry.fixture.ts';
+import { ShadowTermStore } from '../../registry/shadow-term-store.ts';
 import type { JsonObject } from '../shadow-document.ts';
 import { withInherited } from '../shadow-merge.ts';
+import type { SearchableField } from './declared-fields.ts';
 import { actor, id, Platform, report } from './platform.fixture.ts';
 
 test('devices are found by a field of their shadows that was declared, with each comparison and with everything else', async () => {
@@ -24,6 +26,8 @@ test('devices are found by a field of their shadows that was declared, with each
   expect(await platform.found('shadow.reported.mode != "auto"')).toEqual(['b', 'd']);
   expect(await platform.found('shadow.reported.mode in ("off", "eco")')).toEqual(['b', 'c']);
   expect(await platform.found('shadow.reported.mode like "a*"')).toEqual(['a', 'c']);
+  // One of its values is less, another one more.
+  expect(await platform.found('shadow.reported.mode < "b" and shadow.reported.mode > "b"')).toEqual(['c']);
   expect(await platform.found('shadow.reported.mode exists and not tags has "demo"')).toEqual(['c']);
   expect(await platform.found('shadow.reported.temp >= -3 and shadow.reported.temp < 20')).toEqual(['b']);
   expect(await platform.found('id = "a" and shadow.reported.temp > 20')).toEqual(['a']);
@@ -98,6 +102,23 @@ test('a field that is declared later finds the shadows of before, one that is dr
   expect(await platform.found('shadow.reported.n exists')).toEqual([]);
 });
 
+test('a device that is removed leaves nothing behind', async () => {
+  await using platform = await Platform.open();
+  await platform.following.declare('shadow.reported.mode', actor);
+  const empty = await postingsOf(platform.registry.database);
+  for (const each of ['a', 'b']) {
+    await platform.registry.devices.create({ id: id(each) });
+    await report(platform, each, { mode: ['auto', each] });
+  }
+  await platform.settled();
+  for (const each of ['a', 'b']) await platform.removeDevice(each);
+  expect(await postingsOf(platform.registry.database)).toEqual(empty);
+  expect(await platform.registry.database.selectFrom('device_shadow_value').selectAll().execute()).toEqual([]);
+  await platform.purge();
+  await platform.settled();
+  expect(await postingsOf(platform.registry.database)).toEqual(empty);
+});
+
 test('a bounded number of fields is searchable, and only what is one', async () => {
   await using platform = await Platform.open();
   for (const field of [
@@ -136,7 +157,10 @@ test('a change that fails is not told', async () => {
   platform.failing = true;
   await expect(report(platform, 'a', { mode: 'auto' })).rejects.toThrow('a full disk');
   platform.failing = false;
-  await report(platform, 'a', { other: 1 });
+  const expectedVersion = 9;
+  await expect(
+    platform.shadows.updateShadow({ device: 'a', shadow: '', actor, patch: {}, expectedVersion }),
+  ).rejects.toMatchObject({ code: 'shadow.conflict' });
   await platform.settled();
   expect(await platform.found('shadow.reported.mode exists')).toEqual([]);
 });
@@ -169,15 +193,15 @@ test.each(['registry', 'state'] as const)('where the %s was set back to a backup
   await report(platform, 'a', { mode: 'off' });
   await platform.settled();
   if (which === 'registry') {
-    // As if the last change had not been followed yet, and is known to nobody any more.
-    const { database } = platform.registry;
-    await database.updateTable('registry_counter').set({ value: 1 }).where('name', '=', 'shadow-values').execute();
-    await database.updateTable('device_shadow_value').set({ value: '[0,"auto"]' }).execute();
+    // The last change had not been followed yet, and the state does not have it any more.
+    const [{ id: stateId }] = (await platform.following.list()) as readonly [SearchableField];
+    const terms = new ShadowTermStore(platform.registry.database);
+    await terms.apply([{ device: 'a', stateId, value: '[0,"auto"]' }], 1, 1);
   } else {
     await platform.state.updateTable('state_position').set({ position: 0 }).where('stream', '=', 'shadow-values').execute();
     await platform.state
       .updateTable('shadow')
-      .set({ document: '{"reported":{"mode":"eco"},"stamps":{"reported":{"mode":[1,1]}}}' })
+      .set({ state: '{"reported":{"mode":"eco"}}', details: '{"reported":{"mode":[1,1]}}' })
       .execute();
   }
   await platform.restart();

@@ -33,11 +33,11 @@ export class ValueQueue {
     values: Iterable<{ readonly device: string; readonly fieldId: number; readonly value: string | null }>,
   ): Promise<void> {
     let last = (this.#last ??= await lastSequence(transaction));
-    const rows: (readonly unknown[])[] = [];
-    for (const { device, fieldId, value } of values) rows.push([device, fieldId, value, ++last]);
+    const parameters: unknown[] = [];
+    for (const { device, fieldId, value } of values) parameters.push(device, fieldId, value, ++last);
     // Where the transaction is undone, some sequences are never given.
     this.#last = last;
-    await this.#insert.run(transaction, rows);
+    await this.#insert.run(transaction, parameters);
   }
 
   /** All up to a sequence were taken over. */

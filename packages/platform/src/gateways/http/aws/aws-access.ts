@@ -66,9 +66,7 @@ export class AwsAccess {
     if (caller.kind === 'device') {
       const { access } = caller;
       const may =
-        what === 'read'
-          ? mayRead(access, topic)
-          : access.mayPublish(topic) && (what === 'publish' || access.mayRetain(topic));
+        what === 'read' ? mayRead(access, topic) : access.mayPublish(topic) && (what === 'publish' || access.mayRetain(topic));
       if (!may) throw forbidden();
       return;
     }

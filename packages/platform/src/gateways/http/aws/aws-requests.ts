@@ -54,7 +54,11 @@ export function operationsOf(app: FastifyInstance, authentication: AwsAuthentica
 }
 
 /** @throws AwsError InvalidRequestException */
-export function numberOf(query: RawQuery, name: string, bounds: { readonly min: number; readonly max: number }): number | undefined {
+export function numberOf(
+  query: RawQuery,
+  name: string,
+  bounds: { readonly min: number; readonly max: number },
+): number | undefined {
   const text = parameterOf(query, name);
   if (text === undefined || text === '') return undefined;
   const value = /^\d{1,12}$/.test(text) ? Number(text) : NaN;

@@ -83,7 +83,8 @@ function payloadOf(parameters: unknown): Readonly<Record<string, unknown>> {
       const [only, ...more] = values.filter(([type]) => type in TYPES);
       if (only === undefined || more.length > 0) throw invalid(`the parameter ${name} must have one value`);
       const [type, value] = only;
-      if (typeof value !== TYPES[type as keyof typeof TYPES]) throw invalid(`the parameter ${name} has a value that is no ${type}`);
+      if (typeof value !== TYPES[type as keyof typeof TYPES])
+        throw invalid(`the parameter ${name} has a value that is no ${type}`);
       return [name, value];
     }),
   );

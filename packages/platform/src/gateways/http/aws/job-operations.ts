@@ -36,8 +36,10 @@ export function addJobOperations(add: AddOperation, dependencies: JobOperationsD
     return await sendResult(reply, await dependencies.jobs.ask(asked.request));
   };
   add('GET', '/things/:thing/jobs', async (request, reply) => await serve(request, reply, 'pending', {}));
-  add('GET', '/things/:thing/jobs/:job', async (request, reply) =>
-    await serve(request, reply, 'describe', Object.fromEntries(request.query)),
+  add(
+    'GET',
+    '/things/:thing/jobs/:job',
+    async (request, reply) => await serve(request, reply, 'describe', Object.fromEntries(request.query)),
   );
   const startNext: AwsHandler = async (request, reply) => {
     if (request.params['job'] !== NEXT_JOB) throw new AwsError('InvalidRequestException', 'Only $next can be started');

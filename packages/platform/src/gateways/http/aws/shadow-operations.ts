@@ -23,7 +23,11 @@ const MAX_CURSOR = 256;
 /** GetThingShadow, UpdateThingShadow, DeleteThingShadow, ListNamedShadowsForThing. */
 export function addShadowOperations(add: AddOperation, dependencies: ShadowOperationsDependencies): void {
   const { shadows, shadowStore, access, now } = dependencies;
-  const serve = async (operation: 'get' | 'update' | 'delete', request: AwsRequest, reply: FastifyReply): Promise<FastifyReply> => {
+  const serve = async (
+    operation: 'get' | 'update' | 'delete',
+    request: AwsRequest,
+    reply: FastifyReply,
+  ): Promise<FastifyReply> => {
     const { params, query, caller, body } = request;
     const name = parameterOf(query, 'name') ?? '';
     const thing = params['thing'] ?? '';

@@ -27,7 +27,8 @@ export function checkClaim(claim: SignatureClaim, request: ShownRequest, service
   const { signedAtMs, expiresSec, scope, signedHeaders, statedPayloadHash, time } = claim;
   const latestMs = expiresSec === undefined ? signedAtMs + MAX_SKEW_MS : signedAtMs + expiresSec * 1_000;
   // With this name, and the Date of the answer, the SDKs find out how far their clock is off, and sign anew.
-  if (nowMs > latestMs) throw invalid(`Signature expired: ${time} is now earlier than ${timeOf(nowMs - (latestMs - signedAtMs))}`);
+  if (nowMs > latestMs)
+    throw invalid(`Signature expired: ${time} is now earlier than ${timeOf(nowMs - (latestMs - signedAtMs))}`);
   if (signedAtMs > nowMs + MAX_SKEW_MS)
     throw invalid(`Signature not yet current: ${time} is still later than ${timeOf(nowMs + MAX_SKEW_MS)}`);
   if (!services.includes(scope.service)) throw invalid(`Credential should be scoped to correct service: '${services[0] ?? ''}'.`);

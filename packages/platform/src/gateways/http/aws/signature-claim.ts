@@ -101,13 +101,18 @@ function claimOf(found: {
   const signedAtMs = msOf(time);
   if (signedAtMs === undefined) throw incomplete('X-Amz-Date must be as 20260728T101530Z');
   // Source: the same page, "Date and region in credential scope".
-  if (!time.startsWith(date)) throw new AwsError('InvalidSignatureException', 'Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP');
+  if (!time.startsWith(date))
+    throw new AwsError(
+      'InvalidSignatureException',
+      'Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP',
+    );
   return { keyId, scope: { date, region, service }, time, signedAtMs, expiresSec, signedHeaders, signature, statedPayloadHash };
 }
 
 /** Keys that hold for a while only are not issued here: a session token belongs to somebody else's key. */
 function refuseToken(token: string | undefined): void {
-  if (token !== undefined) throw new AwsError('UnrecognizedClientException', 'The security token included in the request is invalid.');
+  if (token !== undefined)
+    throw new AwsError('UnrecognizedClientException', 'The security token included in the request is invalid.');
 }
 
 function msOf(time: string): number | undefined {

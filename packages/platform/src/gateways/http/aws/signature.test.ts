@@ -37,7 +37,13 @@ interface Sent {
   readonly body: string;
 }
 
-const PLAIN: Sent = { method: 'POST', path: '/things/T/shadow', query: { name: 'n' }, headers: { host: 'localhost:8443' }, body: '{}' };
+const PLAIN: Sent = {
+  method: 'POST',
+  path: '/things/T/shadow',
+  query: { name: 'n' },
+  headers: { host: 'localhost:8443' },
+  body: '{}',
+};
 
 function signer(options: { readonly service?: string; readonly sessionToken?: string } = {}) {
   return new SignatureV4({
@@ -117,15 +123,22 @@ describe('a signature', () => {
   });
 
   it('of whatever an SDK sends is found right, in the header and in the query', async () => {
-    const segment = fc.string({ minLength: 1, maxLength: 12, unit: 'grapheme' }).map(encodeUri).filter((text) => !/^\.{1,2}$/.test(text));
+    const segment = fc
+      .string({ minLength: 1, maxLength: 12, unit: 'grapheme' })
+      .map(encodeUri)
+      .filter((text) => !/^\.{1,2}$/.test(text));
     const word = fc.string({ maxLength: 10, unit: 'grapheme' });
     const request = fc.record({
       method: fc.constantFrom('GET', 'POST', 'PUT', 'DELETE'),
       path: fc.array(segment, { minLength: 1, maxLength: 4 }).map((segments) => `/${segments.join('/')}`),
-      query: fc.dictionary(fc.stringMatching(/^[A-Za-z][A-Za-z0-9-]{0,8}$/), fc.oneof(word, fc.array(word, { minLength: 2, maxLength: 3 })), {
-        maxKeys: 4,
-        noNullPrototype: true,
-      }),
+      query: fc.dictionary(
+        fc.stringMatching(/^[A-Za-z][A-Za-z0-9-]{0,8}$/),
+        fc.oneof(word, fc.array(word, { minLength: 2, maxLength: 3 })),
+        {
+          maxKeys: 4,
+          noNullPrototype: true,
+        },
+      ),
       headers: fc
         .dictionary(fc.stringMatching(/^x-amz-[a-z0-9]{1,8}$/), fc.stringMatching(/^[!-~ ]{0,20}$/), {
           maxKeys: 3,
@@ -195,7 +208,10 @@ describe('a signature', () => {
     const { 'x-amz-date': time = '' } = good.headers;
     const headers = { ...good.headers, 'x-amz-mqtt5-user-properties': 'W10=' };
     expect(() => verify({ ...good, headers })).toThrow('x-amz-mqtt5-user-properties');
-    const authorization = (good.headers['authorization'] ?? '').replace(/SignedHeaders=[^,]*/, 'SignedHeaders=x-amz-content-sha256;x-amz-date');
+    const authorization = (good.headers['authorization'] ?? '').replace(
+      /SignedHeaders=[^,]*/,
+      'SignedHeaders=x-amz-content-sha256;x-amz-date',
+    );
     expect(() => verify({ ...good, headers: { ...good.headers, authorization, 'x-amz-date': time } })).toThrow("'Host'");
   });
 
@@ -243,6 +259,14 @@ describe('a signature', () => {
   it('takes the header Date where there is no X-Amz-Date', () => {
     const authorization = `AWS4-HMAC-SHA256 Credential=${KEY}/20260728/eu-central-1/iotdata/aws4_request,SignedHeaders=date;host,Signature=${'0'.repeat(64)}`;
     for (const date of ['Tue, 28 Jul 2026 10:15:30 GMT', '20260728T101530Z'])
-      expect(readSignature(new Map([['authorization', authorization], ['date', date]]), [])?.signedAtMs).toBe(NOW);
+      expect(
+        readSignature(
+          new Map([
+            ['authorization', authorization],
+            ['date', date],
+          ]),
+          [],
+        )?.signedAtMs,
+      ).toBe(NOW);
   });
 });
