@@ -1,19 +1,8 @@
-import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { findProgram } from '../harness/programs.ts';
 import { ADMIN_KEY, eventually, Selsyn } from '../harness/selsyn.ts';
+import { browserPath, launchBrowser, visitPage } from './pages.fixture.ts';
 
-const browserPath = findProgram('chromium');
-const ARGS = [
-  '--headless',
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
 const PASSWORD = 'seven green boats at noon';
 const TIMEOUT_MS = 120_000;
 
@@ -41,31 +30,15 @@ describe.skipIf(browserPath === undefined)('the pages of identity', () => {
       await send('POST', '/devices', { id, group });
     }
     await send('POST', '/users', { name: 'hanna', password: PASSWORD, grants: [{ role: 'operator', group: '/acme/kiel' }] });
-    browser = await chromium.launch({ executablePath: browserPath ?? '', args: ARGS });
+    browser = await launchBrowser();
   }, TIMEOUT_MS);
   afterAll(async () => {
     await browser?.close();
     await selsyn[Symbol.asyncDispose]();
   });
 
-  /** A browser of somebody new; what goes wrong on the page is gathered. */
-  const visit = async (path: string, work: (page: Page, context: BrowserContext) => Promise<void>) => {
-    const context = await browser.newContext();
-    const faults: string[] = [];
-    try {
-      const page = await context.newPage();
-      page.on('pageerror', (error) => faults.push(error.message));
-      page.on('console', (message) => {
-        // A refusal is what some of these look for, and the browser notes it by itself.
-        if (message.type() === 'error' && !message.text().startsWith('Failed to load resource')) faults.push(message.text());
-      });
-      await page.goto(`${selsyn.url}${path}`);
-      await work(page, context);
-      expect(faults).toEqual([]);
-    } finally {
-      await context.close();
-    }
-  };
+  const visit = async (path: string, work: (page: Page, context: BrowserContext) => Promise<void>) =>
+    await visitPage(browser, `${selsyn.url}${path}`, work);
   const signIn = async (page: Page) => {
     await page.getByLabel('User name').fill('hanna');
     await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
@@ -89,7 +62,7 @@ describe.skipIf(browserPath === undefined)('the pages of identity', () => {
         await page.locator('[data-group="/acme/kiel"]').waitFor();
         expect(await page.locator('[data-group]').count()).toBe(1);
         const tabs = page.getByRole('navigation', { name: 'Pages' }).getByRole('link');
-        expect(await tabs.allTextContents()).toEqual(['Devices', 'Provisioning', 'Security', 'Audit']);
+        expect(await tabs.allTextContents()).toEqual(['Devices', 'Jobs', 'Provisioning', 'Security', 'Audit']);
         expect(await page.getByRole('button', { name: 'Remove kiel-1' }).count()).toBe(0);
 
         // No script of the page can read what the browser is signed in by, and a reload keeps it.

@@ -3,14 +3,14 @@ import type { Received } from '../harness/mqtt-client.ts';
 import { eventually } from '../harness/selsyn.ts';
 import { Threads } from '../harness/threads.ts';
 
-const WRITES = 150;
+const WRITES = 60;
 
 describe('deltas of a shadow, where several gateway threads have its clients', () => {
   it('never go backwards for any of them, while the device subscribes again and again', async () => {
     await using threads = await Threads.start(3);
     const { selsyn } = threads;
     for (const thread of threads.all) {
-      // Sessions of clients in all threads; one of the three devices leaves by the very thread that its client is in, or by none of the others.
+      // Its own connection is in one thread, and what is of it leaves by another, or by the same one.
       const device = threads.nameAt(thread, 'device-');
       const prefix = `$aws/things/${device}/shadow`;
       const delta = `${prefix}/update/delta`;
@@ -53,7 +53,7 @@ describe('deltas of a shadow, where several gateway threads have its clients', (
       const subscribing = (async () => {
         for (let n = 0; writing; n += 1) {
           await own.subscribe([{ filter: delta, qos: 1 }]);
-          if (n % 4 === 3) await own.unsubscribe([delta]);
+          if (n % 4 === 3) await own.unsubscribe(delta);
         }
         await own.subscribe([{ filter: delta, qos: 1 }]);
       })();

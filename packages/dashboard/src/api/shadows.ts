@@ -55,7 +55,7 @@ export interface ShadowName {
 }
 
 const NOTHING: Json = {};
-const HISTORY_PAGE = 30;
+const HISTORY_PAGE = 20;
 /** The same rule as the server's, to say it before asking. */
 export const SHADOW_NAME_PATTERN = /^[$A-Za-z0-9:_-]{1,64}$/;
 

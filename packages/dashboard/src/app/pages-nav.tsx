@@ -10,6 +10,11 @@ export function PagesNav() {
       <Link to="/" className={styles.tab} activeOptions={{ exact: true, includeSearch: false }}>
         Devices
       </Link>
+      {(may('jobs:read') || may('shadows:read')) && (
+        <Link to="/jobs" className={styles.tab} activeOptions={{ includeSearch: false }}>
+          Jobs
+        </Link>
+      )}
       {may('provisioning:read') && (
         <Link to="/provisioning" className={styles.tab} activeOptions={{ includeSearch: false }}>
           Provisioning

@@ -2,6 +2,7 @@ import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from '
 import { DEVICE_TABS, type DeviceTab } from '../device/device-tabs.ts';
 import { parseRangeSearch, type RangeSearch } from '../device/time-range.ts';
 import { DevicesPage } from '../devices/devices-page.tsx';
+import { JOBS_TABS, type JobsTab } from '../jobs/jobs-tabs.ts';
 import { PROVISIONING_TABS, type ProvisioningTab } from '../provisioning/provisioning-tabs.ts';
 import { ProblemNotice } from '../ui/problem-notice.tsx';
 import { NotFound } from './not-found.tsx';
@@ -29,8 +30,26 @@ const deviceRoute = createRoute({
       ...parseRangeSearch(search),
       ...(Array.isArray(metrics) && { metrics: metrics.map(String) }),
       ...(tab !== undefined && { tab }),
+      ...searchTexts(search, ['shadow']),
     };
   },
+});
+
+const jobsRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: '/jobs',
+  component: lazyRouteComponent(() => import('../jobs/jobs-page.tsx'), 'JobsPage'),
+  validateSearch: (search): JobsSearch => {
+    const tab = searchChoice(search, 'tab', JOBS_TABS);
+    return { ...searchTexts(search, ['status']), ...(tab !== undefined && { tab }) };
+  },
+});
+
+const jobRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: '/jobs/$jobId',
+  component: lazyRouteComponent(() => import('../jobs/job-page.tsx'), 'JobPage'),
+  validateSearch: (search): JobSearch => searchTexts(search, ['status']),
 });
 
 const provisioningRoute = createRoute({
@@ -74,6 +93,19 @@ export interface DeviceSearch extends RangeSearch {
   /** The metrics with a chart; absent: the first ones. */
   readonly metrics?: readonly string[];
   readonly tab?: DeviceTab;
+  /** The name of a shadow; absent: the classic one. */
+  readonly shadow?: string;
+}
+
+export interface JobsSearch {
+  readonly tab?: JobsTab;
+  /** Only what stands so. */
+  readonly status?: string;
+}
+
+export interface JobSearch {
+  /** Only executions that stand so. */
+  readonly status?: string;
 }
 
 export interface ProvisioningSearch {
@@ -100,7 +132,16 @@ export interface AuditSearch {
 }
 
 export const router = createRouter({
-  routeTree: rootRoute.addChildren([devicesRoute, deviceRoute, provisioningRoute, securityRoute, auditRoute, serverRoute]),
+  routeTree: rootRoute.addChildren([
+    devicesRoute,
+    deviceRoute,
+    jobsRoute,
+    jobRoute,
+    provisioningRoute,
+    securityRoute,
+    auditRoute,
+    serverRoute,
+  ]),
   defaultPreload: 'intent',
   defaultErrorComponent: ({ error, reset }) => <ProblemNotice error={error} onRetry={reset} />,
   scrollRestoration: true,

@@ -49,8 +49,7 @@ export function commandDraft(form: CommandForm): { readonly draft: CommandDraft 
       !(timeoutSec > 0 && timeoutSec <= MAX_TIMEOUT_SEC) && { timeoutSec: `1 to ${MAX_TIMEOUT_SEC} seconds` }),
   };
   if ('fault' in payload || Object.keys(faults).length > 0) return { faults };
-  const until =
-    form.mode === 'now' ? { timeoutMs: Math.round(timeoutSec * 1000) } : { expiresAt: `now+${form.keepFor}` };
+  const until = form.mode === 'now' ? { timeoutMs: Math.round(timeoutSec * 1000) } : { expiresAt: `now+${form.keepFor}` };
   return {
     draft: {
       name: form.name,

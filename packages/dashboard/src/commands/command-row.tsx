@@ -76,7 +76,9 @@ function CommandDetails({ command }: { readonly command: Command }) {
         </p>
       </div>
       {payload !== undefined && <Part title="Payload" value={payload} />}
-      {progress !== undefined && answer === undefined && <Part title={`Progress at ${formatTime(progress.atMs)}`} value={progress.payload} />}
+      {progress !== undefined && answer === undefined && (
+        <Part title={`Progress at ${formatTime(progress.atMs)}`} value={progress.payload} />
+      )}
       {answer !== undefined && <Answer title="Answer" answer={answer} />}
       {lateAnswer !== undefined && <Answer title="Answer that came too late, and does not count" answer={lateAnswer} />}
     </div>

@@ -72,12 +72,12 @@ export function CommandsTab({ device }: { readonly device: Device }) {
             <EmptyNote
               title={states === '' ? 'No command yet' : 'No such command'}
               command={
-                mayWrite
-                  ? { title: 'The same from a shell', command: `npx selsyn command send ${device.id} reboot` }
-                  : undefined
+                mayWrite ? { title: 'The same from a shell', command: `npx selsyn command send ${device.id} reboot` } : undefined
               }
             >
-              {mayWrite ? 'What is given to this device shows here, with its states and the answer.' : 'It takes the permission commands:write to give one.'}
+              {mayWrite
+                ? 'What is given to this device shows here, with its states and the answer.'
+                : 'It takes the permission commands:write to give one.'}
             </EmptyNote>
           }
         />
@@ -93,9 +93,7 @@ export function CommandsTab({ device }: { readonly device: Device }) {
         onClose={() => setCancelling(undefined)}
         onClosed={cancel.reset}
       >
-        <p>
-          It is not sent any more. A device that has it already is not stopped; its answer is kept and does not count.
-        </p>
+        <p>It is not sent any more. A device that has it already is not stopped; its answer is kept and does not count.</p>
       </ConfirmDialog>
     </section>
   );

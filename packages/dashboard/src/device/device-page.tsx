@@ -4,8 +4,11 @@ import { getRouteApi, Link } from '@tanstack/react-router';
 import { useState } from 'react';
 import { fetchDevice, type Device } from '../api/devices.ts';
 import { useServices } from '../app/services.ts';
+import { CommandsTab } from '../commands/commands-tab.tsx';
 import { RemoveDeviceDialog } from '../devices/remove-device-dialog.tsx';
+import { DeviceJobsTab } from '../jobs/device-jobs-tab.tsx';
 import { useWho } from '../session/who.ts';
+import { ShadowTab } from '../shadow/shadow-tab.tsx';
 import { ConnectedDot } from '../ui/connected-dot.tsx';
 import { Icon } from '../ui/icons.tsx';
 import { PageTabs } from '../ui/page-tabs.tsx';
@@ -24,12 +27,15 @@ const REFETCH_MS = 10_000;
 
 const TABS = [
   { key: 'overview', label: 'Overview', permission: 'devices:read' },
+  { key: 'shadow', label: 'Shadow', permission: 'shadows:read' },
+  { key: 'commands', label: 'Commands', permission: 'commands:read' },
+  { key: 'jobs', label: 'Jobs', permission: 'jobs:read' },
   { key: 'certificates', label: 'Certificates', permission: 'certificates:read' },
   { key: 'access', label: 'Access', permission: 'policies:read' },
   { key: 'history', label: 'History', permission: 'audit:read' },
 ] as const;
 
-/** One device: what it is and sends, how it proves who it is, what it may do, what was done to it. */
+/** One device: what it is and sends, what is asked of it, how it proves who it is, what it may do, what was done to it. */
 export function DevicePage() {
   const { client } = useServices();
   const { may } = useWho();
@@ -94,6 +100,12 @@ function TabContent({ tab, device }: { readonly tab: DeviceTab; readonly device:
   switch (tab) {
     case 'overview':
       return <OverviewTab device={device} />;
+    case 'shadow':
+      return <ShadowTab device={device} />;
+    case 'commands':
+      return <CommandsTab device={device} />;
+    case 'jobs':
+      return <DeviceJobsTab device={device} />;
     case 'certificates':
       return <CertificatesTab device={device} />;
     case 'access':

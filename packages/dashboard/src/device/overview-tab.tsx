@@ -3,6 +3,8 @@ import { Link } from '@tanstack/react-router';
 import { useState, type ReactNode } from 'react';
 import type { Device } from '../api/devices.ts';
 import { formatTime } from '../format/age.ts';
+import { DeviceMissed } from '../presence/device-missed.tsx';
+import { goneWords } from '../presence/gone-words.ts';
 import { useWho } from '../session/who.ts';
 import { Badge } from '../ui/badge.tsx';
 import { Icon } from '../ui/icons.tsx';
@@ -19,6 +21,7 @@ export function OverviewTab({ device }: { readonly device: Device }) {
   const { connectivity } = device;
   return (
     <div className={styles.overview}>
+      <DeviceMissed device={device.id} />
       <section className={styles.panel} aria-label="About">
         <dl className={styles.facts}>
           <Fact name="Type">{device.type ?? '–'}</Fact>
@@ -30,6 +33,7 @@ export function OverviewTab({ device }: { readonly device: Device }) {
           <Fact name={connectivity?.connected === true ? 'Connected since' : 'Last seen'}>
             {connectivity === undefined ? 'never' : <When timeMs={connectivity.lastSeenMs} />}
           </Fact>
+          {connectivity?.connected === false && <Fact name="Why it is gone">{goneWords(connectivity.goneReason)}</Fact>}
           <Fact name="Registered">{formatTime(device.createdAtMs)}</Fact>
           <Fact name="Tags">
             {device.tags.length === 0

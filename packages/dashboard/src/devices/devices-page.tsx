@@ -5,6 +5,7 @@ import { useState } from 'react';
 import { fetchDevices, PAGE_SIZE } from '../api/devices.ts';
 import { useServices } from '../app/services.ts';
 import { useWatch } from '../live/use-latest.ts';
+import { MissedDevices } from '../presence/missed-devices.tsx';
 import { useWho } from '../session/who.ts';
 import { Icon } from '../ui/icons.tsx';
 import { NotAllowed } from '../ui/not-allowed.tsx';
@@ -68,6 +69,7 @@ export function DevicesPage() {
           </Button>
         )}
       </div>
+      <MissedDevices />
       <div className={styles.columns} data-tree={may('groups:read')}>
         {may('groups:read') && <GroupTree selected={group} onSelect={(node) => show({ group: node })} />}
         <div>

@@ -8,7 +8,10 @@ describe('paths into JSON', () => {
     expect(leavesOf(json)).toEqual([
       [['mode'], 'eco'],
       [['fan', 'speed'], 2],
-      [['fan', 'steps'], [1, { a: 2 }]],
+      [
+        ['fan', 'steps'],
+        [1, { a: 2 }],
+      ],
       [['none'], {}],
     ]);
     expect(valueAt(json, ['fan', 'speed'])).toBe(2);

@@ -4,7 +4,13 @@ import { Problem } from '../api/problem.ts';
 import type { Shadow } from '../api/shadows.ts';
 import { changeDesired, conflictsOf, type ShadowAccess } from './change-desired.ts';
 
-const SECTIONS = { inherited: {}, effective: {}, reported: {}, delta: {}, metadata: { desired: {}, inherited: {}, reported: {} } };
+const SECTIONS = {
+  inherited: {},
+  effective: {},
+  reported: {},
+  delta: {},
+  metadata: { desired: {}, inherited: {}, reported: {} },
+};
 const shadowOf = (version: number, desired: Json): Shadow => ({ version, desired, updatedAtMs: 0, ...SECTIONS });
 const moved = () => new Problem({ title: 'moved', detail: '', status: 412, code: 'request.precondition-failed' });
 

@@ -86,21 +86,12 @@ function EditField({ name, shadow, row, onClose }: EditFieldProps) {
       )}
       {change.error !== null && <ProblemNotice error={change.error} />}
       {change.conflict !== undefined && (
-        <ConflictNotice
-          conflict={change.conflict}
-          isPending={change.isPending}
-          onOverwrite={change.overwrite}
-          onKeep={onClose}
-        />
+        <ConflictNotice conflict={change.conflict} isPending={change.isPending} onOverwrite={change.overwrite} onKeep={onClose} />
       )}
       {change.conflict === undefined && (
         <div className={dialog.actions}>
           {isOwn && (
-            <Button
-              variant="default"
-              disabled={change.isPending}
-              onClick={() => change.save(objectWith(row.path, null))}
-            >
+            <Button variant="default" disabled={change.isPending} onClick={() => change.save(objectWith(row.path, null))}>
               {row.desired?.over === undefined ? 'Stop asking for it' : 'Back to what is inherited'}
             </Button>
           )}

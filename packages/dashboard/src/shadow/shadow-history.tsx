@@ -35,7 +35,7 @@ export function ShadowHistory({ name }: { readonly name: ShadowName }) {
 }
 
 function HistoryRow({ change }: { readonly change: ShadowChange }) {
-  const [kind = '', id = ''] = split(change.by);
+  const [kind, id] = split(change.by);
   return (
     <tr data-version={change.version}>
       <td data-label="When" className={styles.time}>
@@ -48,9 +48,7 @@ function HistoryRow({ change }: { readonly change: ShadowChange }) {
         </span>
       </td>
       <td data-label="Version">{change.version}</td>
-      <td data-label="Written">
-        {change.isDeletion ? <Badge tone="bad">removed</Badge> : <Written change={change} />}
-      </td>
+      <td data-label="Written">{change.isDeletion ? <Badge tone="bad">removed</Badge> : <Written change={change} />}</td>
     </tr>
   );
 }

@@ -57,7 +57,12 @@ describe('the fields of a shadow', () => {
 
   it('are different ones where one side has an object and the other a value', () => {
     const rows = shadowRows(
-      shadowOf({ desired: { fan: { speed: 2 } }, effective: { fan: { speed: 2 } }, reported: { fan: 5 }, delta: { fan: { speed: 2 } } }),
+      shadowOf({
+        desired: { fan: { speed: 2 } },
+        effective: { fan: { speed: 2 } },
+        reported: { fan: 5 },
+        delta: { fan: { speed: 2 } },
+      }),
       [],
     );
     expect(rows.map(({ label, desired, reported, differs }) => [label, desired?.value, reported?.value, differs])).toEqual([

@@ -93,7 +93,12 @@ export function ShadowTab({ device }: { readonly device: Device }) {
         <div className={styles.buttons}>
           {mayWrite && (
             <>
-              <Button size="xs" leftSection={<Icon name="plus" size={13} />} disabled={shadow.isPending} onClick={() => edit(undefined)}>
+              <Button
+                size="xs"
+                leftSection={<Icon name="plus" size={13} />}
+                disabled={shadow.isPending}
+                onClick={() => edit(undefined)}
+              >
                 Set a field
               </Button>
               <Button size="xs" variant="default" disabled={shadow.isPending} onClick={() => setDialog('json')}>
@@ -157,13 +162,11 @@ function differenceWords(count: number): string {
 }
 
 function NoShadow({ device, name, mayWrite }: { readonly device: string; readonly name: string; readonly mayWrite: boolean }) {
-  const address = name === '' ? device : `${device} --name ${name}`;
+  const address = name === '' ? device : `${device} --shadow ${name}`;
   return (
     <EmptyNote
       title={name === '' ? 'No shadow yet' : `There is no shadow ${name} yet`}
-      command={
-        mayWrite ? { title: 'The same from a shell', command: `npx selsyn shadow set ${address} '{"mode":"eco"}'` } : undefined
-      }
+      command={mayWrite ? { title: 'The same from a shell', command: `npx selsyn shadow set ${address} mode=eco` } : undefined}
     >
       A shadow holds what a device is to be and what it says it is. It is made when something is asked of the device, or when the
       device first reports.

@@ -1,9 +1,10 @@
 import { Button } from '@mantine/core';
 import { useState } from 'react';
+import { targetWords } from '../targets/target.ts';
 import { Badge } from '../ui/badge.tsx';
 import { DataTable } from '../ui/data-table.tsx';
 import { When } from '../ui/when.tsx';
-import { targetWords, valueText } from './shadow-words.ts';
+import { valueText } from './shadow-words.ts';
 import styles from './shadow.module.css';
 import type { DesiredValue, ShadowRow, StampedValue } from './shadow-rows.ts';
 
@@ -44,7 +45,12 @@ export function ShadowTable({ rows, onEdit }: ShadowTableProps) {
           </td>
           {onEdit !== undefined && (
             <td className={styles.action}>
-              <Button variant="default" size="compact-xs" aria-label={`${editWord(row)} ${row.label}`} onClick={() => onEdit(row)}>
+              <Button
+                variant="default"
+                size="compact-xs"
+                aria-label={`${editWord(row)} ${row.label}`}
+                onClick={() => onEdit(row)}
+              >
                 {editWord(row)}
               </Button>
             </td>

@@ -3,11 +3,6 @@ export function shadowTitle(name: string): string {
   return name === '' ? 'Classic shadow' : name;
 }
 
-/** `group:/acme` as `group /acme`. */
-export function targetWords(target: string): string {
-  return target.replace(':', ' ');
-}
-
 /** A value as the page shows it: JSON, so that the text "21" is not the number 21. */
 export function valueText(value: unknown): string {
   return JSON.stringify(value) ?? '–';

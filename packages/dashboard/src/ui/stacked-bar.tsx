@@ -4,7 +4,7 @@ export interface BarPart {
   readonly key: string;
   readonly label: string;
   readonly count: number;
-  readonly tone: 'good' | 'warn' | 'bad' | 'active' | 'plain';
+  readonly tone: 'good' | 'warn' | 'bad' | 'active' | 'waiting' | 'plain';
 }
 
 interface StackedBarProps {

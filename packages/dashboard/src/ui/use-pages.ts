@@ -15,7 +15,8 @@ export interface Pages<T> {
 interface PagesOptions<T> {
   readonly key: readonly unknown[];
   readonly fetch: (cursor: string | undefined, signal: AbortSignal) => Promise<Page<T>>;
-  readonly refetchEveryMs?: number;
+  /** How often, or how often with what is shown. */
+  readonly refetchEveryMs?: number | ((items: readonly T[]) => number);
 }
 
 const MOST_PAGES = 20;
@@ -28,7 +29,10 @@ export function usePages<T>({ key, fetch, refetchEveryMs }: PagesOptions<T>): Pa
     initialPageParam: undefined as string | undefined, // widens the type: the first page has no cursor
     getNextPageParam: (last: Page<T>) => last.cursor,
     maxPages: MOST_PAGES,
-    ...(refetchEveryMs !== undefined && { refetchInterval: refetchEveryMs }),
+    refetchInterval: ({ state }) =>
+      typeof refetchEveryMs === 'function'
+        ? refetchEveryMs(state.data?.pages.flatMap((page) => page.items) ?? [])
+        : (refetchEveryMs ?? false),
   });
   return {
     items: query.data?.pages.flatMap((page) => page.items) ?? [],

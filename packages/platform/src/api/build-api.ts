@@ -109,7 +109,13 @@ export async function buildApi(dependencies: ApiDependencies): Promise<FastifyIn
   const traceHub = new TraceHub(dependencies);
   const subscriptions = new Subscriptions(dependencies);
   const stateHub = new StateHub({ ...dependencies, feed: dependencies.state.events });
+  let closing = false;
+  // The connection of a request that was under way would be kept open for the next one, and the server with it.
+  app.addHook('onSend', async (_request, reply) => {
+    if (closing) reply.header('Connection', 'close');
+  });
   app.addHook('preClose', async () => {
+    closing = true;
     hub.close();
     traceHub.close();
     stateHub.close();

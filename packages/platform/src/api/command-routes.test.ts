@@ -106,6 +106,21 @@ test('without an answer in time it is 504 with the id of the command, which goes
   });
 });
 
+test('closing does not wait for the answers of devices: who waits is told that there is none yet', async () => {
+  await using other = await openTestApi();
+  await addDevice(other, 'd1');
+  const url = '/api/v1/devices/d1/commands';
+  const headers = { ...asAdmin, 'content-type': 'application/json' };
+  const body = JSON.stringify({ name: 'slow', timeoutMs: 100_000 });
+  // Its connection would be kept open for another request.
+  const waiting = fetch((await other.app.listen({ host: '127.0.0.1', port: 0 })) + url, { method: 'POST', headers, body });
+  await expect
+    .poll(async () => (await other.app.inject({ url, headers: asAdmin })).json<{ items: unknown[] }>().items.length)
+    .toBe(1);
+  await other.app.close();
+  expect((await waiting).status).toBe(504);
+});
+
 test('the same request with the same key is the same command', async () => {
   const headers = { 'idempotency-key': 'order-7' };
   const [first, second] = [
@@ -118,6 +133,15 @@ test('the same request with the same key is the same command', async () => {
     body: { code: 'command.key-used' },
   });
   expect((await send('POST', '/devices/d1/commands', { name: 'a' }, { 'idempotency-key': 'with blank' })).status).toBe(400);
+});
+
+test('the same request with the same key is the same command, however late it is said again when it expires', async () => {
+  const headers = { 'idempotency-key': 'order-8' };
+  const first = await send('POST', '/devices/d1/commands', { name: 'a', expiresAt: 'now+1h' }, headers);
+  api.clock.advance(5);
+  const second = await send('POST', '/devices/d1/commands', { name: 'a', expiresAt: 'now+1h' }, headers);
+  expect(second).toMatchObject({ status: 202, body: { id: first.body!.id, expiresAtMs: first.body!.expiresAtMs } });
+  expect((await send('POST', '/devices/d1/commands', { name: 'a', expiresAt: 'now+2h' }, headers)).status).toBe(409);
 });
 
 test.each([

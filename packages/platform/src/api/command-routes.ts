@@ -29,6 +29,8 @@ import { scopedPage } from './scoped-pages.ts';
 const DEFAULT_TIMEOUT_MS = 30_000;
 /** Longer than that no socket stays open without a byte. */
 const MAX_TIMEOUT_MS = 100_000;
+/** The stop of the server waits no longer for the thread of the state to say that nobody waits. */
+const STOP_WAITING_MS = 1_000;
 
 const commandName = z.string().regex(COMMAND_NAME_PATTERN, 'must be 1 to 128 of A-Z a-z 0-9 : _ . -');
 
@@ -86,6 +88,7 @@ type Needs = Pick<ApiDependencies, 'devices' | 'state' | 'people' | 'clock'>;
 /** Commands to devices: giving, finding, cancelling. */
 export function commandRoutes({ devices, state, people, clock }: Needs): FastifyPluginAsyncZod {
   const store = new CommandStore(state.reader);
+  let closing = false;
 
   /** A device that the caller sees, and its group. @throws SelsynError `device.invalid-id`, `device.not-found` */
   async function seen(id: string, { scope }: Access): Promise<{ readonly device: DeviceId; readonly group: string }> {
@@ -99,7 +102,8 @@ export function commandRoutes({ devices, state, people, clock }: Needs): Fastify
     const untilMs = clock.monotonicMs() + waitMs;
     let { command } = await state.calls.call('sendCommand', { draft, doer, waitMs: Math.min(waitMs, MAX_WAIT_MS) });
     // Whoever is gone waits no longer; the command is given all the same.
-    for (let leftMs = untilMs - clock.monotonicMs(); !isFinished(command) && leftMs > 0 && !reply.raw.destroyed;) {
+    const waits = (leftMs: number): boolean => leftMs > 0 && !isFinished(command) && !reply.raw.destroyed && !closing;
+    for (let leftMs = untilMs - clock.monotonicMs(); waits(leftMs);) {
       const { device, id } = command;
       command = await state.calls.call('awaitCommand', { device, id, waitMs: Math.min(leftMs, MAX_WAIT_MS) });
       leftMs = untilMs - clock.monotonicMs();
@@ -108,6 +112,11 @@ export function commandRoutes({ devices, state, people, clock }: Needs): Fastify
   }
 
   return async (app) => {
+    // The end of the server does not wait for the answers of devices: the commands go on after the next start.
+    app.addHook('preClose', async () => {
+      closing = true;
+      await state.calls.call('stopWaiting', null, STOP_WAITING_MS).catch(() => undefined);
+    });
     app.post(
       '/devices/:id/commands',
       {
@@ -268,6 +277,7 @@ function draftOf(device: DeviceId, body: z.output<typeof sendSchema>, key: strin
     payload: text,
     oneWay,
     expiresAtMs,
+    ...(typeof expiresAt === 'string' && { expiresAsked: expiresAt }),
     // Nobody waits for it then: it would only come as a surprise.
     sendWithinMs: expiresAt === undefined ? timeoutMs : undefined,
     idempotencyKey: key,

@@ -67,7 +67,8 @@ export function jobToJson(job: StoredJob, counts: JobCounts, document?: string):
     ...config,
     counts: { ...counts },
     progress: {
-      expanding: progress.walk !== undefined && progress.meaning === undefined,
+      // One that is continuous is walked through again and again: that is no news.
+      expanding: progress.walk !== undefined && progress.walkAtMs === undefined,
       waiting: progress.waiting,
       notified,
       finished: notified - counts.QUEUED - counts.IN_PROGRESS,

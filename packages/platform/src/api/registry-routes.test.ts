@@ -79,7 +79,7 @@ test('a filter that is none is refused with the place and the reason', async () 
   const answer = await ask(api, 'GET', query('type = boiler'));
   expect(answer.status).toBe(400);
   expect(answer.body).toMatchObject({ code: 'request.invalid', details: { field: 'filter', position: 8 } });
-  expect((await ask(api, 'GET', query('shadow.reported.on = true'))).body['detail']).toContain('shadows');
+  expect((await ask(api, 'GET', query('shadow.reported.on = true'))).body['detail']).toContain('is not searchable');
 });
 
 test('groups are made, counted, moved and removed, and their devices go with them', async () => {

@@ -110,7 +110,7 @@ export function shadowDefaultRoutes({ state, devices }: Pick<ApiDependencies, 's
               .describe('Only if the default has this version; 0: only if there is none.'),
           }),
           response: {
-            200: defaultSchema.extend({ update: updateField }),
+            200: defaultSchema.extend({ update: updateField }).describe('The default, and the update that brings it to devices.'),
             ...problems(...CHANGING, 'shadow.refused', 'request.too-large', 'request.unsupported-media-type'),
           },
         },

@@ -68,7 +68,7 @@ export async function openTestState(dependencies: {
   });
   const devices = new RegistryShadowDevices(dependencies.registry);
   const rules = new FleetRules({ registry: dependencies.registry, devices });
-  const search = await openSearchServices({ database, writer, logLines: silentLogLines });
+  const search = await openSearchServices({ database, writer, clock, logLines: silentLogLines });
   const shadows = new ShadowDomain({ database, writer, devices, clock, rules, followers: [search.follower] });
   const replicas = openReplicaServices({ database, writer, devices, shadows, clock });
   const fleet = new ShadowFleet({ ...dependencies, database, writer, devices, rules, shadows, logLines: silentLogLines });

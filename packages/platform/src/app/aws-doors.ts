@@ -11,6 +11,7 @@ import { SelsynError } from '../kernel/errors.ts';
 import type { LogLines } from '../kernel/log-lines.ts';
 import type { Caller } from '../kernel/thread-channel.ts';
 import { AccessKeyLookup } from '../people/access-key-lookup.ts';
+import type { People } from '../people/people.ts';
 import type { DeviceStore } from '../registry/device-store.ts';
 import type { Sealer } from '../secrets/sealer.ts';
 import { ShadowStore } from '../shadows/shadow-store.ts';
@@ -38,9 +39,11 @@ export function awsRoutesDependencies(options: {
   readonly threads: readonly MessagingThread[];
   readonly maxPayloadBytes: number;
   readonly clock: Clock;
+  readonly people: Pick<People, 'sealedCursors'>;
   readonly logLines: LogLines;
 }): AwsRoutesDependencies {
-  const { database, state, sealer, devices, identity, audit, clients, threads, maxPayloadBytes, clock, logLines } = options;
+  const { database, state, sealer, devices, identity, audit, clients, threads, maxPayloadBytes, clock, people, logLines } =
+    options;
   const { enrolment, pki } = identity;
   const noted = (error: unknown): void => logLines.error({ err: error }, 'a certificate of a request could not be looked after');
   return {
@@ -68,6 +71,7 @@ export function awsRoutesDependencies(options: {
     audit,
     maxPayloadBytes,
     clock,
+    cursors: people.sealedCursors,
     logLines,
   };
 }

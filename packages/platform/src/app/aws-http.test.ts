@@ -1,4 +1,4 @@
-import { createHash, createHmac } from 'node:crypto';
+import { createHash, createHmac, randomBytes } from 'node:crypto';
 import { SignatureV4 } from '@smithy/signature-v4';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
@@ -9,19 +9,14 @@ import { RequestAuthorizer } from '../identity/request-authorizer.ts';
 import { SelsynError } from '../kernel/errors.ts';
 import { silentLogLines } from '../kernel/log-lines.ts';
 import { localCaller } from '../kernel/thread-channel.ts';
-import type { HeldAccessKey } from '../people/access-key-lookup.ts';
-import { BUILT_IN_ROLES } from '../people/permissions.ts';
+import type { Grant } from '../people/caller.ts';
+import { BUILT_IN_ROLES, type Permission } from '../people/permissions.ts';
+import { SealedText } from '../people/sealed-text.ts';
 import { DeviceStore } from '../registry/device-store.ts';
 
 const KEY = 'AKSYABCDEFGHIJKLMNOP';
 const SECRET = 'secret';
-const HELD: HeldAccessKey = {
-  id: KEY,
-  name: 'tool',
-  secret: SECRET,
-  holder: { grants: [{ group: '/', permissions: BUILT_IN_ROLES.operator }] },
-  usedAtMs: undefined,
-};
+const OPERATOR: readonly Grant[] = [{ group: '/', permissions: BUILT_IN_ROLES.operator }];
 
 class Sha256 {
   readonly #hash;
@@ -40,6 +35,16 @@ class Sha256 {
 interface Made extends AsyncDisposable {
   readonly api: TestApi;
   readonly published: Publication[];
+  /** Shadows that were asked for. */
+  readonly asked: string[];
+  /** Topics with retained messages. */
+  retained: readonly string[];
+  /** What answers wait for. */
+  waiting: Promise<void>;
+  /** Whose key it is. */
+  device: string | undefined;
+  /** What the key may do. */
+  grants: readonly Grant[];
   /** What the broker says next. */
   code: number;
   fault: Error | undefined;
@@ -57,11 +62,16 @@ interface Made extends AsyncDisposable {
 
 async function open(): Promise<Made> {
   const published: Publication[] = [];
+  const asked: string[] = [];
   const fail = async (): Promise<never> => {
     throw made.fault ?? new Error('not asked for here');
   };
   const calls: AwsStateCalls = {
-    awsShadow: async () => (made.fault === undefined ? { status: 200, body: '{"version":1}' } : await fail()),
+    awsShadow: async ({ shadow }) => {
+      asked.push(shadow);
+      await made.waiting;
+      return made.fault === undefined ? { status: 200, body: '{"version":1}' } : await fail();
+    },
     askJobs: fail,
     sendCommand: fail,
     awaitCommand: fail,
@@ -71,7 +81,19 @@ async function open(): Promise<Made> {
       awsRoutes({
         state: localCaller(calls),
         shadowStore: { list: async () => [] },
-        accessKeys: { find: async (id) => (id === KEY ? HELD : undefined), noteUse: async () => undefined },
+        accessKeys: {
+          find: async (id) =>
+            id === KEY
+              ? {
+                  id,
+                  name: 'tool',
+                  secret: SECRET,
+                  holder: made.device === undefined ? { grants: made.grants } : { device: made.device },
+                  usedAtMs: undefined,
+                }
+              : undefined,
+          noteUse: async () => undefined,
+        },
         authorizer: new RequestAuthorizer({
           database,
           clock,
@@ -84,18 +106,28 @@ async function open(): Promise<Made> {
             return made.code;
           },
           retained: async () => undefined,
-          listRetained: async () => [],
+          listRetained: async ({ after = '', limit }) =>
+            made.retained
+              .filter((topic) => topic > after)
+              .slice(0, limit)
+              .map((topic) => ({ topic, sizeBytes: 1, qos: 0 })),
         },
         connections: { find: async () => [], disconnect: async () => 0, sendDirect: async () => 'no-client' },
         audit,
         maxPayloadBytes: 1_000,
         clock,
+        cursors: new SealedText({ secret: 's', purpose: 'cursor', random: randomBytes }),
         logLines: silentLogLines,
       }),
   }));
   const made: Made = {
     api,
     published,
+    asked,
+    retained: [],
+    waiting: Promise.resolve(),
+    device: undefined,
+    grants: OPERATOR,
     code: 0,
     fault: undefined,
     async send(method, path, { query = {}, body = '', headers = {} } = {}) {
@@ -182,10 +214,91 @@ it('properties that are none are refused', async () => {
     { headers: { [user]: base64([{ a: 1 }]) } },
     { headers: { 'x-amz-mqtt5-correlation-data': '***' } },
     { headers: { 'x-amz-mqtt5-payload-format-indicator': 'TEXT' } },
+    // No subscriber could read the packet.
+    { query: { contentType: 'a\0' } },
+    { headers: { [user]: base64([{ 'a\0': 'b' }]) } },
+    { headers: { [user]: base64([{ a: '\0' }]) } },
+    { headers: { [user]: base64([{ a: '\ud800' }]) } },
   ];
   for (const options of cases)
     expect(await made.send('POST', '/topics/a', options)).toMatchObject({ status: 400, type: 'InvalidRequestException' });
   expect(made.published).toEqual([]);
+});
+
+it.each(['#', '+', 'a/b', '../x', 'a\0', 'x'.repeat(65), 'é'])('a shadow has no such name as %j', async (name) => {
+  await using made = await open();
+  for (const method of ['GET', 'POST', 'DELETE'])
+    expect(await made.send(method, '/things/a/shadow', { query: { name } })).toMatchObject({
+      status: 400,
+      type: 'InvalidRequestException',
+    });
+  expect(made.asked).toEqual([]);
+});
+
+it.each<[string, Permission]>([
+  ['$aws/things/sensor1/shadow/update', 'shadows:write'],
+  ['$aws/things/sensor1/shadow/name/n/update/delta', 'shadows:write'],
+  ['$aws/things/sensor1/jobs/j/update', 'jobs:write'],
+  ['$aws/things/sensor1/jobs/notify-next', 'jobs:write'],
+  ['devices/sensor1/commands/c', 'commands:write'],
+  ['devices/sensor1/commands/c/answer', 'commands:write'],
+  ['v1/devices/me/rpc/request/1', 'commands:write'],
+])('to publish on %s a program needs %s too', async (topic, permission) => {
+  await using made = await open();
+  const publish = async () => await made.send('POST', `/topics/${encodeURIComponent(topic)}`, { body: '{}' });
+  made.grants = [{ group: '/', permissions: new Set<Permission>(['messages:write']) }];
+  expect(await publish()).toMatchObject({ status: 403, type: 'ForbiddenException' });
+  expect(made.published).toEqual([]);
+  made.grants = [...made.grants, { group: '/', permissions: new Set([permission]) }];
+  expect(await publish()).toMatchObject({ status: 200 });
+});
+
+it.each(['$aws/certificates/create/json', '$aws/provisioning-templates/t/provision/json'])(
+  'nobody enrols on %s: the answer would reach nobody',
+  async (topic) => {
+    await using made = await open();
+    const answer = await made.send('POST', `/topics/${encodeURIComponent(topic)}`, { body: '{}' });
+    expect(answer).toMatchObject({ status: 403, type: 'ForbiddenException' });
+  },
+);
+
+it('where a listing goes on says nothing of what the caller does not see', async () => {
+  await using made = await open();
+  made.grants = [{ group: '/elsewhere', permissions: BUILT_IN_ROLES.operator }];
+  made.retained = Array.from({ length: 12 }, (_, n) => `devices/sensor1/secret-${n + 10}`);
+  const list = async (nextToken?: string) =>
+    await made.send('GET', '/retainedMessage', { query: { maxResults: '1', ...(nextToken !== undefined && { nextToken }) } });
+  let pages = 1;
+  let page = await list();
+  for (; page.body['nextToken'] !== undefined; pages++) {
+    const token = String(page.body['nextToken']);
+    expect(page.body['retainedTopics']).toEqual([]);
+    expect(Buffer.from(token, 'base64url').toString('latin1')).not.toContain('secret');
+    page = await list(token);
+  }
+  expect(pages).toBe(3);
+  // Nobody makes one of their own.
+  for (const token of ['devices', Buffer.from('devices/sensor1/secret-11'.padStart(60)).toString('base64url')])
+    expect(await list(token)).toMatchObject({ status: 400, type: 'InvalidRequestException' });
+});
+
+it('a device has ten requests under way at most; programs have as many as they like', async () => {
+  await using made = await open();
+  let release = (): void => undefined;
+  const answered = new Promise<void>((resolve) => (release = resolve));
+  made.waiting = answered;
+  const statuses = async (count: number): Promise<number[]> => {
+    const asked = Array.from({ length: count }, async () => (await made.send('GET', '/things/sensor1/shadow')).status);
+    await expect.poll(() => made.asked.length).toBe(Math.min(count, made.device === undefined ? count : 10));
+    made.asked.length = 0;
+    release();
+    return (await Promise.all(asked)).toSorted();
+  };
+  made.device = 'sensor1';
+  expect(await statuses(12)).toEqual([...Array<number>(10).fill(200), 429, 429]);
+  expect(await statuses(1)).toEqual([200]);
+  made.device = undefined;
+  expect(await statuses(12)).toEqual(Array<number>(12).fill(200));
 });
 
 it('a body that is too long is not read to its end', async () => {

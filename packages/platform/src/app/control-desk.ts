@@ -32,22 +32,37 @@ export interface PresenceChange {
   readonly reason?: GoneReason;
 }
 
+/** What one thread reports at once. */
+export interface PresenceReport {
+  /** Counts the reports of the thread: the same one may come twice. */
+  readonly number: number;
+  readonly changes: readonly PresenceChange[];
+}
+
 /** What gateway threads ask of main. */
 // A type, not an interface: only that fits `Calls`, which has an index signature.
 export type ControlCalls = {
   answerRequest(request: ForwardedRequest): Promise<ProvisioningAnswer>;
   registerJustInTime(der: Uint8Array): Promise<boolean>;
   certificateUsed(certificateId: string): Promise<void>;
-  presence(changes: readonly PresenceChange[]): Promise<void>;
+  presence(report: PresenceReport): Promise<void>;
 };
+
+/** Who answers, in main. */
+export interface ControlServices {
+  answerRequest: ControlCalls['answerRequest'];
+  registerJustInTime: ControlCalls['registerJustInTime'];
+  certificateUsed: ControlCalls['certificateUsed'];
+  presence(thread: number, report: PresenceReport): Promise<void>;
+}
 
 /** Main's end: one desk, at which each gateway thread has a port. */
 export class ControlDesk implements Disposable {
-  readonly #services: ControlCalls;
+  readonly #services: ControlServices;
   readonly #logLines: LogLines;
   readonly #ports: MessagePort[] = [];
 
-  constructor(services: ControlCalls, logLines: LogLines) {
+  constructor(services: ControlServices, logLines: LogLines) {
     this.#services = services;
     this.#logLines = logLines;
   }
@@ -56,13 +71,15 @@ export class ControlDesk implements Disposable {
   port(): MessagePort {
     const { port1, port2 } = new MessageChannel();
     const services = this.#services;
+    const thread = this.#ports.length;
     serveCalls<ControlCalls>(port1, {
       answerRequest: async (request) => await services.answerRequest(request),
       registerJustInTime: async (der) =>
         await this.#noted('a device could not be registered just in time', services.registerJustInTime(der)),
       certificateUsed: async (id) =>
         await this.#noted('the first use of a certificate could not be noted', services.certificateUsed(id)),
-      presence: async (changes) => await this.#noted('who is connected could not be noted', services.presence(changes)),
+      presence: async (report) =>
+        await this.#noted('who is connected could not be noted', services.presence(thread, report)),
     });
     port1.unref();
     this.#ports.push(port1);

@@ -88,7 +88,7 @@ export function openIdentityServices(options: {
         answerRequest: async (request) => await provisioning.fleet.answer(request),
         registerJustInTime: async (der) => await enrolment.justInTime.register(der),
         certificateUsed: async (id) => await pki.certificates.credentialUsed(id),
-        presence: async (changes) => await connected.apply(changes),
+        presence: async (thread, report) => await connected.apply(thread, report),
       },
       logLines,
     ),

@@ -41,7 +41,8 @@ export async function openState(options: {
   const { thread, calls, events, reader, gatewayPorts } = await startState(options);
   ending.defer(async () => await thread.stop());
   ending.use(reader);
-  const followed = new RegistryFollowed({ state: thread.calls, database, clock, logLines });
+  const followed = ending.use(new RegistryFollowed({ state: thread.calls, database, clock, logLines }));
+  followed.start();
   const taken = async (upTo: number): Promise<void> => await thread.calls.call('auditTaken', upTo);
   const audit = ending.use(new StateAudit({ state: reader.database, registry: database, trail, taken, clock, logLines }));
   audit.start();

@@ -7,7 +7,7 @@ import { MessageChannel } from 'node:worker_threads';
 import { buildApi } from '../api/build-api.ts';
 import { AuditChecks } from '../checks/audit-checks.ts';
 import type { OwnMessage } from '../broker/own-message.ts';
-import { migrate } from '../database/migrate.ts';
+import { migrate, MIGRATIONS } from '../database/migrate.ts';
 import { openSqliteDatabase } from '../database/drivers/sqlite/sqlite-database.ts';
 import { awsRoutes } from '../gateways/http/aws/aws-routes.ts';
 import { deviceFacingRoutes } from '../gateways/http/device-routes.ts';
@@ -100,7 +100,7 @@ export async function startPlatform(config: Config): Promise<Platform> {
   const signer = await startSigner({ config, paths, metrics });
   starting.defer(async () => await signer.thread.stop());
   const registry = starting.use(openSqliteDatabase(paths.registry));
-  await migrate(registry.database);
+  await migrate(registry.database, MIGRATIONS, paths.registry);
   const secrets = starting.use(
     await openSecrets({
       settings: config.secrets,
@@ -210,6 +210,8 @@ export async function startPlatform(config: Config): Promise<Platform> {
   });
 
   identity.access.attach(gateways.map(({ calls }) => ({ accessChanged: async (ids) => await calls.call('accessChanged', ids) })));
+  // From any one thread a message reaches the subscribers of all.
+  const publish = async (messages: readonly OwnMessage[]) => await gateways[0]?.calls.call('publish', messages);
   await presence.start();
   // Only when all are there: a connection may have to be served by any of them.
   for (const gateway of gateways) await gateway.calls.call('open', null);
@@ -228,8 +230,6 @@ export async function startPlatform(config: Config): Promise<Platform> {
     }),
   );
   stats.start();
-  // From any one thread a message reaches the subscribers of all.
-  const publish = async (messages: readonly OwnMessage[]) => await gateways[0]?.calls.call('publish', messages);
   pki.begin({ publish, reloadTls: async () => await tls?.reload() });
   const sys = starting.use(
     new SysPublisher({
@@ -280,6 +280,7 @@ export async function startPlatform(config: Config): Promise<Platform> {
     threads: gateways,
     maxPayloadBytes: config.mqtt.maxPacketBytes,
     clock,
+    people,
     logLines,
   });
   const api = await buildApi({

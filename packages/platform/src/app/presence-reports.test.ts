@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { FakeClock } from '../kernel/fake-clock.ts';
 import type { ThreadCaller } from '../kernel/thread-channel.ts';
-import type { ControlCalls } from './control-desk.ts';
+import type { ControlCalls, PresenceReport } from './control-desk.ts';
 import { PresenceReports } from './presence-reports.ts';
 
 beforeEach(() => void vi.useFakeTimers());
@@ -11,12 +11,14 @@ function open() {
   const clock = new FakeClock(50);
   const told: unknown[] = [];
   let fails = false;
-  const call = async (_name: string, changes: unknown): Promise<void> => {
+  const numbers: number[] = [];
+  const call = async (_name: string, { number, changes }: PresenceReport): Promise<void> => {
+    numbers.push(number);
     if (fails) throw new Error('main is busy');
     told.push(changes);
   };
   const reports = new PresenceReports({ call } as unknown as { call: ThreadCaller<ControlCalls>['call'] }, clock);
-  return { reports, told, fail: (value: boolean) => void (fails = value) };
+  return { reports, told, numbers, fail: (value: boolean) => void (fails = value) };
 }
 
 test('devices that come and go are told together, and what has no device id is not', async () => {
@@ -34,15 +36,16 @@ test('devices that come and go are told together, and what has no device id is n
   ]);
 });
 
-test('what main could not take is told again, with what came since', async () => {
-  const { reports, told, fail } = open();
+test('what main could not take is told again as it was, as main may have counted it, and then what came since', async () => {
+  const { reports, told, numbers, fail } = open();
   fail(true);
   reports.presenceChanged('a', 1, 1);
   await vi.advanceTimersByTimeAsync(300);
   reports.presenceChanged('a', 1, 2);
   fail(false);
   await vi.advanceTimersByTimeAsync(1_000);
-  expect(told).toEqual([[{ device: 'a', change: 2, atMs: 2 }]]);
+  expect(told).toEqual([[{ device: 'a', change: 1, atMs: 1 }], [{ device: 'a', change: 1, atMs: 2 }]]);
+  expect(numbers).toEqual([1, 1, 2]);
 });
 
 test('many at once are told in several messages', async () => {
@@ -95,4 +98,16 @@ test('a gateway speaks of the devices behind it, as long as it is there', async 
       { device: 'b', change: -1, atMs: 50, reason: 'speaker-gone' },
     ],
   ]);
+});
+
+test('a client speaks of a bounded number of devices', async () => {
+  const { reports, told } = open();
+  const says = (n: number, text: string) =>
+    reports.statuses.published('k', 'gateway', `devices/d${n}/status`, Buffer.from(text));
+  for (let n = 0; n < 10_001; n++) says(n, '1');
+  says(0, '0');
+  says(10_001, '1');
+  await vi.advanceTimersByTimeAsync(2_000);
+  const devices = told.flat().map((change) => (change as { device: string }).device);
+  expect([devices.length, devices.includes('d10000'), devices.includes('d10001')]).toEqual([10_001, false, true]);
 });

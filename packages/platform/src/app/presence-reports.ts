@@ -3,20 +3,26 @@ import type { PresenceListener } from '../broker/client-watch.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { type DeviceId, isDeviceId } from '../kernel/device-id.ts';
 import type { ThreadCaller } from '../kernel/thread-channel.ts';
-import type { ControlCalls, GoneReason, PresenceChange } from './control-desk.ts';
+import type { ControlCalls, GoneReason, PresenceChange, PresenceReport } from './control-desk.ts';
 import { StatusTopics } from './status-topics.ts';
 
 const GATHER_MS = 250;
 /** In one message to main. */
 const MAX_AT_ONCE = 10_000;
 
-/** Tells main, a few times a second, which devices came and went in this thread. What main could not take is told again. */
+/**
+ * Tells main, a few times a second, which devices came and went in this thread. A report that main could not take is brought again as it
+ * is, before all others: main may have counted it.
+ */
 export class PresenceReports implements PresenceListener {
   readonly #control: Pick<ThreadCaller<ControlCalls>, 'call'>;
   /** Connections of a device, more or fewer than main knows of. Devices that came and went in between cancel out. */
   readonly #changes = new Map<DeviceId, { change: number; atMs: number; reason: GoneReason | undefined }>();
   /** What clients say of devices that are behind them. */
   readonly statuses: StatusTopics;
+  /** Was not taken yet. */
+  #report: PresenceReport | undefined;
+  #lastNumber = 0;
   #scheduled = false;
 
   constructor(control: Pick<ThreadCaller<ControlCalls>, 'call'>, clock: Clock) {
@@ -43,9 +49,10 @@ export class PresenceReports implements PresenceListener {
       this.#changes.set(device, { change, atMs, reason });
       return;
     }
+    // They come in their order, whatever the clock says.
     known.change += change;
-    if (atMs >= known.atMs) known.reason = reason ?? known.reason;
-    known.atMs = Math.max(known.atMs, atMs);
+    known.reason = reason ?? known.reason;
+    known.atMs = atMs;
   }
 
   #schedule(): void {
@@ -55,19 +62,24 @@ export class PresenceReports implements PresenceListener {
   }
 
   async #tell(): Promise<void> {
-    const told: PresenceChange[] = [];
-    for (const [device, { change, atMs, reason }] of this.#changes) {
-      if (told.length >= MAX_AT_ONCE) break;
-      this.#changes.delete(device);
-      told.push({ device, change, atMs, ...(reason !== undefined && { reason }) });
-    }
+    this.#report ??= { number: ++this.#lastNumber, changes: this.#take() };
     try {
-      await this.#control.call('presence', told);
+      await this.#control.call('presence', this.#report);
+      this.#report = undefined;
     } catch {
       // Main has written why; it is told again.
-      for (const change of told) this.#add(change);
     }
     this.#scheduled = false;
-    if (this.#changes.size > 0) this.#schedule();
+    if (this.#report !== undefined || this.#changes.size > 0) this.#schedule();
+  }
+
+  #take(): readonly PresenceChange[] {
+    const taken: PresenceChange[] = [];
+    for (const [device, { change, atMs, reason }] of this.#changes) {
+      if (taken.length >= MAX_AT_ONCE) break;
+      this.#changes.delete(device);
+      taken.push({ device, change, atMs, ...(reason !== undefined && { reason }) });
+    }
+    return taken;
   }
 }

@@ -7,14 +7,19 @@ import type { StateThreadCalls } from './state-thread.ts';
 
 const TRIM_MS = 60_000;
 
-/** Main's side of the stream of the registry's changes: says when there are some, and takes away those that were followed. */
-export class RegistryFollowed {
+/**
+ * Main's side of the stream of the registry's changes: says when there are some, and takes away those that were followed, now and then,
+ * whoever has changed the registry.
+ */
+export class RegistryFollowed implements AsyncDisposable {
   readonly #state: Caller<Pick<StateThreadCalls, 'followRegistry'>>;
   readonly #database: Database;
   readonly #clock: Clock;
   readonly #logLines: LogLines;
-  #trimmedMs: number;
   #poked = false;
+  #cancel: (() => void) | undefined;
+  #trimming: Promise<void> | undefined;
+  #closed = false;
 
   constructor(dependencies: {
     readonly state: Caller<Pick<StateThreadCalls, 'followRegistry'>>;
@@ -26,7 +31,13 @@ export class RegistryFollowed {
     this.#database = dependencies.database;
     this.#clock = dependencies.clock;
     this.#logLines = dependencies.logLines;
-    this.#trimmedMs = this.#clock.monotonicMs();
+  }
+
+  start(): void {
+    if (this.#closed) return;
+    this.#cancel = this.#clock.after(TRIM_MS, () => {
+      this.#trimming = this.#trim().then(() => this.start());
+    });
   }
 
   /** Something may have changed. What is said while it is being followed is followed afterwards, once. */
@@ -43,9 +54,20 @@ export class RegistryFollowed {
 
   /** Resolves once shadows, commands and jobs follow from what the registry is now. */
   async followed(): Promise<void> {
-    const position = await this.#state.call('followRegistry', null);
-    if (this.#clock.monotonicMs() - this.#trimmedMs < TRIM_MS) return;
-    this.#trimmedMs = this.#clock.monotonicMs();
-    await trimRegistryStream(this.#database, position);
+    await this.#state.call('followRegistry', null);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    this.#cancel?.();
+    await this.#trimming;
+  }
+
+  async #trim(): Promise<void> {
+    try {
+      await trimRegistryStream(this.#database, await this.#state.call('followRegistry', null));
+    } catch (error) {
+      this.#logLines.warn({ err: error }, 'changes of the registry that were followed could not be taken away; it is tried again');
+    }
   }
 }

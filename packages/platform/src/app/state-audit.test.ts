@@ -10,6 +10,7 @@ import type { StateSchema } from '../database/schema.ts';
 import { STATE_MIGRATIONS } from '../database/state-migrations.ts';
 import { FakeClock } from '../kernel/fake-clock.ts';
 import { silentLogLines } from '../kernel/log-lines.ts';
+import { openAuditOutbox } from '../state/audit-outbox.ts';
 import { StateAudit } from './state-audit.ts';
 
 let folder = '';
@@ -100,4 +101,23 @@ test('looks by itself, and goes on after a failure', async () => {
       return await entries();
     })
     .toEqual(['a 1000', 'b 1000']);
+});
+
+test('what is changed after the state was set back to a backup, or begun anew, is brought to the trail too', async () => {
+  await openAuditOutbox(state.database, clock.now());
+  await put('a', 'b', 'c');
+  await audit(async (upTo) => void (await state.database.deleteFrom('state_audit').where('id', '<=', upTo).execute())).take();
+  await state[Symbol.asyncDispose]();
+  clock.advance(1);
+  state = openSqliteDatabase<StateSchema>(join(folder, 'new.db'));
+  await migrate(state.database, STATE_MIGRATIONS);
+  await openAuditOutbox(state.database, clock.now());
+  await put('d');
+  await audit(async () => {}).take();
+  expect((await entries()).map((entry) => entry.split(' ')[0])).toEqual(['a', 'b', 'c', 'd']);
+  // A clock that was set back does not set the ids back.
+  await openAuditOutbox(state.database, clock.now() - 3_600_000);
+  await put('e');
+  await audit(async () => {}).take();
+  expect((await entries()).at(-1)).toMatch(/^e /);
 });

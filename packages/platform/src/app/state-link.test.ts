@@ -1,10 +1,11 @@
 import { MessageChannel } from 'node:worker_threads';
+import { pino } from 'pino';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Principal } from '../broker/authorizer.ts';
 import type { OwnMessage } from '../broker/own-message.ts';
 import type { ClientRequest, RequestAnswer } from '../broker/requests.ts';
 import { FakeClock } from '../kernel/fake-clock.ts';
-import { silentLogLines } from '../kernel/log-lines.ts';
+import { type LogLines, silentLogLines } from '../kernel/log-lines.ts';
 import type { ClientLink } from '../state/client-link.ts';
 import type { DeviceRequest, Listening } from '../state/device-request.ts';
 import { StateDesk } from '../state/state-desk.ts';
@@ -66,11 +67,12 @@ describe('the link between gateways and the state', () => {
   afterEach(() => {
     for (const end of ending.splice(0)) end();
   });
-  const open = (gateways = 1) => {
+  const open = (gateways = 1, logLines: LogLines = silentLogLines) => {
     const channels = Array.from({ length: gateways }, () => new MessageChannel());
     const desk = new StateDesk(
       channels.map(({ port1 }) => port1),
-      silentLogLines,
+      logLines,
+      new FakeClock(),
     );
     const domain = new Domain();
     desk.open([domain]);
@@ -119,12 +121,30 @@ describe('the link between gateways and the state', () => {
     expect([topic, JSON.parse(body ?? '')]).toMatchObject([`${TOPIC}/rejected`, { code: 500, clientToken: 't' }]);
   });
 
+  it('does not take what has so long a topic that there would be none for the answer', async () => {
+    const { domain, links } = open();
+    expect(await links[0]!.answer(request('c', '{}', `$aws/things/d/jobs/${'j'.repeat(65_500)}/get`))).toBe('not-taken');
+    expect(domain.asked).toEqual([]);
+  });
+
   it('does not take an answer to a command that could not be written, as there is nowhere to say so', async () => {
     const { domain, links } = open();
     const answer = links[0]!.answer(request('c', '{}', 'devices/d/commands/1/answer'));
     await expect.poll(() => domain.asked.length).toBe(1);
     domain.asked[0]?.fail();
     expect(await answer).toBe('not-taken');
+  });
+
+  it('writes down why, a few times a second, however many could not be done', async () => {
+    const lines: string[] = [];
+    const logLines = pino({ level: 'warn' }, { write: (line) => void lines.push(line) });
+    const { domain, links } = open(1, logLines);
+    const answers = Array.from({ length: 200 }, async (_, n) => await links[0]!.answer(request(`c${n}`)));
+    await expect.poll(() => domain.asked.length).toBe(200);
+    for (const { fail } of domain.asked) fail();
+    await Promise.all(answers);
+    expect(lines.length).toBe(3);
+    expect(lines[0]).toContain('a request of a device could not be done');
   });
 
   it('refuses the eleventh request of a client at once, not those of others, and takes more when one is done', async () => {
@@ -141,6 +161,17 @@ describe('the link between gateways and the state', () => {
     await expect.poll(() => domain.asked.length).toBe(12);
     for (const { done } of domain.asked) done();
     expect(await Promise.all([...first, other, next])).toEqual(Array.from({ length: 12 }, () => []));
+  });
+
+  it('counts the requests of those who have no connection by who they are', async () => {
+    const { domain, links } = open();
+    const visit = async (id: string) => await links[0]!.answer({ ...request(''), principal: { ...principal, id } });
+    const first = Array.from({ length: 10 }, async () => await visit('one'));
+    expect(text(await visit('one'))).toMatchObject([[`${TOPIC}/rejected`, expect.stringContaining('429')]]);
+    const other = visit('two');
+    await expect.poll(() => domain.asked.length).toBe(11);
+    for (const { done } of domain.asked) done();
+    expect(await Promise.all([...first, other])).toEqual(Array.from({ length: 11 }, () => []));
   });
 
   it('sends the messages of a device by one thread, in order; those for a client by its own', async () => {

@@ -13,6 +13,11 @@ const MAX_OF_A_CLIENT = 10;
 const MAX_ANSWERS_OF_A_CLIENT = 200;
 /** Of all clients of a thread: more than the state writes in a second are refused, so that none waits for long. */
 const MAX_WAITING = 20_000;
+/** The same, with those of which nobody can be told that they are too many. */
+const MAX_WAITING_AT_ALL = 2 * MAX_WAITING;
+
+/** More than any request needs: what answers it has a longer topic, and must have room for it [MQTT-4.7.3-3]. */
+const MAX_TOPIC_LENGTH = 1_024;
 
 /** The broker, as far as the state sends by it. */
 export interface StateSender {
@@ -57,12 +62,15 @@ export class StateLink implements RequestHandler, AudienceListener {
 
   async answer(request: ClientRequest): Promise<readonly RequestAnswer[] | NotTaken> {
     const { client, topic, payload } = request;
-    const own = this.#ofClient.get(client) ?? 0;
+    if (topic.length > MAX_TOPIC_LENGTH) return NOT_TAKEN;
+    const asker = askerOf(request);
+    const own = this.#ofClient.get(asker) ?? 0;
     if (own >= MAX_OF_A_CLIENT || this.#waiting.size >= MAX_WAITING) {
       const throttled = throttledRequest(topic, payload, this.#clock.now());
-      if (throttled !== undefined || own >= MAX_ANSWERS_OF_A_CLIENT) return throttled ?? NOT_TAKEN;
+      const isFull = own >= MAX_ANSWERS_OF_A_CLIENT || this.#waiting.size >= MAX_WAITING_AT_ALL;
+      if (throttled !== undefined || isFull) return throttled ?? NOT_TAKEN;
     }
-    this.#ofClient.set(client, own + 1);
+    this.#ofClient.set(asker, own + 1);
     return await new Promise((resolve) => {
       const number = ++this.#lastNumber;
       this.#waiting.set(number, { request, resolve });
@@ -115,10 +123,10 @@ export class StateLink implements RequestHandler, AudienceListener {
     const waiting = this.#waiting.get(number);
     if (waiting === undefined) return;
     this.#waiting.delete(number);
-    const { client } = waiting.request;
-    const left = (this.#ofClient.get(client) ?? 1) - 1;
-    if (left === 0) this.#ofClient.delete(client);
-    else this.#ofClient.set(client, left);
+    const asker = askerOf(waiting.request);
+    const left = (this.#ofClient.get(asker) ?? 1) - 1;
+    if (left === 0) this.#ofClient.delete(asker);
+    else this.#ofClient.set(asker, left);
     waiting.resolve(answersOf(waiting.request));
   }
 
@@ -137,4 +145,9 @@ export class StateLink implements RequestHandler, AudienceListener {
       this.#audience = [];
     });
   }
+}
+
+/** Whose requests are counted together: those of a client, or of one who has no connection, as it came by HTTP. */
+function askerOf({ client, principal }: ClientRequest): string {
+  return client === '' ? principal.id : client;
 }

@@ -51,7 +51,7 @@ export async function openStateServices(options: {
   const { config, database, writer, registry, clock, random, logLines } = options;
   const shadowDevices = new RegistryShadowDevices(registry);
   const rules = new FleetRules({ registry, devices: shadowDevices });
-  const search = await openSearchServices({ database, writer, logLines });
+  const search = await openSearchServices({ database, writer, clock, logLines });
   const shadows = new ShadowDomain({
     database,
     writer,

@@ -9,6 +9,7 @@ import { observeEventLoopDelay } from '../kernel/event-loop-delay.ts';
 import { openLogLines } from '../kernel/log-lines.ts';
 import { openMetrics, type MetricsSnapshot } from '../kernel/metrics.ts';
 import { serveCalls } from '../kernel/thread-channel.ts';
+import { openAuditOutbox } from '../state/audit-outbox.ts';
 import { type EventReport, EventWatch, type WatchOrder } from '../state/event-watch.ts';
 import { RegistryFollowing } from '../state/registry-following.ts';
 import { StateDesk } from '../state/state-desk.ts';
@@ -16,6 +17,7 @@ import { registerStateMetrics } from '../state/state-metrics.ts';
 import { StateWriter } from '../state/state-writer.ts';
 import type { Config } from './config-schema.ts';
 import type { DataPaths } from './data-folder.ts';
+import { devicesOfState } from './state-devices.ts';
 import { openStateServices, type StateCalls } from './state-services.ts';
 import { runThread } from './thread.ts';
 
@@ -47,10 +49,11 @@ await runThread<StateThreadData, StateThreadCalls, null>(async (data) => {
   const metrics = openMetrics('state');
   const loopDelay = observeEventLoopDelay(metrics);
   const state = openSqliteDatabase<StateSchema>(paths.state);
-  await migrate(state.database, STATE_MIGRATIONS);
+  await migrate(state.database, STATE_MIGRATIONS, paths.state);
+  await openAuditOutbox(state.database, clock.now());
   const registry = openSqliteReader(paths.registry);
 
-  const desk = new StateDesk(data.gateways, logLines);
+  const desk = new StateDesk(data.gateways, logLines, clock);
   const watch = new EventWatch((report: EventReport) => data.events.postMessage(report));
   data.events.on('message', (order: WatchOrder) => watch.take(order));
   const writer = new StateWriter({
@@ -78,6 +81,8 @@ await runThread<StateThreadData, StateThreadCalls, null>(async (data) => {
     registry: registry.database,
     followers: services.followers,
     writer,
+    // In open mode devices need not be known.
+    ...(config.access.mode !== 'open' && { devicesOfState: () => devicesOfState(state.database) }),
     clock,
     logLines,
   });

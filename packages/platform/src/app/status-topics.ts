@@ -2,6 +2,9 @@ import type { TopicWatcher } from '../broker/topic-watch.ts';
 import { type DeviceId, isDeviceId } from '../kernel/device-id.ts';
 import { onlineOf } from '../presence/status-payload.ts';
 
+/** That one client speaks of: what it says of more is passed over. */
+const MAX_DEVICES_OF_A_CLIENT = 10_000;
+
 /** Connections of a device, more (1) or fewer (-1). */
 export type OnPresence = (device: DeviceId, change: 1 | -1, reason?: 'said-offline' | 'speaker-gone') => void;
 
@@ -27,7 +30,7 @@ export class StatusTopics implements TopicWatcher {
     if (online === undefined) return;
     const said = this.#said.get(client);
     if (online) {
-      if (said?.has(device) === true) return;
+      if (said?.has(device) === true || (said?.size ?? 0) >= MAX_DEVICES_OF_A_CLIENT) return;
       if (said === undefined) this.#said.set(client, new Set([device]));
       else said.add(device);
       this.#onPresence(device, 1);

@@ -43,6 +43,25 @@ test('who subscribes to what is wanted is heard of, with those filters alone; an
   expect(audience.all.slice(2)).toEqual(['gone c']);
 });
 
+test('one that has unsubscribed from all that is wanted has gone, and is heard of when it subscribes again', async () => {
+  const audience = new Heard();
+  const { connect } = openTestBroker({ audience });
+  const client = await connect(5, { clientId: 'c' });
+  client.send(subscribeOf('wanted/1', 1), subscribeOf('wanted/2', 1), subscribeOf('other', 1));
+  await client.take();
+  const unsubscribe = async (packetId: number, ...filters: string[]) => {
+    client.send({ type: 'unsubscribe', packetId, filters, properties: {} });
+    await client.take();
+    return audience.all.splice(0);
+  };
+  audience.all.splice(0);
+  expect(await unsubscribe(10, 'wanted/1', 'other')).toEqual([]);
+  expect(await unsubscribe(11, 'wanted/2')).toEqual(['gone c']);
+  client.send(subscribeOf('wanted/3', 1));
+  await client.take();
+  expect(audience.all).toMatchObject([{ filters: ['wanted/3'] }]);
+});
+
 test('one that comes back to a session with such subscriptions is heard of again', async () => {
   const audience = new Heard();
   const { broker, connect } = openTestBroker({ audience, store: new MemorySessionStore() });

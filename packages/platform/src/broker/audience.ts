@@ -19,7 +19,7 @@ export interface AudienceListener {
   wants(filter: string): boolean;
   /** Called once the client has its SUBACK or CONNACK. Must not throw, nor wait. */
   listening(listener: Listener): void;
-  /** One of those has gone. Must not throw, nor wait. */
+  /** One of those has gone, or has no such subscription any more. Must not throw, nor wait. */
   gone(client: string): void;
 }
 
@@ -41,6 +41,14 @@ export class Audience {
   resumed(session: Session): void {
     if (this.#listener !== undefined && session.subscriptionCount > 0)
       this.#tell(session, [...session.subscriptions.keys()], true);
+  }
+
+  /** They are not there any more: it unsubscribed, or may not have them now. */
+  unsubscribed(session: Session, filters: readonly string[]): void {
+    const listener = this.#listener;
+    if (listener === undefined || !this.#told.has(session)) return;
+    const wants = (filter: string): boolean => listener.wants(filter);
+    if (filters.some(wants) && ![...session.subscriptions.keys()].some(wants)) this.left(session);
   }
 
   left(session: Session): void {

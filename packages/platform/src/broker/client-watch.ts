@@ -88,6 +88,7 @@ export class ClientWatch {
 
   unsubscribed(session: Session, connection: WatchedConnection, filters: readonly string[]): void {
     this.#presence.unsubscribed(this.#presentOf(session, connection), filters, this.#core.clock.now());
+    this.#audience.unsubscribed(session, filters);
   }
 
   #presentOf({ clientId, principal }: Session, { remoteAddress, stamp }: WatchedConnection): PresentClient {

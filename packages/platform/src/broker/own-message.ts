@@ -1,6 +1,7 @@
 import type { PublishProperties, QoS } from '@selsyn/wire/mqtt/packets.ts';
 import { ReasonCode } from '@selsyn/wire/mqtt/reason-codes.ts';
 import { filterMatches } from '@selsyn/wire/topics/topic-filter.ts';
+import { isValidTopicName } from '@selsyn/wire/topics/topic-name.ts';
 import type { BrokerCore } from './broker-core.ts';
 import { Afterwards, type Completion } from './completion.ts';
 import { Message } from './message.ts';
@@ -17,6 +18,7 @@ export interface OwnMessage {
 
 /** Publishes a message of the platform itself; see Broker.publish. */
 export async function publishOwn(core: BrokerCore, own: OwnMessage): Promise<number> {
+  if (!isSendable(core, own)) return ReasonCode.topicNameInvalid;
   return await new Promise((resolve) => {
     const completion = new Afterwards(resolve);
     deliverOwn(core, messageOf(core, own), completion);
@@ -26,7 +28,7 @@ export async function publishOwn(core: BrokerCore, own: OwnMessage): Promise<num
 
 /** See Broker.announce. */
 export function announceOwn(core: BrokerCore, own: OwnMessage): void {
-  deliverOwn(core, messageOf(core, own), undefined);
+  if (isSendable(core, own)) deliverOwn(core, messageOf(core, own), undefined);
 }
 
 /** For somebody who hears what came of it and may publish it again: as a client's, nobody gets it while one has no room for it. */
@@ -49,6 +51,7 @@ function deliverOwn(core: BrokerCore, message: Message, completion: Completion |
 /** See Broker.sendTo. */
 export function sendOwnTo(core: BrokerCore, session: Session, own: OwnMessage, acknowledged?: () => void): boolean {
   const { outbound } = session;
+  if (!isSendable(core, own)) return false;
   const granted = session.mayReceive(own.topic) ? grantedOf(session, own.topic) : undefined;
   if (granted === undefined || outbound.link === undefined) return false;
   const message = messageOf(core, own);
@@ -57,6 +60,13 @@ export function sendOwnTo(core: BrokerCore, session: Session, own: OwnMessage, a
   // Nobody will ever know more.
   acknowledged?.();
   return true;
+}
+
+/** Topics are put together from what clients say: whatever comes of that, it must not end the thread, nor what subscribers read. */
+function isSendable({ logLines }: BrokerCore, { topic }: OwnMessage): boolean {
+  if (isValidTopicName(topic)) return true;
+  logLines.error({ topic: topic.slice(0, 200) }, 'a message was not sent: its topic is none');
+  return false;
 }
 
 /** What this session subscribes to of a topic, joined; undefined: nothing. Those of shared groups do not count: it is for one client. */

@@ -22,6 +22,8 @@ export type CommandCalls = {
   readonly sendCommand: (call: SendCommandCall) => Promise<{ readonly command: Command; readonly isNew: boolean }>;
   /** The command as it is once it has ended, or the time is over. @throws SelsynError `command.not-found`, `state.busy` */
   readonly awaitCommand: (call: { readonly device: string; readonly id: string; readonly waitMs: number }) => Promise<Command>;
+  /** The server is about to stop: who waits for the end of a command is answered now, and nobody waits from then on. */
+  readonly stopWaiting: (call: null) => Promise<null>;
   /** @throws SelsynError `command.not-found`, `command.finished` */
   readonly cancelCommand: (call: { readonly device: string; readonly id: string; readonly doer: Doer }) => Promise<Command>;
   /** @throws SelsynError `request.invalid` */

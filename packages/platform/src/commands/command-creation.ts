@@ -42,8 +42,9 @@ export function recordOfDraft(draft: CommandDraft, id: string, number: number, n
 }
 
 /** Tells whether two drafts with one idempotency key are the same. */
-export function hashOfDraft({ device, name, payload, oneWay, sendWithinMs, expiresAtMs }: CommandDraft): string {
-  return hashSecret(JSON.stringify([device, name, payload ?? null, oneWay ?? false, sendWithinMs ?? null, expiresAtMs ?? null]));
+export function hashOfDraft(draft: CommandDraft): string {
+  const { device, name, payload = null, oneWay = false, sendWithinMs = null, expiresAtMs = null } = draft;
+  return hashSecret(JSON.stringify([device, name, payload, oneWay, sendWithinMs, draft.expiresAsked ?? expiresAtMs]));
 }
 
 export function tooManyOpen(device: string): SelsynError {

@@ -15,6 +15,7 @@ export class CommandWaiters {
   readonly #clock: Clock;
   readonly #waiters = new Map<string, Set<(record: CommandRecord | undefined) => void>>();
   #count = 0;
+  #closed = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -22,6 +23,7 @@ export class CommandWaiters {
 
   /** Begins at once to look out for the end of a command. @throws SelsynError `state.busy` when too many wait. */
   wait(id: string, forMs: number): Waiting {
+    if (this.#closed) return { end: Promise.resolve(undefined), stop: () => {} };
     if (this.#count >= MAX_WAITERS)
       throw new SelsynError('state.busy', 'too many requests wait for the answers of devices', { retryable: true });
     this.#count++;
@@ -46,6 +48,7 @@ export class CommandWaiters {
 
   /** Nobody waits any longer. */
   close(): void {
+    this.#closed = true;
     for (const waiters of this.#waiters.values()) for (const end of waiters) end(undefined);
   }
 }

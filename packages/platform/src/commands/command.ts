@@ -86,6 +86,8 @@ export interface CommandDraft {
   readonly sendWithinMs?: number | undefined;
   /** Undefined: a day after its creation. */
   readonly expiresAtMs?: number | undefined;
+  /** In the words in which that was asked for: the same words a little later (`now+1h`) are the same request. Undefined: as it is. */
+  readonly expiresAsked?: string | undefined;
   /** The same key with the same command again creates nothing. */
   readonly idempotencyKey?: string | undefined;
 }

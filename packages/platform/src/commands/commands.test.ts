@@ -232,6 +232,16 @@ test('the same idempotency key gives one command, of one device, for one request
   expect((await t.store.list({ device: 'd1', limit: 10 })).items.length).toBe(1);
 });
 
+test('a request that says when it expires by the time of asking is the same one when it is asked again', async () => {
+  await using t = await TestCommands.open();
+  const ask = async (expiresAsked: string) =>
+    await t.send({ device: 'd1', idempotencyKey: 'k1', expiresAtMs: t.clock.now() + 60_000, expiresAsked });
+  const first = await ask('now+1m');
+  t.clock.advance(5);
+  expect(await ask('now+1m')).toMatchObject({ id: first.id, expiresAtMs: first.expiresAtMs });
+  await expect(ask('now+60s')).rejects.toMatchObject({ code: 'command.key-used' });
+});
+
 test('a cancelled command is not sent, one that has ended cannot be cancelled, and all of it is in the audit trail', async () => {
   await using t = await TestCommands.open();
   const command = await t.send({ device: 'd1' });

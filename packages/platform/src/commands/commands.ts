@@ -114,6 +114,10 @@ export class Commands implements AsyncDisposable {
         return { command: record === undefined ? await store.get(draft.device, command.id) : { ...command, ...record }, isNew };
       },
       awaitCommand: async ({ device, id, waitMs }) => await this.#await(store, device, id, Math.min(waitMs, MAX_WAIT_MS)),
+      stopWaiting: async () => {
+        this.#waiters.close();
+        return null;
+      },
       cancelCommand: async ({ device, id, doer }) => {
         await this.#run('changed', { kind: 'cancel', device, id, doer });
         return await store.get(device, id);

@@ -49,12 +49,14 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
 /**
  * Brings the database to the newest schema in one transaction; each step is recorded with its name.
  *
+ * @param path as an error names it.
  * @returns the names of the steps that were taken now, none when it was up to date.
  * @throws SelsynError `data.corrupt` when the database was made by a newer program, `internal` when a step fails.
  */
 export async function migrate<S>(
   database: Kysely<S>,
   migrations: Readonly<Record<string, Migration>> = MIGRATIONS,
+  path = 'the database',
 ): Promise<readonly string[]> {
   const migrator = new Migrator({ db: database, provider: { getMigrations: async () => ({ ...migrations }) } });
   const { error, results } = await migrator.migrateToLatest();
@@ -64,7 +66,7 @@ export async function migrate<S>(
     if (failed === undefined) {
       throw new SelsynError(
         'data.corrupt',
-        'the database was made by a newer version of this program, or its steps were changed',
+        `${path} was made by a newer version of this program, or its steps were changed`,
         {
           cause: error,
         },

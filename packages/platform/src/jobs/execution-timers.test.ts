@@ -44,6 +44,13 @@ describe('an execution in progress', () => {
     expect((await jobs.ask('a', 'j1/update', { status: 'SUCCEEDED' })).answer.body['code']).toBe('InvalidStateTransition');
   });
 
+  test('times out soon after the clock was put forward', async () => {
+    await jobs.ask('a', 'start-next');
+    jobs.clock.step(10 * MINUTE_MS);
+    await pass(1);
+    expect(await status('a')).toBe('TIMED_OUT');
+  });
+
   test('says how long it has', async () => {
     await jobs.ask('a', 'start-next', { stepTimeoutInMinutes: 3 });
     await pass(1);

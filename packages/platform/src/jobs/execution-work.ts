@@ -115,6 +115,13 @@ export class ExecutionWork {
     work.visibleBefore = work.visibleBefore.filter((execution) => execution.job !== job);
   }
 
+  /** Takes that the device has seen an execution until now which is held back: it hears that this is gone. */
+  show(execution: JobExecution): void {
+    const work = this.#devices.get(execution.device);
+    if (work === undefined || work.visibleBefore.some(({ job }) => job === execution.job)) return;
+    work.visibleBefore = [...work.visibleBefore, execution].sort(pendingOrder);
+  }
+
   /** The first time that an execution which was taken may time out. */
   get earliestDueMs(): number | undefined {
     let earliest: number | undefined;

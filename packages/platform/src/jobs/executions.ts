@@ -90,6 +90,12 @@ export interface Executions {
   /** The devices are no more a target of the job: what they have pending of it becomes REMOVED. @returns how many. */
   remove(job: number, devices: readonly string[], batch: Batch): Promise<number>;
 
+  /**
+   * The devices are not registered any more: all that they have pending becomes REMOVED, and whoever has such an id from now on does not
+   * see any of it. Also what was queued after they were removed: it was on its way then, or the clock was set back.
+   */
+  forget(devices: readonly string[], batch: Batch): Promise<void>;
+
   /** Deletes executions of a job with their history, at most `limit`; nobody is told. @returns how many; fewer than `limit`: there are no more. */
   deleteAll(job: number, limit: number, batch: Batch): Promise<number>;
 }

@@ -28,8 +28,8 @@ export type JobOutcome = JobResult | { readonly kind: 'expired'; readonly nextDu
 
 /** Executions that time out together, in one transaction. */
 const EXPIRE_STEP = 500;
-/** Timers of the runtime have 31 bits. */
-const MAX_DELAY_MS = 3_600_000;
+/** The wall clock may be put forward: it is looked at so often. */
+const MAX_DELAY_MS = 60_000;
 const RETRY_MS = 5_000;
 
 export interface JobDomainOptions {

@@ -176,9 +176,17 @@ export class StoredExecutions implements Executions {
     return next === undefined ? undefined : Number(next.due_at_ms);
   }
 
+  async forget(devices: readonly string[], batch: Batch): Promise<void> {
+    await this.#purge(new Map(devices.map((device) => [device, Number.MAX_SAFE_INTEGER])), batch);
+  }
+
   /** Devices are no more: what they have pending becomes REMOVED, and whoever has such an id from now on does not see any of it. */
   async purge(removed: readonly RegistryChange[], batch: Batch): Promise<void> {
-    const before = new Map(removed.map(({ device, atMs }) => [device, atMs]));
+    await this.#purge(new Map(removed.map(({ device, atMs }) => [device, atMs])), batch);
+  }
+
+  /** @param before of each device, until when what was queued for it is meant. */
+  async #purge(before: ReadonlyMap<string, number>, batch: Batch): Promise<void> {
     const work = this.work(batch);
     await work.load(before.keys());
     for (const [device, atMs] of before) {
@@ -206,6 +214,8 @@ export class StoredExecutions implements Executions {
       const before = work.pendingOf(device).find((each) => each.job === job);
       const after = before === undefined ? undefined : ended(before, status, batch.nowMs);
       if (before === undefined || after === undefined) continue;
+      // Since the job is cancelled it was held back: without this nobody would tell the device that it is gone.
+      work.show(before);
       work.change(before, after, cause);
       count++;
     }

@@ -1,12 +1,12 @@
 export type AlertKind = 'offline' | 'flapping';
 
-/** Something to be told of a device. Times are wall times, ms. */
+/** Something to be told of a device. */
 export type PresenceNews =
   | {
       readonly news: 'raised';
       readonly kind: AlertKind;
       readonly device: string;
-      /** When it went, of `flapping` the last time. */
+      /** When it went, of `flapping` the last time: wall time, ms. */
       readonly sinceMs: number;
       readonly reason: string | undefined;
       /** How often it went within the window. */
@@ -23,6 +23,8 @@ export interface LossWatchOptions {
 
 interface Watched {
   goneAtMs: number | undefined;
+  /** Of the last loss, wall time. */
+  sinceMs: number;
   reason: string | undefined;
   losses: number;
   /** Of the window in which the losses are counted. */
@@ -32,7 +34,8 @@ interface Watched {
 }
 
 /**
- * Decides of whom it is to be told that they are gone. Pure: times come in, news go out.
+ * Decides of whom it is to be told that they are gone. Pure: times come in, news go out. Its times never go back, as those of a
+ * monotonic clock do not; when something was by the wall clock is only told.
  *
  * ```
  *   gone for offlineAfterMs ──▶ offline ──▶ back: resolved
@@ -56,18 +59,12 @@ export class LossWatch {
   }
 
   /** An alert that was raised before the server started. */
-  restore(device: string, kind: AlertKind, sinceMs: number): void {
-    this.#devices.set(device, {
-      goneAtMs: undefined,
-      reason: undefined,
-      losses: 0,
-      windowFromMs: sinceMs,
-      lastLossMs: sinceMs,
-      raised: kind,
-    });
+  restore(device: string, kind: AlertKind, atMs: number): void {
+    this.#watched(device, atMs).raised = kind;
   }
 
-  gone(device: string, atMs: number, reason: string | undefined): readonly PresenceNews[] {
+  /** @param sinceMs the same moment by the wall clock. */
+  gone(device: string, atMs: number, reason: string | undefined, sinceMs = atMs): readonly PresenceNews[] {
     const { losses, windowMs } = this.#options.flapping;
     const watched = this.#watched(device, atMs);
     if (atMs - watched.windowFromMs >= windowMs) {
@@ -76,6 +73,7 @@ export class LossWatch {
     }
     watched.losses++;
     watched.lastLossMs = watched.goneAtMs = atMs;
+    watched.sinceMs = sinceMs;
     watched.reason = reason;
     this.#pending.delete(device);
     // One that was told of as gone, and has not been seen since, is the same loss.
@@ -132,7 +130,8 @@ export class LossWatch {
   #watched(device: string, atMs: number): Watched {
     let watched = this.#devices.get(device);
     if (watched === undefined) {
-      watched = { goneAtMs: undefined, reason: undefined, losses: 0, windowFromMs: atMs, lastLossMs: atMs, raised: undefined };
+      const [goneAtMs, reason, raised] = [undefined, undefined, undefined];
+      watched = { goneAtMs, sinceMs: atMs, reason, losses: 0, windowFromMs: atMs, lastLossMs: atMs, raised };
       this.#devices.set(device, watched);
     }
     return watched;
@@ -140,7 +139,7 @@ export class LossWatch {
 
   #raise(device: string, watched: Watched, kind: AlertKind): PresenceNews {
     watched.raised = kind;
-    const { reason, losses, lastLossMs: sinceMs } = watched;
+    const { reason, losses, sinceMs } = watched;
     return { news: 'raised', kind, device, sinceMs, reason, losses };
   }
 }

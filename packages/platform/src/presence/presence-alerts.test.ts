@@ -92,6 +92,44 @@ describe('alerts of devices that are gone', () => {
     await pass(again, ['b offline open', 'a offline resolved'], 0);
   });
 
+  it('are raised after the time that has passed, wherever the clock is set meanwhile', async () => {
+    const HOUR = 60 * MINUTE;
+    {
+      await using alerts = await open();
+      registry.clock.step(HOUR);
+      await turn(alerts, A, false);
+      registry.clock.step(-HOUR);
+      await turn(alerts, B, false);
+      registry.clock.advance(4 * MINUTE);
+      registry.clock.step(HOUR);
+      registry.clock.advance(1_000);
+      expect(await listed(alerts)).toEqual([]);
+      await pass(alerts, ['b offline open', 'a offline open'], MINUTE);
+      // What was decided is written now and then.
+      await expect
+        .poll(async () => {
+          registry.clock.advance(MINUTE);
+          const row = await registry.database.selectFrom('registry_counter').select('value').where('name', '=', 'presence-decided');
+          return Number((await row.executeTakeFirst())?.value ?? 0) > registry.clock.now() - HOUR;
+        })
+        .toBe(true);
+      for (const device of [A, B]) await turn(alerts, device, true);
+      await pass(alerts, ['b offline resolved', 'a offline resolved'], 0);
+    }
+    registry.clock.step(-HOUR);
+    await registry.connectivity.disconnectAll(registry.clock.now());
+    await using again = await open();
+    registry.clock.advance(4 * MINUTE);
+    expect(await listed(again, { state: 'open' })).toEqual([]);
+    registry.clock.advance(MINUTE);
+    await expect
+      .poll(async () => {
+        registry.clock.advance(1_000);
+        return (await listed(again, { state: 'open' })).toSorted();
+      })
+      .toEqual(['a offline open', 'b offline open']);
+  });
+
   it('go with their device', async () => {
     await using alerts = await open();
     for (const device of [A, B]) await turn(alerts, device, false);

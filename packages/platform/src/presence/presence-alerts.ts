@@ -59,11 +59,12 @@ export class PresenceAlerts implements AsyncDisposable {
   async start(): Promise<void> {
     for (let after = 0; ;) {
       const open = await this.store.open(after, AT_ONCE);
-      for (const { device, kind, sinceMs } of open) this.#watch.restore(device, kind, sinceMs);
+      for (const { device, kind, sinceMs } of open) this.#watch.restore(device, kind, this.#timeOf(sinceMs));
       const last = open.at(-1);
       if (last === undefined) break;
       after = last.id;
     }
+    const earliestMs = this.#clock.now() - this.#offlineAfterMs;
     const decided = await this.#database
       .selectFrom('registry_counter')
       .select('value')
@@ -73,18 +74,23 @@ export class PresenceAlerts implements AsyncDisposable {
       .selectFrom('device_connectivity')
       .select(['device_id', 'last_seen_ms', 'gone_reason'])
       .where('connected', '=', 0)
-      .where('last_seen_ms', '>', Number(decided?.value ?? this.#clock.now() - this.#offlineAfterMs))
+      // Where the clock has been set back meanwhile, it was decided up to a time that is still to come.
+      .where('last_seen_ms', '>', Math.min(Number(decided?.value ?? earliestMs), earliestMs))
       .orderBy('last_seen_ms')
       .execute();
-    for (const row of gone) this.#heard(row.device_id, Number(row.last_seen_ms), row.gone_reason ?? undefined);
+    for (const { device_id, last_seen_ms, gone_reason } of gone) {
+      const sinceMs = Number(last_seen_ms);
+      this.#heard(device_id, this.#timeOf(sinceMs), gone_reason ?? undefined, sinceMs);
+    }
     this.#look();
   }
 
   /** Devices came and went, in this order. */
   heard(changes: readonly ConnectivityChange[]): void {
+    const nowMs = this.#clock.monotonicMs();
     for (const { deviceId, connected, atMs, reason } of changes) {
       if (connected) this.#news.push(...this.#watch.back(deviceId));
-      else this.#heard(deviceId, atMs, reason);
+      else this.#heard(deviceId, nowMs, reason, atMs);
     }
   }
 
@@ -94,8 +100,13 @@ export class PresenceAlerts implements AsyncDisposable {
     await this.#running;
   }
 
-  #heard(device: string, atMs: number, reason: string | undefined): void {
-    this.#news.push(...this.#watch.gone(device, atMs, reason));
+  #heard(device: string, atMs: number, reason: string | undefined, sinceMs: number): void {
+    this.#news.push(...this.#watch.gone(device, atMs, reason, sinceMs));
+  }
+
+  /** When a wall time was by the clock that is never set. */
+  #timeOf(wallMs: number): number {
+    return this.#clock.monotonicMs() - Math.max(0, this.#clock.now() - wallMs);
   }
 
   #look(): void {
@@ -111,14 +122,15 @@ export class PresenceAlerts implements AsyncDisposable {
 
   async #tell(): Promise<void> {
     const nowMs = this.#clock.now();
-    for (let due = this.#watch.due(nowMs, AT_ONCE); due.length > 0; due = this.#watch.due(nowMs, AT_ONCE)) {
+    const timeMs = this.#clock.monotonicMs();
+    for (let due = this.#watch.due(timeMs, AT_ONCE); due.length > 0; due = this.#watch.due(timeMs, AT_ONCE)) {
       this.#news.push(...due);
       await this.#write(nowMs);
     }
     await this.#write(nowMs);
-    if (this.#clock.monotonicMs() - this.#sweptMs < SWEEP_MS) return;
-    this.#sweptMs = this.#clock.monotonicMs();
-    this.#news.push(...this.#watch.sweep(nowMs));
+    if (timeMs - this.#sweptMs < SWEEP_MS) return;
+    this.#sweptMs = timeMs;
+    this.#news.push(...this.#watch.sweep(timeMs));
     await this.#write(nowMs);
     await this.#decided(nowMs - this.#offlineAfterMs);
     await this.store.removeResolvedBefore(nowMs - KEPT_MS);

@@ -53,7 +53,33 @@ export async function readRegistryStream(database: Database, after: number, limi
   }));
 }
 
-/** Forgets what everybody has followed. */
-export async function trimRegistryStream(database: Database, upTo: number): Promise<void> {
-  await database.deleteFrom('registry_change').where('sequence', '<=', upTo).execute();
+/** Whether it has this change: it is kept while it is the last one that was followed. */
+export async function hasRegistryChange(database: Database, sequence: number): Promise<boolean> {
+  const row = await database.selectFrom('registry_change').select('sequence').where('sequence', '=', sequence).executeTakeFirst();
+  return row !== undefined;
 }
+
+/** The last change that there was; 0: none. */
+export async function lastRegistryChange(database: Database): Promise<number> {
+  const row = await database.selectFrom('registry_change').select('sequence').orderBy('sequence', 'desc').limit(1).executeTakeFirst();
+  return Number(row?.sequence ?? 0);
+}
+
+/**
+ * Forgets what everybody has followed, but for the very last of it, by which a backup of either database is known. In steps: after an
+ * import there is much.
+ */
+export async function trimRegistryStream(database: Database, followedUpTo: number): Promise<void> {
+  for (;;) {
+    const some = database.selectFrom('registry_change').select('sequence').where('sequence', '<', followedUpTo);
+    const { numDeletedRows } = await database
+      .deleteFrom('registry_change')
+      .where('sequence', 'in', some.orderBy('sequence').limit(ROWS_AT_ONCE))
+      .executeTakeFirstOrThrow();
+    if (Number(numDeletedRows) < ROWS_AT_ONCE) return;
+    // The statements would keep the thread from everything else.
+    await new Promise((resolve) => void setImmediate(resolve));
+  }
+}
+
+const ROWS_AT_ONCE = 5_000;

@@ -95,3 +95,17 @@ test('many that want the same delta at once bring it once; who is gone before it
   const times = (name: string) => topics.filter((topic) => topic === `${P}/name/${name}/update/delta`).length;
   expect([topics.length, times('s596'), times('s597'), times('s598'), times('s599')]).toEqual([599, 0, 1, 1, 1]);
 });
+
+test('who subscribes again and again has one resend under way and one that waits, not one for each time', async () => {
+  shadows.take();
+  for (let n = 0; n < 300; n++)
+    shadows.domain.listening({
+      filters: [`${P}/name/+/update/delta`],
+      clientId: 'T',
+      principalId: 'T',
+      from: LINK,
+      resumed: false,
+    });
+  for (let n = 0; n < 5; n++) await shadows.domain.run({ kind: 'get', device: 'T', shadow: '' });
+  expect(shadows.take().map((message) => message.topic)).toEqual([`${P}/name/n/update/delta`, `${P}/name/n/update/delta`]);
+});

@@ -31,7 +31,8 @@ export class DeltaResend implements Disposable {
   readonly #waiting = new Map<string, Waiting>();
   /** By client what waits for it. */
   readonly #ofClient = new Map<string, Set<string>>();
-  #running = 0;
+  /** No two of the same: who subscribes again and again makes one that waits, not one for each time. */
+  readonly #running = new Set<string>();
   #stopRetry: (() => void) | undefined;
   #disposed = false;
 
@@ -71,7 +72,7 @@ export class DeltaResend implements Disposable {
       this.#ofClient.set(client, ofClient);
     }
     if (ofClient.size >= MAX_WAITING_OF_A_CLIENT) return;
-    const key = `${work.device}/${work.shadow ?? '+'}`;
+    const key = keyOf(work);
     ofClient.add(key);
     const waiting = this.#waiting.get(key);
     if (waiting === undefined) this.#waiting.set(key, { work, clients: new Set([client]) });
@@ -80,16 +81,17 @@ export class DeltaResend implements Disposable {
 
   #pump(): void {
     if (this.#stopRetry !== undefined || this.#disposed) return;
-    while (this.#running < MAX_RUNNING) {
+    while (this.#running.size < MAX_RUNNING) {
       const next = this.#take();
       if (next === undefined) return;
-      this.#running++;
+      this.#running.add(keyOf(next.work));
       void this.#send(next);
     }
   }
 
   #take(): Waiting | undefined {
     for (const [key, waiting] of this.#waiting) {
+      if (this.#running.has(key)) continue;
       this.#waiting.delete(key);
       for (const client of waiting.clients) {
         const ofClient = this.#ofClient.get(client);
@@ -107,7 +109,7 @@ export class DeltaResend implements Disposable {
       // Anything else would be no better the next time; the writer has logged it.
       if (!this.#disposed && isSelsynError(error, 'state.busy', 'data.unwritable')) this.#retry(next);
     } finally {
-      this.#running--;
+      this.#running.delete(keyOf(next.work));
       this.#pump();
     }
   }
@@ -119,6 +121,10 @@ export class DeltaResend implements Disposable {
       this.#pump();
     });
   }
+}
+
+function keyOf({ device, shadow }: ResendWork): string {
+  return `${device}/${shadow ?? '+'}`;
 }
 
 function clientOf({ gateway, client }: ClientLink): string {

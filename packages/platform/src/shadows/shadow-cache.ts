@@ -4,45 +4,40 @@ import type { ShadowRow } from './shadow-rows.ts';
 const OVERHEAD_BYTES = 400;
 
 /**
- * Rows of shadows that were used last, as the transaction under way sees them. The owner forgets those that a transaction changed where
+ * Rows of shadows that were used lately, as the transaction under way sees them. The owner forgets those that a transaction changed where
  * it is undone. Rows, not documents: the garbage collector passes over their texts, and a document is read from them in no time.
+ *
+ * Two halves: what is used goes into the young one; once that is full it is the old one, and what was left in the old one is gone. So a
+ * look-up never reorders anything, as it would in a list by last use.
  */
 export class ShadowCache {
-  readonly #maxBytes: number;
-  readonly #rows = new Map<string, ShadowRow>();
-  #bytes = 0;
+  readonly #maxYoungBytes: number;
+  #young = new Map<string, ShadowRow>();
+  #old = new Map<string, ShadowRow>();
+  /** Of the young half, at most: what was replaced in it counts again. */
+  #youngBytes = 0;
 
   constructor(maxBytes: number) {
-    this.#maxBytes = maxBytes;
+    this.#maxYoungBytes = maxBytes / 2;
   }
 
   get(path: string): ShadowRow | undefined {
-    const row = this.#rows.get(path);
-    if (row === undefined) return undefined;
-    this.#rows.delete(path);
-    this.#rows.set(path, row);
-    return row;
+    return this.#young.get(path) ?? this.#old.get(path);
   }
 
+  /** Must be called for what was used, too: it is what keeps it. */
   set(row: ShadowRow): void {
-    this.forget(row.path);
-    this.#rows.set(row.path, row);
-    this.#bytes += weightOf(row);
-    if (this.#bytes <= this.#maxBytes) return;
-    for (const oldest of this.#rows.keys()) {
-      this.forget(oldest);
-      if (this.#bytes <= this.#maxBytes) return;
-    }
+    if (this.#young.get(row.path) === row) return;
+    this.#young.set(row.path, row);
+    this.#youngBytes += OVERHEAD_BYTES + row.state.length + row.details.length;
+    if (this.#youngBytes <= this.#maxYoungBytes) return;
+    this.#old = this.#young;
+    this.#young = new Map();
+    this.#youngBytes = 0;
   }
 
   forget(path: string): void {
-    const row = this.#rows.get(path);
-    if (row === undefined) return;
-    this.#rows.delete(path);
-    this.#bytes -= weightOf(row);
+    this.#young.delete(path);
+    this.#old.delete(path);
   }
-}
-
-function weightOf(row: ShadowRow): number {
-  return OVERHEAD_BYTES + row.state.length + row.details.length;
 }

@@ -136,11 +136,14 @@ test('a deletion has a version and the token; the next shadow goes on after it, 
     body: { code: 404 },
   });
   await shadows.restart();
+  shadows.clock.advance(1_000);
   const again = await update({ desired: { b: 1 } });
   expect(bodyOf(again, `${P}/update/documents`)).toMatchObject({
     previous: null,
     current: { state: { desired: { b: 1 } }, version: 3 },
   });
+
+  expect((await shadows.store.find({ device: 'T', shadow: '' }))?.createdAtMs).toBe(shadows.clock.now());
 
   await shadows.send(`${P}/delete`);
   shadows.clock.advance(48 * 3_600_000 - 1);

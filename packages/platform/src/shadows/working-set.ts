@@ -30,8 +30,8 @@ const DELETED: RowTexts = { state: '', details: '' };
 /**
  * The shadows of the works of a batch: read with few statements, changed in memory, written with few statements.
  *
- * Invariants: what is in the cache is what the transaction under way sees; where that is undone, what it changed is forgotten, and so
- * are the ids that it gave.
+ * Invariants: what is in the cache is what the transaction under way sees; where that is undone, what it changed is forgotten. Ids only
+ * grow: those that were given in it are left out.
  */
 export class WorkingSet {
   readonly #rows: ShadowRows;
@@ -129,7 +129,6 @@ export class WorkingSet {
     this.#clear();
     batch.onRollback(() => {
       this.#clear();
-      this.#ids = undefined;
       this.#batch = undefined;
     });
   }

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -67,6 +67,10 @@ describe('following the registry', () => {
       registry: registryReader.database,
       followers: [follower],
       writer,
+      async *devicesOfState() {
+        yield ['b', 'gone'];
+        yield ['gone'];
+      },
       clock,
       logLines: silentLogLines,
     });
@@ -102,6 +106,50 @@ describe('following the registry', () => {
     await using second = following(follower);
     await second.start(state.database);
     expect(follower.seen).toEqual(['put b']);
+  });
+
+  it('shows every device as it is where the registry was set back to a backup, and goes on from there', async () => {
+    await devices.create({ id: 'a' as DeviceId }, ACTOR);
+    await devices.create({ id: 'b' as DeviceId }, ACTOR);
+    copyFileSync(join(folder, 'registry.db'), join(folder, 'backup.db'));
+    copyFileSync(join(folder, 'registry.db-wal'), join(folder, 'backup.db-wal'));
+    await devices.create({ id: 'gone' as DeviceId }, ACTOR);
+    {
+      await using first = following(new Follower());
+      await first.start(state.database);
+      expect(first.position).toBe(3);
+    }
+    for (const each of [registry, registryReader]) await each[Symbol.asyncDispose]();
+    registry = openSqliteDatabase(join(folder, 'backup.db'));
+    registryReader = openSqliteReader(join(folder, 'backup.db'));
+    devices = new DeviceStore({ database: registry.database, clock });
+    {
+      const follower = new Follower();
+      await using second = following(follower);
+      await second.start(state.database);
+      expect([second.position, follower.seen.splice(0)]).toEqual([2, ['removed gone', 'removed gone', 'put a', 'put b']]);
+      await devices.remove('b' as DeviceId, ACTOR);
+      await second.follow();
+      expect(follower.seen).toEqual(['removed b']);
+    }
+    const follower = new Follower();
+    await using third = following(follower);
+    await third.start(state.database);
+    expect(follower.seen).toEqual([]);
+  });
+
+  it('shows every device as it is where the state was set back, and what came since was trimmed', async () => {
+    for (const id of ['a', 'b', 'c']) await devices.create({ id: id as DeviceId }, ACTOR);
+    await state.database.insertInto('state_position').values({ stream: 'registry', position: 1 }).execute();
+    await trimRegistryStream(registry.database, 3);
+    const follower = new Follower();
+    follower.fails = true;
+    await using stream = following(follower);
+    await stream.start(state.database);
+    expect([stream.position, follower.seen]).toEqual([1, []]);
+    follower.fails = false;
+    await stream.follow();
+    expect([stream.position, follower.seen]).toEqual([3, ['removed gone', 'removed gone', 'put a', 'put b', 'put c']]);
   });
 
   it('shows again what could not be followed', async () => {

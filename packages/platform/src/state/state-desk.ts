@@ -1,6 +1,9 @@
 import type { MessagePort } from 'node:worker_threads';
 import { crc32 } from '@node-rs/crc32';
+import type { Clock } from '../kernel/clock.ts';
+import { isSelsynError } from '../kernel/errors.ts';
 import type { LogLines } from '../kernel/log-lines.ts';
+import { ThrottledLines } from '../kernel/throttled-lines.ts';
 import type { OutgoingMessage } from './outgoing.ts';
 import type { DeviceFacing } from './state-domain.ts';
 import type { FromState, ToState } from './state-messages.ts';
@@ -10,12 +13,12 @@ import type { FromState, ToState } from './state-messages.ts';
  * of all: so they keep their order. Those for one client leave by the thread that has it.
  */
 export class StateDesk implements Disposable {
-  readonly #logLines: LogLines;
+  readonly #lines: ThrottledLines;
   readonly #gateways: Gateway[] = [];
   #domains: readonly DeviceFacing[] = [];
 
-  constructor(ports: readonly MessagePort[], logLines: LogLines) {
-    this.#logLines = logLines;
+  constructor(ports: readonly MessagePort[], logLines: LogLines, clock: Clock) {
+    this.#lines = new ThrottledLines({ logLines, clock, sentence: 'a request of a device could not be done' });
     for (const [index, port] of ports.entries()) {
       this.#gateways.push(new Gateway(port));
       port.on('message', (message: ToState) => this.#take(index, message));
@@ -44,10 +47,8 @@ export class StateDesk implements Disposable {
       done.then(
         () => this.#gateways[index]?.done(number),
         (error: unknown) => {
-          this.#logLines.warn(
-            { err: error, topic: request.topic, client: request.clientId },
-            'a request of a device could not be done',
-          );
+          const reason = isSelsynError(error) ? error.code : 'internal';
+          this.#lines.write('warn', reason, { err: error, topic: request.topic, client: request.clientId });
           this.#gateways[index]?.failed(number);
         },
       );

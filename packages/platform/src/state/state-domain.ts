@@ -8,7 +8,7 @@ export interface StateDomain<W, R> {
   readonly name: string;
   /**
    * Does works in their order within the batch; works of one batch see what those before them did. A refusal is a result. A throw
-   * undoes the whole batch; then each of its works is done in a batch of its own, so that one bad work fails alone.
+   * undoes the whole batch; then its works are done in smaller ones, so that one bad work fails alone.
    *
    * @returns a result for each work.
    */

@@ -123,7 +123,7 @@ describe('the writer of the state', () => {
       state.run(sums, ['watched', 2]),
     ]);
     expect(results.map((result) => (result.status === 'fulfilled' ? result.value : 'failed'))).toEqual([1, 'failed', 2]);
-    expect(sums.heard).toEqual(['rollback', 'commit', 'rollback', 'commit']);
+    expect(sums.heard).toEqual(['rollback', 'commit', 'rollback', 'rollback', 'commit']);
     expect([published.length, told, state.counters]).toEqual([
       2,
       [{ kind: 'command', device: 'watched', command: 'add', state: '2' }],
@@ -131,6 +131,17 @@ describe('the writer of the state', () => {
     ]);
     const audit = await reader.database.selectFrom('state_audit').select('change').execute();
     expect(audit.map(({ change }) => (JSON.parse(change) as { after: number }).after)).toEqual([1, 2]);
+  });
+
+  it('finds one bad work among many in few transactions', async () => {
+    const sums = new Sums();
+    const state = writer();
+    const works = Array.from({ length: 512 }, async (_, n) => await state.run(sums, ['a', n === 300 ? NaN : 1]));
+    const results = await Promise.allSettled(works);
+    expect(results.filter(({ status }) => status === 'rejected').length).toBe(1);
+    expect(results[300]?.status).toBe('rejected');
+    expect(await positions()).toEqual([{ stream: 'a', position: 511 }]);
+    expect(sums.batches.length).toBeLessThan(20);
   });
 
   it('does not try one by one what the disk refuses', async () => {

@@ -117,7 +117,10 @@ export class StateWriter implements AsyncDisposable {
     } catch (error) {
       const [only] = works;
       if (works.length > 1 && !isSelsynError(error, 'data.unwritable')) {
-        for (const work of works) await this.#write([work]);
+        // In halves: many that are sound share a transaction still, and a wait for the disk.
+        const half = works.length >> 1;
+        await this.#write(works.slice(0, half));
+        await this.#write(works.slice(half));
         return;
       }
       this.counters.failed += works.length;

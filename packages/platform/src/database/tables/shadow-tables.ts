@@ -25,7 +25,7 @@ export interface ShadowTable {
 
 /** What has happened to shadows, in its order: rows are only added at the end and taken away at the beginning. */
 export interface ShadowHistoryTable {
-  /** Grows by each row, without gaps while nothing is taken away. */
+  /** Grows by each row. */
   readonly id: number;
   /** Of the row in `shadow`, which may be gone. */
   readonly shadow_id: number;

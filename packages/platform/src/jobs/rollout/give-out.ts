@@ -43,9 +43,11 @@ export async function giveOut(job: StoredJob, counts: JobCounts, limit: number, 
     pace = paceAt(pace, rate, nowMs);
     most = Math.min(limit, dueAt(pace, nowMs), untilNextIncrease(rollout, notifiedOf(counts)));
   }
-  const ready = most === 0 ? [] : await readReady(transaction, job.number, nowMs, most);
-  const { opened, moved } = await sortOut(job, ready, context);
-  if (moved.length > 0) await putWaiting(transaction, job.number, moved);
+  // Those whose windows are closed do not count: a slow rate would go through them one by one.
+  const ready = most === 0 ? [] : await readReady(transaction, job.number, nowMs, hasWindows(job) ? limit : most);
+  const sorted = await sortOut(job, ready, context);
+  if (sorted.moved.length > 0) await putWaiting(transaction, job.number, sorted.moved);
+  const opened = sorted.opened.slice(0, most);
   await tell(job, opened, context);
   waiting -= opened.filter(({ attempt }) => attempt !== REMINDER).length;
   if (pace !== undefined) pace = { ...pace, granted: pace.granted + opened.length };

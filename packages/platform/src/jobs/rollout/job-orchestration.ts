@@ -160,7 +160,7 @@ export class JobOrchestration
     for (;;) {
       const jobs = await listJobs(batch.transaction, { before, limit: JOBS_AT_ONCE });
       for (const job of jobs) {
-        const after = walkedAgain(to === undefined ? job : moved(job, from, to), batch.nowMs);
+        const after = walkedAgain(to === undefined ? withoutGroup(job, from) : moved(job, from, to), batch.nowMs);
         if (after !== job) await updateJob(batch.transaction, after);
       }
       before = jobs.at(-1)?.number;
@@ -211,6 +211,9 @@ export class JobOrchestration
   async #follow(changes: readonly RegistryChange[], batch: Batch): Promise<void> {
     const removed = changes.filter(({ kind }) => kind === 'removed').map(({ device }) => device);
     if (removed.length > 0) {
+      const there = await this.#targets.registered(removed as DeviceId[]);
+      const gone = removed.filter((device) => !there.has(device as DeviceId));
+      if (gone.length > 0) await this.#executions.forget(gone, batch);
       const dropped = await dropDevices(batch.transaction, removed);
       for (const job of await readJobs(batch.transaction, dropped.keys())) {
         await updateJob(batch.transaction, withFewerWaiting(job, dropped.get(job.number) ?? 0, batch.nowMs));
@@ -273,7 +276,19 @@ function moved(job: StoredJob, from: string, to: string): StoredJob {
   });
   const group = isWithin(job.group, from) ? to + job.group.slice(from.length) : job.group;
   const isSame = group === job.group && targets.every((target, index) => target === job.targets[index]);
-  return isSame ? job : { ...job, group, targets };
+  if (isSame) return job;
+  const { walk } = job.progress;
+  if (walk?.heldSinceMs === undefined) return { ...job, group, targets };
+  const { heldSinceMs: _heldSinceMs, ...found } = walk;
+  return { ...job, group, targets, progress: { ...job.progress, walk: found } };
+}
+
+/** A walk does not wait for a group that is no more. */
+function withoutGroup(job: StoredJob, from: string): StoredJob {
+  const { walk } = job.progress;
+  const isMeant = (target: JobTarget): boolean => target.kind === 'group' && isWithin(target.path, from);
+  if (walk === undefined || !(isWithin(job.group, from) || job.targets.some(isMeant))) return job;
+  return { ...job, progress: { ...job.progress, walk: { ...walk, heldSinceMs: 0 } }, nextAtMs: 0 };
 }
 
 /** Of a continuous job, who is meant is found out anew. */

@@ -32,6 +32,8 @@ export interface Walk {
   readonly cursor?: string;
   /** When it began, ms. */
   readonly sinceMs: number;
+  /** Since when a group that it needs is not where it was: it was moved, which is heard of soon, or removed. */
+  readonly heldSinceMs?: number;
 }
 
 export const NO_PROGRESS: JobProgress = { waiting: 0 };

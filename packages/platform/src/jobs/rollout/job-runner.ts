@@ -8,6 +8,8 @@ import type { JobOrchestration } from './job-orchestration.ts';
 const LOOK_MS = 1_000;
 /** How often it is looked whether fleets were changed. */
 const FLEETS_MS = 2_000;
+/** The wall clock was set back where it has lost so much against the time that has passed. */
+const SET_BACK_MS = 1_000;
 /** A job whose step failed is left alone for so long. */
 const PAUSE_MS = 5_000;
 const JOBS_AT_ONCE = 20;
@@ -25,6 +27,8 @@ export class JobRunner implements AsyncDisposable {
   readonly #paused = new Map<number, number>();
   #running: Promise<void> | undefined;
   #again = false;
+  /** By how much the wall clock was ahead of the time that has passed. At the start nobody knows what it was when steps were planned. */
+  #aheadMs = Number.POSITIVE_INFINITY;
   #fleetsAtMs = Number.NEGATIVE_INFINITY;
   #cancel: (() => void) | undefined;
   #closed = false;
@@ -76,6 +80,7 @@ export class JobRunner implements AsyncDisposable {
     try {
       do {
         this.#again = false;
+        await this.#lookAtClock();
         await this.#lookAtFleets();
         pauseMs = await this.#doDue();
       } while (this.#again && !this.#closed);
@@ -85,6 +90,23 @@ export class JobRunner implements AsyncDisposable {
       this.#running = undefined;
     }
     if (!this.#closed) this.#cancel = this.#clock.after(Math.max(1, pauseMs), () => this.wake());
+  }
+
+  /** Where the clock was set back, what was planned would come late by as much: jobs are asked anew when they go on. */
+  async #lookAtClock(): Promise<void> {
+    const nowMs = this.#clock.now();
+    const aheadMs = nowMs - this.#clock.monotonicMs();
+    const isSetBack = aheadMs < this.#aheadMs - SET_BACK_MS;
+    this.#aheadMs = aheadMs;
+    if (!isSetBack) return;
+    this.#paused.clear();
+    const rows = await this.#database
+      .selectFrom('job')
+      .select('number')
+      .where('next_at_ms', '>', nowMs)
+      .where('status', '!=', 'SCHEDULED')
+      .execute();
+    for (const { number } of rows) if (!this.#closed) await this.#step(Number(number));
   }
 
   async #lookAtFleets(): Promise<void> {

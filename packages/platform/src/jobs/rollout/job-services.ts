@@ -45,7 +45,7 @@ export function openJobServices(dependencies: {
   const orchestration = new JobOrchestration({
     executions,
     registry,
-    targets: new TargetReader({ devices, fleets }),
+    targets: new TargetReader({ devices, fleets, registry }),
     stepSize: dependencies.stepSize,
   });
   const runner = new JobRunner({ database, writer, orchestration, clock, logLines });

@@ -17,6 +17,9 @@ const PLATFORM = systemActor('jobs');
 const LEAST_WALK_PAUSE_MS = 60_000;
 /** ... but walking takes at most a twentieth of the time. */
 const WALK_SHARE = 20;
+/** A group that is not where it was is moved with its devices: for so long it is waited to hear where to. Then it was removed. */
+const HOLD_MS = 10_000;
+const HOLD_LOOK_MS = 200;
 
 export interface StepContext extends GivingOut {
   /** Devices that each part of a step is about. */
@@ -42,7 +45,7 @@ export async function stepOf(job: StoredJob, context: StepContext): Promise<Stor
     return await stepOf(started(job, nowMs), context);
   }
   if (job.status !== 'IN_PROGRESS') return { ...job, nextAtMs: undefined };
-  if (endTimeMs !== undefined && endTimeMs <= nowMs && job.progress.stopped !== true) return ended(job, nowMs);
+  if (endTimeMs !== undefined && endTimeMs <= nowMs && job.progress.stopped !== true) return ended(job, batch);
   return await rollOut(job, context);
 }
 
@@ -119,10 +122,15 @@ export function isDone({ selection, progress }: StoredJob, open: number): boolea
 }
 
 /** AWS: SchedulingConfig.endBehavior. */
-function ended(job: StoredJob, nowMs: number): StoredJob {
+function ended(job: StoredJob, batch: Batch): StoredJob {
+  const { nowMs } = batch;
   const behavior = job.config.schedule?.endBehavior ?? 'STOP_ROLLOUT';
   if (behavior !== 'STOP_ROLLOUT') {
-    return canceled(job, { force: behavior === 'FORCE_CANCEL', cause: 'cancel', code: 'END_OF_SCHEDULE' }, nowMs);
+    const force = behavior === 'FORCE_CANCEL';
+    const after = canceled(job, { force, cause: 'cancel', code: 'END_OF_SCHEDULE' }, nowMs);
+    const { reason } = after.progress;
+    batch.audit(audited(PLATFORM, 'cancel', after, { status: job.status }, { status: after.status, force, reason }));
+    return after;
   }
   const { walk: _walk, leaving: _leaving, walkAtMs: _walkAtMs, pace: _pace, ...progress } = job.progress;
   return { ...job, progress: { ...progress, waiting: 0, stopped: true, clearing: true }, nextAtMs: nowMs, updatedAtMs: nowMs };
@@ -163,9 +171,11 @@ export function followsFleets({ selection, status, targets, progress }: StoredJo
 /** When the next step is due: the first of all that may come. */
 function nextAt(job: StoredJob, givingAtMs: number | undefined, nowMs: number): number | undefined {
   const { walk, leaving, stopped } = job.progress;
-  if (walk !== undefined || leaving !== undefined) return nowMs;
+  const isHeld = walk?.heldSinceMs !== undefined && nowMs < walk.heldSinceMs + HOLD_MS;
+  if ((walk !== undefined && !isHeld) || leaving !== undefined) return nowMs;
   const { endTimeMs } = job.config.schedule ?? {};
   const times = [
+    isHeld ? nowMs + HOLD_LOOK_MS : undefined,
     givingAtMs,
     stopped === true ? undefined : endTimeMs,
     followsFleets(job) ? job.progress.walkAtMs : undefined,
@@ -181,6 +191,12 @@ async function walkOn(job: StoredJob, context: StepContext): Promise<StoredJob> 
   const isFirst = walk.target === 0 && walk.cursor === undefined;
   const meaning = isFirst && job.selection === 'continuous' ? await targets.meaning(job) : job.progress.meaning;
   const { devices, next } = await targets.page(job, walk, context.limit);
+  // Asked after the devices were read: where it is still there, all of them were found.
+  // One that is continuous is walked through again when it is heard of.
+  if (job.selection === 'snapshot' && next?.target !== walk.target && !(await targets.isInPlace(job, walk))) {
+    const heldSinceMs = Math.min(batch.nowMs, walk.heldSinceMs ?? batch.nowMs);
+    if (batch.nowMs < heldSinceMs + HOLD_MS) return { ...job, progress: { ...job.progress, walk: { ...walk, heldSinceMs } } };
+  }
   const more = await enlist(job, devices, context);
   const { walk: _walk, ...rest } = job.progress;
   const progress: JobProgress = { ...rest, waiting: rest.waiting + more, ...(meaning !== undefined && { meaning }) };

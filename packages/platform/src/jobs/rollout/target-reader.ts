@@ -1,3 +1,4 @@
+import type { Database } from '../../database/schema.ts';
 import type { DeviceId } from '../../kernel/device-id.ts';
 import { isSelsynError } from '../../kernel/errors.ts';
 import type { DeviceFilter } from '../../registry/device-search.ts';
@@ -15,13 +16,17 @@ type Meant = Pick<StoredJob, 'targets' | 'group'>;
 export class TargetReader {
   readonly #devices: Pick<DeviceStore, 'list' | 'among' | 'groupOf'>;
   readonly #fleets: Pick<FleetStore, 'get'>;
+  readonly #registry: Database;
 
   constructor(dependencies: {
     readonly devices: Pick<DeviceStore, 'list' | 'among' | 'groupOf'>;
     readonly fleets: Pick<FleetStore, 'get'>;
+    /** To be read. */
+    readonly registry: Database;
   }) {
     this.#devices = dependencies.devices;
     this.#fleets = dependencies.fleets;
+    this.#registry = dependencies.registry;
   }
 
   /** Some of the devices, and where the walk goes on; a device in several targets comes several times. */
@@ -79,6 +84,23 @@ export class TargetReader {
     return { members, certain };
   }
 
+  /** Those of the devices that there are. */
+  async registered(ids: readonly DeviceId[]): Promise<ReadonlySet<DeviceId>> {
+    return new Set((await this.#devices.groupOf(ids)).keys());
+  }
+
+  /** Whether the groups that the walk asks for at this target are where they were. */
+  async isInPlace({ group, targets }: Meant, { target: index }: Walk): Promise<boolean> {
+    const target = targets[index];
+    const paths = new Set(target?.kind === 'group' ? [group, target.path] : [group]);
+    const rows = await this.#registry
+      .selectFrom('device_group')
+      .select('path')
+      .where('path', 'in', [...paths])
+      .execute();
+    return rows.length === paths.size;
+  }
+
   /** Changes where the same targets mean other devices although none of these has changed. */
   async meaning(job: Meant): Promise<string> {
     const parts: string[] = [job.group];
@@ -105,7 +127,8 @@ export class TargetReader {
   }
 
   #at(job: Meant, walk: Walk, target: number): Walk | undefined {
-    return target < job.targets.length ? { target, sinceMs: walk.sinceMs } : undefined;
+    const { cursor: _cursor, ...rest } = walk;
+    return target < job.targets.length ? { ...rest, target } : undefined;
   }
 }
 

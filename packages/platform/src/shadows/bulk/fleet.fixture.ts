@@ -25,6 +25,7 @@ import { RegistryShadowDevices } from '../registry-shadow-devices.ts';
 import type { Json, JsonObject, ShadowDocument, ShadowPatch } from '../shadow-document.ts';
 import { ShadowDomain } from '../shadow-domain.ts';
 import { updateRule } from '../shadow-rule-kinds.ts';
+import type { ShadowLimits } from '../shadow-rules.ts';
 import { ShadowStore } from '../shadow-store.ts';
 import type { ShadowResult } from '../shadow-work.ts';
 import { ShadowFleet } from './shadow-fleet.ts';
@@ -69,7 +70,7 @@ export interface TestFleet extends AsyncDisposable {
 }
 
 /** A registry and the shadows of its devices, each in a file of its own. */
-export async function openTestFleet(): Promise<TestFleet> {
+export async function openTestFleet(options: { readonly limits?: ShadowLimits } = {}): Promise<TestFleet> {
   const folder = mkdtempSync(join(tmpdir(), 'selsyn-shadow-fleet-'));
   const clock = new FakeClock();
   const registryFile = openSqliteDatabase(join(folder, 'selsyn.db'));
@@ -90,7 +91,7 @@ export async function openTestFleet(): Promise<TestFleet> {
     });
     const devices = new RegistryShadowDevices(reader.database);
     const rules = new FleetRules({ registry: reader.database, devices });
-    const shadows = new ShadowDomain({ database: state.database, writer, devices, clock, rules });
+    const shadows = new ShadowDomain({ database: state.database, writer, devices, clock, rules, ...options });
     let seed = 0;
     const fleet = new ShadowFleet({
       database: state.database,

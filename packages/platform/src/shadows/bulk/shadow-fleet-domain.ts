@@ -55,15 +55,16 @@ export class ShadowFleetDomain implements StateDomain<ShadowFleetWork, ShadowFle
     readonly devices: Pick<DeviceStore, 'matching'>;
     readonly fleets: Pick<FleetStore, 'get'>;
     /** Those whose rules are the same ones. */
-    readonly shadows: Pick<ShadowDomain, 'apply'>;
+    readonly shadows: Pick<ShadowDomain, 'apply' | 'limits'>;
     readonly rules: FleetRules;
     readonly random: RandomBytes;
   }) {
     this.#devices = dependencies.devices;
     this.#shadows = dependencies.shadows;
     this.#rules = dependencies.rules;
-    this.#defaults = new DefaultWriting(dependencies);
-    this.#starting = new UpdateStarting(dependencies);
+    const { limits } = dependencies.shadows;
+    this.#defaults = new DefaultWriting({ ...dependencies, limits });
+    this.#starting = new UpdateStarting({ ...dependencies, limits });
     this.#stepping = new UpdateStepping(dependencies);
   }
 

@@ -11,8 +11,9 @@ const TICK_MS = 50;
 const MIN_PAUSE_MS = 10;
 const IDLE_MS = 60_000;
 const RETRY_MS = 1_000;
-/** At once; the others wait for one of them to end. */
+/** Of each kind at once; the others wait for one of them to end. Defaults do not wait for what somebody wants to have done slowly. */
 const MAX_AT_ONCE = 4;
+const KINDS = ['defaults', 'desired'] as const;
 /** Where so many changes wait, devices come first. */
 const BUSY_WORKS = 2_000;
 /** What was not done in time is not caught up with beyond this. */
@@ -104,13 +105,17 @@ export class ShadowUpdateRunner implements AsyncDisposable {
 
   /** Those that are to be gone on with. */
   async #look(): Promise<readonly string[]> {
-    const rows = await this.#database
-      .selectFrom('shadow_update')
-      .select(['id', 'rate_per_sec'])
-      .where('state', '=', 'running')
-      .orderBy('id')
-      .limit(MAX_AT_ONCE)
-      .execute();
+    const rows = [];
+    for (const kind of KINDS) {
+      const oldest = this.#database
+        .selectFrom('shadow_update')
+        .select(['id', 'rate_per_sec'])
+        .where('state', '=', 'running')
+        .where('kind', '=', kind)
+        .orderBy('id')
+        .limit(MAX_AT_ONCE);
+      rows.push(...(await oldest.execute()));
+    }
     const ids = new Set(rows.map(({ id }) => id));
     for (const id of this.#running.keys()) if (!ids.has(id)) this.#running.delete(id);
     for (const { id, rate_per_sec: rate } of rows) {

@@ -4,7 +4,7 @@ import type { StateDatabase } from '../../database/schema.ts';
 import type { ShadowUpdateTable } from '../../database/tables/shadow-fleet-tables.ts';
 import { SelsynError } from '../../kernel/errors.ts';
 import { decodePageCursor, encodePageCursor } from '../../registry/page-cursor.ts';
-import { EVERYTHING, scopeIncludes, type Scope } from '../../registry/scope.ts';
+import { EVERYTHING, isEverything, scopeIncludes, type Scope } from '../../registry/scope.ts';
 import type { JsonObject } from '../shadow-document.ts';
 import type { ShadowUpdate, ShadowUpdateFailure, ShadowUpdateState } from './shadow-update.ts';
 
@@ -13,8 +13,8 @@ interface Page<T> {
   readonly cursor?: string;
 }
 
-/** So many are looked through for one page: those that somebody may not see are left out. */
-const MOST_LOOKED_AT = 2_000;
+/** So many are looked through at once for those that somebody may see. */
+const LOOKED_AT_ONCE = 1_000;
 
 /** Reads updates of many shadows, as they were last committed, from any connection. */
 export class ShadowUpdateStore {
@@ -39,13 +39,40 @@ export class ShadowUpdateStore {
     readonly cursor?: string | undefined;
   }): Promise<Page<ShadowUpdate>> {
     const { scope = EVERYTHING, state, limit } = query;
-    let rows = this.#database.selectFrom('shadow_update').selectAll().orderBy('id', 'desc').limit(MOST_LOOKED_AT);
-    if (state !== undefined) rows = rows.where('state', '=', state);
-    if (query.cursor !== undefined) rows = rows.where('id', '<', decodePageCursor(query.cursor));
-    const found = (await rows.execute()).filter((row) => isSeen(row, scope));
-    const items = found.slice(0, limit).map(updateOf);
-    const last = items.at(-1);
-    return found.length > limit && last !== undefined ? { items, cursor: encodePageCursor(last.id) } : { items };
+    const before = query.cursor === undefined ? undefined : decodePageCursor(query.cursor);
+    const ids = await this.#seen(scope, state, before, limit + 1);
+    const shown = ids.slice(0, limit);
+    const last = shown.at(-1);
+    if (last === undefined) return { items: [] };
+    const rows = await this.#database
+      .selectFrom('shadow_update')
+      .selectAll()
+      .where('id', 'in', shown)
+      .orderBy('id', 'desc')
+      .execute();
+    const items = rows.map(updateOf);
+    return ids.length > limit ? { items, cursor: encodePageCursor(last) } : { items };
+  }
+
+  /** The newest of those that somebody may see, by their ids: what others have is passed over, however much it is. */
+  async #seen(
+    scope: Scope,
+    state: ShadowUpdateState | undefined,
+    before: string | undefined,
+    limit: number,
+  ): Promise<readonly string[]> {
+    const atOnce = isEverything(scope) ? limit : LOOKED_AT_ONCE;
+    const seen: string[] = [];
+    for (let next = before; seen.length < limit;) {
+      let query = this.#database.selectFrom('shadow_update').select(['id', 'seen_in']).orderBy('id', 'desc').limit(atOnce);
+      if (state !== undefined) query = query.where('state', '=', state);
+      if (next !== undefined) query = query.where('id', '<', next);
+      const rows = await query.execute();
+      for (const row of rows) if (isSeen(row, scope)) seen.push(row.id);
+      if (rows.length < atOnce) break;
+      next = rows.at(-1)?.id;
+    }
+    return seen.slice(0, limit);
   }
 
   /** In the order in which they failed. @throws SelsynError `shadow-update.not-found` */

@@ -217,6 +217,52 @@ describe('an update of many shadows', () => {
     expect((await fleet.updates.get(id, { groups: ['/acme/right'] })).id).toBe(id);
   });
 
+  test('holds as much as shadows may, and no more', async () => {
+    await using fleet = await openTestFleet({ limits: { maxDocumentBytes: 20_000, maxLevels: 2 } });
+    await fleet.put({ id: 'd1', group: '/acme' });
+    const desired = { text: 'x'.repeat(10_000) };
+    await fleet.calls.startShadowUpdate({ draft: { target: ['d1'], desired }, ...fleet.by });
+    await fleet.finish();
+    expect((await fleet.shadow('d1'))?.desired).toEqual(desired);
+    const deep = { a: { b: { c: 1 } } };
+    const target = 'group:/acme';
+    const refusal = { code: 'request.invalid', message: expect.stringContaining('maximum is 2') };
+    await expect(fleet.calls.startShadowUpdate({ draft: { target, desired: deep }, ...fleet.by })).rejects.toMatchObject(refusal);
+    await expect(fleet.calls.putShadowDefault({ target, shadow: '', desired: deep, ...fleet.by })).rejects.toMatchObject(refusal);
+  });
+
+  test('that is slow keeps no default waiting', async () => {
+    await using fleet = await withDevices(40);
+    for (let i = 0; i < 4; i++) {
+      const draft = { target: 'group:/acme', desired: { [`k${i}`]: 1 }, ratePerSec: 1 };
+      await fleet.calls.startShadowUpdate({ draft, ...fleet.by });
+    }
+    const { update } = await fleet.calls.putShadowDefault({ target: 'group:/acme', shadow: '', desired: { x: 1 }, ...fleet.by });
+    await fleet.pass(1_000);
+    expect((await fleet.updateOf(update?.id)).state).toBe('done');
+  });
+
+  test('is listed for who sees it, however many others there are', async () => {
+    await using fleet = await withDevices(4);
+    const even = { actor: fleet.by.actor, scope: { groups: ['/acme/even'] } };
+    const mine: string[] = [];
+    for (const desired of [{ a: 1 }, { a: 2 }]) {
+      mine.push((await fleet.calls.startShadowUpdate({ draft: { target: 'group:/acme/even', desired }, ...even })).id);
+      await fleet.finish();
+    }
+    const row = await fleet.database.selectFrom('shadow_update').selectAll().executeTakeFirstOrThrow();
+    for (let start = 0; start < 3_000; start += 500) {
+      const others = Array.from({ length: 500 }, (_, i) => ({ ...row, id: `Z${start + i + 10_000}`, seen_in: '["/other"]' }));
+      await fleet.database.insertInto('shadow_update').values(others).execute();
+    }
+    const page = await fleet.updates.list({ scope: even.scope, limit: 1 });
+    const { cursor } = page;
+    const rest = await fleet.updates.list({ scope: even.scope, limit: 1, cursor });
+    expect([...page.items, ...rest.items].map(({ id }) => id)).toEqual(mine.toSorted().reverse());
+    expect(rest.cursor).toBeUndefined();
+    expect((await fleet.updates.list({ limit: 5 })).items.map(({ id }) => id)[0]).toBe('Z12999');
+  });
+
   test('is forgotten 30 days after its end, with its failures', async () => {
     await using fleet = await withDevices(1);
     const { id } = await fleet.calls.startShadowUpdate({ draft: { target: ['nobody'], desired: {} }, ...fleet.by });

@@ -9,7 +9,7 @@ import { DeviceSet } from '../../registry/index/device-set.ts';
 import { scopeIncludes, type Scope } from '../../registry/scope.ts';
 import { chunksOf } from '../../registry/statement-chunks.ts';
 import type { Batch } from '../../state/batch.ts';
-import { AWS_LIMITS, patchFault } from '../shadow-rules.ts';
+import { patchFault, type ShadowLimits } from '../shadow-rules.ts';
 import {
   checkShadowName,
   DEFAULT_RATE_PER_SEC,
@@ -58,17 +58,21 @@ export class UpdateStarting {
   readonly #registry: Database;
   readonly #devices: Pick<DeviceStore, 'matching'>;
   readonly #fleets: Pick<FleetStore, 'get'>;
+  readonly #limits: ShadowLimits;
   readonly #ids: UpdateIds;
 
   constructor(dependencies: {
     readonly registry: Database;
     readonly devices: Pick<DeviceStore, 'matching'>;
     readonly fleets: Pick<FleetStore, 'get'>;
+    /** Those of the shadows. */
+    readonly limits: ShadowLimits;
     readonly random: RandomBytes;
   }) {
     this.#registry = dependencies.registry;
     this.#devices = dependencies.devices;
     this.#fleets = dependencies.fleets;
+    this.#limits = dependencies.limits;
     this.#ids = new UpdateIds(dependencies.random);
   }
 
@@ -79,11 +83,11 @@ export class UpdateStarting {
   async start(draft: ShadowUpdateDraft, { actor, scope, fleetScope }: Starter, batch: Batch): Promise<ShadowUpdate> {
     const { shadow = '', desired, expectedVersion, ratePerSec = DEFAULT_RATE_PER_SEC } = draft;
     checkShadowName(shadow);
-    const fault = patchFault({ desired }, AWS_LIMITS);
+    const fault = patchFault({ desired }, this.#limits);
     if (fault !== undefined) throw invalid('desired', fault.message);
-    if (Buffer.byteLength(JSON.stringify(desired)) > AWS_LIMITS.maxDocumentBytes) {
-      throw invalid('desired', `desired has at most ${AWS_LIMITS.maxDocumentBytes} bytes`);
-    }
+    const { maxDocumentBytes } = this.#limits;
+    if (Buffer.byteLength(JSON.stringify(desired)) > maxDocumentBytes)
+      throw invalid('desired', `desired has at most ${maxDocumentBytes} bytes`);
     if (!Number.isInteger(ratePerSec) || ratePerSec < 1 || ratePerSec > MAX_RATE_PER_SEC)
       throw invalid('ratePerSec', `a rate is 1 to ${MAX_RATE_PER_SEC} devices a second`);
     await this.#ensureRoom(batch);

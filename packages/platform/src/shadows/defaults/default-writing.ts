@@ -6,7 +6,7 @@ import { isEverything, scopeIncludes, type Scope } from '../../registry/scope.ts
 import { chunksOf } from '../../registry/statement-chunks.ts';
 import type { Batch } from '../../state/batch.ts';
 import type { JsonObject } from '../shadow-document.ts';
-import { AWS_LIMITS, patchFault } from '../shadow-rules.ts';
+import { patchFault, type ShadowLimits } from '../shadow-rules.ts';
 import type { FleetRules } from './fleet-rules.ts';
 import { inheritedFrom } from './inheritance.ts';
 import {
@@ -33,8 +33,11 @@ export interface DefaultChange {
 export class DefaultWriting {
   readonly #registry: Database;
   readonly #rules: FleetRules;
+  readonly #limits: ShadowLimits;
 
-  constructor(dependencies: { readonly registry: Database; readonly rules: FleetRules }) {
+  /** @param dependencies.limits those of the shadows. */
+  constructor(dependencies: { readonly registry: Database; readonly rules: FleetRules; readonly limits: ShadowLimits }) {
+    this.#limits = dependencies.limits;
     this.#registry = dependencies.registry;
     this.#rules = dependencies.rules;
   }
@@ -150,7 +153,7 @@ export class DefaultWriting {
   }
 
   async #check(target: DefaultTarget, shadow: string, desired: JsonObject): Promise<void> {
-    const fault = patchFault({ desired }, AWS_LIMITS);
+    const fault = patchFault({ desired }, this.#limits);
     if (fault !== undefined) throw new SelsynError('request.invalid', fault.message, { details: { field: 'desired' } });
     const bytes = Buffer.byteLength(JSON.stringify(desired));
     if (bytes > MAX_INHERITED_BYTES) {

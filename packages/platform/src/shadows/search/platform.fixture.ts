@@ -79,7 +79,7 @@ export class Platform implements AsyncDisposable {
       open: true,
     });
     this.shadows = shadowCalls(this.domain);
-    this.#filling = new FieldFilling({ search, writer: this.writer, logLines: silentLogLines });
+    this.#filling = new FieldFilling({ search, writer: this.writer, clock, logLines: silentLogLines });
     this.#filling.start();
     const calls = searchCalls({ search, writer: this.writer, filling: this.#filling });
     this.following = new SearchFollowing({

@@ -1,4 +1,5 @@
 import type { Actor } from '../../audit/actor.ts';
+import type { Clock } from '../../kernel/clock.ts';
 import { SelsynError } from '../../kernel/errors.ts';
 import type { LogLines } from '../../kernel/log-lines.ts';
 import { MAX_SHADOW_FIELD_LENGTH, parseShadowField } from '../../registry/shadow-field.ts';
@@ -18,22 +19,29 @@ export type SearchCalls = {
   shadowValuesTaken: (sequence: number) => Promise<void>;
 };
 
+/** While too much waits to be written, or the disk is full. */
+const RETRY_MS = 1_000;
+
 /** Fills fields that were declared after there were shadows, step by step, so that other changes go on meanwhile. */
 export class FieldFilling implements Disposable {
   readonly #search: ShadowSearch;
   readonly #writer: Pick<StateWriter, 'run'>;
+  readonly #clock: Clock;
   readonly #logLines: LogLines;
   #running = false;
   #again = false;
+  #cancel: (() => void) | undefined;
   #ended = false;
 
   constructor(dependencies: {
     readonly search: ShadowSearch;
     readonly writer: Pick<StateWriter, 'run'>;
+    readonly clock: Clock;
     readonly logLines: LogLines;
   }) {
     this.#search = dependencies.search;
     this.#writer = dependencies.writer;
+    this.#clock = dependencies.clock;
     this.#logLines = dependencies.logLines;
   }
 
@@ -45,6 +53,7 @@ export class FieldFilling implements Disposable {
 
   [Symbol.dispose](): void {
     this.#ended = true;
+    this.#cancel?.();
   }
 
   async #run(): Promise<void> {
@@ -55,8 +64,10 @@ export class FieldFilling implements Disposable {
         this.#again = result.kind === 'done' && result.more;
       }
     } catch (error) {
-      // What is not done stays so, and goes on with the next declaration or start.
-      if (!this.#ended) this.#logLines.warn({ err: error }, 'Looking through shadows for searchable fields was interrupted');
+      if (this.#ended) return;
+      this.#logLines.warn({ err: error }, 'Looking through shadows for searchable fields was interrupted; it is tried again');
+      this.#cancel?.();
+      this.#cancel = this.#clock.after(RETRY_MS, () => this.start());
     } finally {
       this.#running = false;
     }

@@ -20,6 +20,8 @@ export interface SearchFollowingOptions {
 
 /** In one transaction of the registry: some 5 ms, 50 where all values are different. */
 const VALUES_AT_ONCE = 500;
+/** The state takes so many away in one transaction, some 5 ms. */
+const TAKEN_AT_ONCE = 2_000;
 const PAUSE_MS = 250;
 
 /**
@@ -104,7 +106,8 @@ export class SearchFollowing implements AsyncDisposable {
 
   async #follow(): Promise<void> {
     let position = await this.#terms.position();
-    const first = position;
+    let told = position;
+    let untold = 0;
     while (!this.#ended) {
       const rows = await this.#state
         .selectFrom('shadow_field_value')
@@ -119,9 +122,14 @@ export class SearchFollowing implements AsyncDisposable {
       const changes = rows.map((row) => ({ device: row.device, stateId: Number(row.field_id), value: row.value }));
       await this.#terms.apply(changes, position, this.#clock.now());
       this.#areWaiting = true;
+      untold += rows.length;
+      if (untold >= TAKEN_AT_ONCE) {
+        await this.#calls.call('shadowValuesTaken', position);
+        [told, untold] = [position, 0];
+      }
       await letOthersIn();
     }
-    if (position > first) await this.#calls.call('shadowValuesTaken', position);
+    if (position > told) await this.#calls.call('shadowValuesTaken', position);
     if (this.#areWaiting) this.#areWaiting = (await this.#terms.settle(this.#clock.now())) > 0;
     while (!this.#ended && (await this.#terms.cleanUp())) await letOthersIn();
   }

@@ -1,4 +1,5 @@
 import type { StateDatabase } from '../../database/schema.ts';
+import type { Clock } from '../../kernel/clock.ts';
 import type { LogLines } from '../../kernel/log-lines.ts';
 import type { StateWriter } from '../../state/state-writer.ts';
 import type { ShadowFollower } from '../shadow-follower.ts';
@@ -18,12 +19,13 @@ export interface SearchServices extends Disposable {
 export async function openSearchServices(options: {
   readonly database: StateDatabase;
   readonly writer: Pick<StateWriter, 'run'>;
+  readonly clock: Clock;
   readonly logLines: LogLines;
 }): Promise<SearchServices> {
-  const { database, writer, logLines } = options;
+  const { database, writer, clock, logLines } = options;
   const search = new ShadowSearch(database);
   await search.open(database);
-  const filling = new FieldFilling({ search, writer, logLines });
+  const filling = new FieldFilling({ search, writer, clock, logLines });
   return {
     follower: search,
     calls: searchCalls({ search, writer, filling }),

@@ -4,7 +4,7 @@ import type { Permission } from '../../../people/permissions.ts';
 import { scopeIncludes } from '../../../registry/scope.ts';
 import type { AwsCaller } from './aws-caller.ts';
 import { AwsError, forbidden, noThing } from './aws-error.ts';
-import { deviceOfTopic, isForTheServer } from './device-of-topic.ts';
+import { deviceOfTopic, isForEnrolment, isForTheServer, writesBy } from './device-of-topic.ts';
 
 /** Says in which group a device stands. */
 export interface DeviceGroups {
@@ -63,6 +63,7 @@ export class AwsAccess {
 
   /** @throws AwsError ForbiddenException */
   async ensureTopic(caller: AwsCaller, topic: string, what: 'publish' | 'retain' | 'read'): Promise<void> {
+    if (what !== 'read' && isForEnrolment(topic)) throw forbidden();
     if (caller.kind === 'device') {
       const { access } = caller;
       const may =
@@ -71,8 +72,10 @@ export class AwsAccess {
       return;
     }
     if (what !== 'read' && isForTheServer(topic)) throw forbidden();
-    const permission = what === 'read' ? 'messages:read' : 'messages:write';
-    if (!(await this.#visible(caller, permission, [topic])).has(topic)) throw forbidden();
+    const needed: readonly (Permission | undefined)[] = what === 'read' ? ['messages:read'] : ['messages:write', writesBy(topic)];
+    for (const permission of needed) {
+      if (permission !== undefined && !(await this.#visible(caller, permission, [topic])).has(topic)) throw forbidden();
+    }
   }
 
   /** Those of the topics that the caller may read. */

@@ -22,6 +22,8 @@ export type AwsHandler = (request: AwsRequest, reply: FastifyReply) => Promise<F
 export type AddOperation = (method: HTTPMethods, url: string, handler: AwsHandler) => void;
 
 const EMPTY = new Uint8Array();
+/** Of one device, over all its connections: as many as it may have under way on one of MQTT. */
+const MAX_OF_A_DEVICE = 10;
 
 /**
  * Serves operations: who asks is found out before the body is read as far as that can be, and wholly before the operation begins.
@@ -30,6 +32,22 @@ const EMPTY = new Uint8Array();
  */
 export function operationsOf(app: FastifyInstance, authentication: AwsAuthentication, maxBodyBytes: number): AddOperation {
   const begun = new WeakMap<FastifyRequest, BegunRequest>();
+  const underWay = new Map<string, number>();
+  /** @throws AwsError ThrottlingException */
+  const inTurn = async (caller: AwsCaller, work: () => Promise<FastifyReply>): Promise<FastifyReply> => {
+    if (caller.kind !== 'device') return await work();
+    const { id } = caller.access;
+    const count = underWay.get(id) ?? 0;
+    if (count >= MAX_OF_A_DEVICE) throw new AwsError('ThrottlingException', 'Too many requests are under way');
+    underWay.set(id, count + 1);
+    try {
+      return await work();
+    } finally {
+      const left = (underWay.get(id) ?? 1) - 1;
+      if (left === 0) underWay.delete(id);
+      else underWay.set(id, left);
+    }
+  };
   return (method, url, handler) => {
     app.route<{ Params: Record<string, string>; Body: unknown }>({
       method,
@@ -47,7 +65,8 @@ export function operationsOf(app: FastifyInstance, authentication: AwsAuthentica
         const caller = await authentication.end(known, request, body);
         const { params, headers } = request;
         const { path } = splitTarget(known.shown.target);
-        return await handler({ caller, path, query: known.query, params, headers, body }, reply);
+        const asked = { caller, path, query: known.query, params, headers, body };
+        return await inTurn(caller, async () => await handler(asked, reply));
       },
     });
   };

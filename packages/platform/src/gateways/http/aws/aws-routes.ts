@@ -4,6 +4,7 @@ import type { CommandCalls } from '../../../commands/command-calls.ts';
 import type { ExecutionCalls } from '../../../jobs/execution-calls.ts';
 import type { LogLines } from '../../../kernel/log-lines.ts';
 import type { Caller } from '../../../kernel/thread-channel.ts';
+import type { SealedText } from '../../../people/sealed-text.ts';
 import type { ShadowCalls } from '../../../shadows/shadow-calls.ts';
 import type { ShadowStore } from '../../../shadows/shadow-store.ts';
 import { AwsAccess, type DeviceGroups } from './aws-access.ts';
@@ -32,6 +33,7 @@ export interface AwsRoutesDependencies extends AwsAuthenticationDependencies {
   readonly audit: Pick<AuditTrail, 'record'>;
   /** Of a message: what the broker takes. */
   readonly maxPayloadBytes: number;
+  readonly cursors: Pick<SealedText, 'seal' | 'open'>;
   readonly logLines: LogLines;
 }
 
@@ -40,7 +42,7 @@ export interface AwsRoutesDependencies extends AwsAuthenticationDependencies {
  * the API: requests are signed with access keys, or come with the certificate of a device.
  */
 export function awsRoutes(dependencies: AwsRoutesDependencies): FastifyPluginAsync {
-  const { state, shadowStore, devices, messaging, connections, audit, maxPayloadBytes, logLines, clock } = dependencies;
+  const { state, shadowStore, devices, messaging, connections, audit, maxPayloadBytes, cursors, logLines, clock } = dependencies;
   const access = new AwsAccess({ devices });
   const authentication = new AwsAuthentication(dependencies);
   const now = (): number => clock.now();
@@ -56,6 +58,7 @@ export function awsRoutes(dependencies: AwsRoutesDependencies): FastifyPluginAsy
     addMessageOperations(add, {
       messaging,
       access,
+      cursors,
       onProgramRequest: async (topic, { actor }) => {
         const device = deviceOfTopic(topic);
         const group = device === undefined ? '/' : ((await devices.groupOf([device])).get(device) ?? '/');

@@ -1,5 +1,6 @@
 import { ReasonCode } from '@selsyn/wire/mqtt/reason-codes.ts';
 import { isValidTopicName } from '@selsyn/wire/topics/topic-name.ts';
+import type { SealedText } from '../../../people/sealed-text.ts';
 import type { AwsAccess } from './aws-access.ts';
 import { sendJson } from './aws-answers.ts';
 import type { AwsCaller } from './aws-caller.ts';
@@ -12,6 +13,8 @@ import { parameterOf } from './raw-query.ts';
 export interface MessageOperationsDependencies {
   readonly messaging: Messaging;
   readonly access: AwsAccess;
+  /** Where a listing goes on may be at what the caller does not see. */
+  readonly cursors: Pick<SealedText, 'seal' | 'open'>;
   /** A program has published where things ask for something: that is a change that somebody made. */
   readonly onProgramRequest: (topic: string, caller: AwsCaller) => Promise<void>;
 }
@@ -24,10 +27,10 @@ const QOS = { min: 0, max: 1 };
 
 /** Publish, GetRetainedMessage, ListRetainedMessages. */
 export function addMessageOperations(add: AddOperation, dependencies: MessageOperationsDependencies): void {
-  const { messaging, access } = dependencies;
+  const { messaging, access, cursors } = dependencies;
 
   add('POST', '/topics/*', async ({ caller, query, headers, body, path }, reply) => {
-    const topic = topicOf(path, '/topics/');
+    const topic = topicOf(path);
     const qos = numberOf(query, 'qos', QOS) === 1 ? 1 : 0;
     const retain = flagOf(query, 'retain');
     const properties = messageProperties(query, headers);
@@ -40,7 +43,9 @@ export function addMessageOperations(add: AddOperation, dependencies: MessageOpe
 
   add('GET', '/retainedMessage', async ({ caller, query }, reply) => {
     const limit = numberOf(query, 'maxResults', PAGE) ?? PAGE.max;
-    let after = topicOfCursor(parameterOf(query, 'nextToken'));
+    const token = parameterOf(query, 'nextToken') ?? '';
+    let after = token === '' ? undefined : cursors.open(token);
+    if (token !== '' && after === undefined) throw new AwsError('InvalidRequestException', 'Invalid nextToken');
     const found: RetainedSummary[] = [];
     let more = true;
     for (let page = 0; page < MAX_READ_PAGES && found.length < limit && more; page++) {
@@ -55,12 +60,12 @@ export function addMessageOperations(add: AddOperation, dependencies: MessageOpe
     }
     return await sendJson(reply, {
       retainedTopics: found.map(({ topic, sizeBytes, qos }) => ({ topic, payloadSize: sizeBytes, qos })),
-      ...(more && after !== undefined && { nextToken: Buffer.from(after, 'utf8').toString('base64url') }),
+      ...(more && after !== undefined && { nextToken: cursors.seal(after) }),
     });
   });
 
   add('GET', '/retainedMessage/*', async ({ caller, path }, reply) => {
-    const topic = topicOf(path, '/retainedMessage/');
+    const topic = topicOf(path);
     await access.ensureTopic(caller, topic, 'read');
     const message = await messaging.retained(topic);
     if (message === undefined)
@@ -75,24 +80,16 @@ export function addMessageOperations(add: AddOperation, dependencies: MessageOpe
   });
 }
 
-/** The rest of the path: `a%2Fb`, or `a/b` as it is. @throws AwsError InvalidRequestException */
-function topicOf(path: string, prefix: string): string {
+/** What follows the name of the operation: `a%2Fb`, or `a/b` as it is. @throws AwsError InvalidRequestException */
+function topicOf(path: string): string {
   let topic: string;
   try {
-    topic = decodeURIComponent(path.slice(prefix.length));
+    topic = decodeURIComponent(path.slice(path.indexOf('/', 1) + 1));
   } catch {
     throw new AwsError('InvalidRequestException', 'The topic is not percent-encoded UTF-8');
   }
   if (!isValidTopicName(topic)) throw new AwsError('InvalidRequestException', 'Invalid topic');
   return topic;
-}
-
-/** @throws AwsError InvalidRequestException */
-function topicOfCursor(cursor: string | undefined): string | undefined {
-  if (cursor === undefined || cursor === '') return undefined;
-  const topic = Buffer.from(cursor, 'base64url').toString('utf8');
-  if (Buffer.from(topic, 'utf8').toString('base64url') === cursor) return topic;
-  throw new AwsError('InvalidRequestException', 'Invalid nextToken');
 }
 
 /** @throws AwsError by the reason code of a broker that has not taken a message. */

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { PublishProperties, UserProperties } from '@selsyn/wire/mqtt/packets.ts';
 import { isValidTopicName } from '@selsyn/wire/topics/topic-name.ts';
+import { utf8LengthExceeds } from '@selsyn/wire/topics/utf8-length.ts';
 import { AwsError } from './aws-error.ts';
 import { parameterOf, type RawQuery } from './raw-query.ts';
 
@@ -20,6 +21,7 @@ export function messageProperties(query: RawQuery, headers: IncomingHttpHeaders)
   const indicator = headerOf(headers, 'x-amz-mqtt5-payload-format-indicator');
   const correlation = headerOf(headers, 'x-amz-mqtt5-correlation-data');
   const user = headerOf(headers, 'x-amz-mqtt5-user-properties');
+  if (contentType !== undefined && !isMqttText(contentType)) throw invalid('contentType must be a text that MQTT can hold');
   if (responseTopic !== undefined && !isValidTopicName(responseTopic)) throw invalid('responseTopic must be a topic name');
   const properties: PublishProperties = {
     ...(contentType !== undefined && { contentType }),
@@ -63,9 +65,15 @@ function userPropertiesOf(header: string): UserProperties {
     if (typeof each !== 'object' || each === null || Array.isArray(each)) throw invalid('userProperties must hold objects');
     return Object.entries(each).map(([name, value]: [string, unknown]) => {
       if (typeof value !== 'string') throw invalid('the values of userProperties must be texts');
+      if (!isMqttText(name) || !isMqttText(value)) throw invalid('userProperties must hold texts that MQTT can hold');
       return [name, value] as const;
     });
   });
+}
+
+/** Whether it can be sent to subscribers [MQTT-1.5.4-1], [MQTT-1.5.4-2]. */
+function isMqttText(text: string): boolean {
+  return text.isWellFormed() && !text.includes('\0') && !utf8LengthExceeds(text, 65_535);
 }
 
 function bytesOf(text: string, name: string): Buffer {

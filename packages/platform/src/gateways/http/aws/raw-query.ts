@@ -3,8 +3,11 @@ import { AwsError } from './aws-error.ts';
 /** The parameters of a query in their order, decoded; a `+` is a plus. */
 export type RawQuery = readonly (readonly [name: string, value: string])[];
 
-/** The path and the query of a request as they came, see RFC 9112, section 3.2.1. */
-export function splitTarget(target: string): { readonly path: string; readonly query: string } {
+const ABSOLUTE = /^https?:\/\/[^/?#]*/i;
+
+/** The path and the query of a request as they came, see RFC 9112, sections 3.2.1 and (as to a proxy) 3.2.2. */
+export function splitTarget(whole: string): { readonly path: string; readonly query: string } {
+  const target = whole.startsWith('/') ? whole : whole.replace(ABSOLUTE, '');
   const at = target.indexOf('?');
   return at < 0 ? { path: target, query: '' } : { path: target.slice(0, at), query: target.slice(at + 1) };
 }

@@ -2,6 +2,7 @@ import type { FastifyReply } from 'fastify';
 import type { Caller } from '../../../kernel/thread-channel.ts';
 import type { ShadowCalls } from '../../../shadows/shadow-calls.ts';
 import type { ShadowStore } from '../../../shadows/shadow-store.ts';
+import { isShadowName } from '../../../shadows/shadow-topics.ts';
 import type { AwsAccess } from './aws-access.ts';
 import { sendErrorBody, sendJson } from './aws-answers.ts';
 import { AwsError, nameOfStatus } from './aws-error.ts';
@@ -30,6 +31,7 @@ export function addShadowOperations(add: AddOperation, dependencies: ShadowOpera
   ): Promise<FastifyReply> => {
     const { params, query, caller, body } = request;
     const name = parameterOf(query, 'name') ?? '';
+    if (name !== '' && !isShadowName(name)) throw new AwsError('InvalidRequestException', 'Invalid shadow name');
     const thing = params['thing'] ?? '';
     const topic = `$aws/things/${thing}/shadow${name === '' ? '' : `/name/${name}`}/${operation}`;
     const device = await access.ensureThing(caller, thing, {

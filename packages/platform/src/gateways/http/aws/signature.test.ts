@@ -93,6 +93,15 @@ function verify(sent: Sent, options: { nowMs?: number; secret?: string; isPrivat
   checkSignature(claim, request, Buffer.from(sent.body), options.secret ?? SECRET);
 }
 
+it.each([
+  ['/topics/a?qos=1', '/topics/a', 'qos=1'],
+  ['http://evil.example:80/topics/a?qos=1', '/topics/a', 'qos=1'],
+  ['HTTPS://h/topics/http://x/?', '/topics/http://x/', ''],
+  ['/http://h/a', '/http://h/a', ''],
+])('the path and the query of %s', (target, path, query) => {
+  expect(splitTarget(target)).toEqual({ path, query });
+});
+
 describe('a signature', () => {
   it('is that of the documentation', () => {
     // https://docs.aws.amazon.com/general/latest/gr/sigv4-create-canonical-request.html, the request that lists IAM users.
