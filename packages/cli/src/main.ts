@@ -15,6 +15,7 @@ import { addKeyCommands } from './commands/key.ts';
 import { addLoginCommands } from './commands/login.ts';
 import { addPresenceCommand } from './commands/presence.ts';
 import { addPkiCommands } from './commands/pki.ts';
+import { addMergePolicyCommands } from './commands/merge-policy.ts';
 import { addPolicyCommands } from './commands/policy.ts';
 import { addFleetCommands } from './commands/fleet.ts';
 import { addGroupCommands } from './commands/group.ts';
@@ -22,6 +23,7 @@ import { addTypeCommands } from './commands/type.ts';
 import { addProvisioningCommands } from './commands/provisioning.ts';
 import { addQueryCommand } from './commands/query.ts';
 import { addRoleCommands } from './commands/role.ts';
+import { addSearchFieldCommands } from './commands/search-field.ts';
 import { addSecretCommands } from './commands/secret.ts';
 import { addShadowCommands } from './commands/shadow.ts';
 import { addShadowFleetCommands } from './commands/shadow-fleet.ts';
@@ -68,6 +70,8 @@ addLoginCommands(program);
 addAuditCommand(program);
 addShadowCommands(program);
 addShadowFleetCommands(program);
+addSearchFieldCommands(program);
+addMergePolicyCommands(program);
 
 try {
   await program.parseAsync();

@@ -2,6 +2,7 @@ import type { ApiClient, Query } from './client.ts';
 import { jobPath } from './jobs.ts';
 import { asObject, number, objects, optionalNumber, optionalObject, text, type Json } from './json.ts';
 import { pageOf, type Page } from './page.ts';
+import { toProblem } from './problem.ts';
 
 /** A job on a device. */
 export interface Execution {
@@ -40,6 +41,22 @@ export async function fetchJobExecutions(
 ): Promise<Page<Execution>> {
   const asked = { ...query, cursor, limit: PAGE_SIZE };
   return pageOf(await client.get(`${jobPath(job)}/executions`, { query: asked, signal }), 'executions', executionFrom);
+}
+
+/** The latest execution on a device, as a list of one; empty where the device has none. */
+export async function findJobExecution(
+  client: ApiClient,
+  job: string,
+  device: string,
+  signal?: AbortSignal,
+): Promise<Page<Execution>> {
+  try {
+    const found = asObject(await client.get(pathOf(job, device), { signal }), 'execution');
+    return { items: [executionFrom(found)], cursor: undefined };
+  } catch (error) {
+    if (toProblem(error).code !== 'job-execution.not-found') throw error;
+    return { items: [], cursor: undefined };
+  }
 }
 
 export async function fetchDeviceJobs(

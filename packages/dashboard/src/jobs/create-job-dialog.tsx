@@ -101,7 +101,11 @@ function CreateJob({ onClose, onCreated }: CreateJobProps) {
       />
       <JobRules form={form} faults={faults} onChange={change} />
       {create.error !== null && <ProblemNotice error={create.error} />}
-      {Object.keys(faults).length > 0 && <p role="alert" className={styles.wrong}>Something above is not right yet.</p>}
+      {Object.keys(faults).length > 0 && (
+        <p role="alert" className={styles.wrong}>
+          Something above is not right yet.
+        </p>
+      )}
       <div className={dialog.actions}>
         <Button variant="default" onClick={onClose}>
           Cancel

@@ -50,7 +50,7 @@ export function ExecutionRow({ execution, of, onCancel }: ExecutionRowProps) {
         </span>
       </td>
       <td data-label="It said">
-        <span className={styles.details}>{detailWords(details)}</span>
+        {Object.keys(details).length > 0 && <span className={styles.details}>{detailWords(details)}</span>}
       </td>
       <td data-label="Given">
         <When timeMs={queuedAtMs} />

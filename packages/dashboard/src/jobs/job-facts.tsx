@@ -18,7 +18,9 @@ export function JobFacts({ job }: { readonly job: Job }) {
         {targets.slice(0, SHOWN_TARGETS).map(targetWords).join(', ')}
         {targets.length > SHOWN_TARGETS && ` and ${targets.length - SHOWN_TARGETS} more`}
       </Fact>
-      <Fact name="Selection">{job.isContinuous ? 'continuous: also devices that join later' : 'snapshot: devices that were there'}</Fact>
+      <Fact name="Selection">
+        {job.isContinuous ? 'continuous: also devices that join later' : 'snapshot: devices that were there'}
+      </Fact>
       {job.group !== '/' && <Fact name="Group">{job.group}</Fact>}
       <Fact name="Rate">{rolloutWords(job.rollout)}</Fact>
       {typeof minutes === 'number' && <Fact name="Timeout">{minutes} min</Fact>}

@@ -15,7 +15,7 @@ import { CancelJobDialog } from './cancel-job-dialog.tsx';
 import { JobCountsBar } from './job-counts-bar.tsx';
 import { JobExecutions } from './job-executions.tsx';
 import { JobFacts } from './job-facts.tsx';
-import { countParts, devicesOf, isRunning, jobTone, reasonWords, statusWords } from './job-words.ts';
+import { countParts, devicesOf, isMoving, jobTone, reasonWords, statusWords } from './job-words.ts';
 import styles from './jobs.module.css';
 import { RemoveJobDialog } from './remove-job-dialog.tsx';
 
@@ -34,7 +34,7 @@ export function JobPage() {
   const { data, error, isPending, refetch } = useQuery({
     queryKey: ['jobs', 'one', jobId],
     queryFn: ({ signal }) => fetchJob(client, jobId, signal),
-    refetchInterval: ({ state }) => (state.data !== undefined && isRunning(state.data) ? RUNNING_REFETCH_MS : REFETCH_MS),
+    refetchInterval: ({ state }) => (state.data !== undefined && isMoving(state.data) ? RUNNING_REFETCH_MS : REFETCH_MS),
   });
   const mayWrite = data !== undefined && may('jobs:write', data.group) && data.status !== 'DELETION_IN_PROGRESS';
   return (

@@ -49,7 +49,8 @@ export function JobRow({ job }: { readonly job: Job }) {
 function JobAmount({ job, total }: { readonly job: Job; readonly total: number }) {
   const { progress, schedule, status } = job;
   const startTimeMs = schedule?.['startTimeMs'];
-  if (total > 0) return `${formatCount(progress.finished)} of ${formatCount(total)} through`;
+  const through = `${formatCount(progress.finished)} of ${formatCount(total)} through`;
+  if (total > 0) return progress.expanding ? `${through}, more are being found` : through;
   if (status === 'SCHEDULED' && typeof startTimeMs === 'number') {
     return (
       <>

@@ -1,5 +1,15 @@
 import { expect, it } from 'vitest';
-import { causeWords, countParts, devicesOf, executionTone, isRunning, jobTone, reasonWords, statusWords } from './job-words.ts';
+import {
+  causeWords,
+  countParts,
+  devicesOf,
+  executionTone,
+  isMoving,
+  isRunning,
+  jobTone,
+  reasonWords,
+  statusWords,
+} from './job-words.ts';
 
 const COUNTS = { SUCCEEDED: 3, FAILED: 1, TIMED_OUT: 0, REJECTED: 0, IN_PROGRESS: 2, QUEUED: 4, CANCELED: 0, REMOVED: 0 };
 
@@ -33,4 +43,9 @@ it('counts devices by how they stand, what went well first', () => {
     false,
     false,
   ]);
+});
+
+it('takes a job that was cancelled for moving until no device has anything left to do', () => {
+  expect(isMoving({ status: 'CANCELED', counts: COUNTS })).toBe(true);
+  expect(isMoving({ status: 'CANCELED', counts: { ...COUNTS, QUEUED: 0, IN_PROGRESS: 0 } })).toBe(false);
 });

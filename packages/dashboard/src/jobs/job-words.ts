@@ -37,6 +37,11 @@ export function isRunning({ status }: Pick<Job, 'status'>): boolean {
   return status === 'IN_PROGRESS' || status === 'SCHEDULED' || status === 'DELETION_IN_PROGRESS';
 }
 
+/** Whether its devices go on: one that was cancelled has some that are still to be told, or that are in the middle of it. */
+export function isMoving(job: Pick<Job, 'status' | 'counts'>): boolean {
+  return isRunning(job) || job.counts.QUEUED > 0 || job.counts.IN_PROGRESS > 0;
+}
+
 export function isPending(status: string): boolean {
   return status === 'QUEUED' || status === 'IN_PROGRESS';
 }
@@ -77,6 +82,7 @@ export function causeWords(cause: string): string {
 
 /** Why a job was cancelled. */
 export function reasonWords({ code, comment }: NonNullable<Job['reason']>): string {
-  const why = { ABORTED: 'too many devices failed', END_OF_SCHEDULE: 'its time was over', USER_INITIATED: 'by hand' }[code] ?? code;
+  const why =
+    { ABORTED: 'too many devices failed', END_OF_SCHEDULE: 'its time was over', USER_INITIATED: 'by hand' }[code] ?? code;
   return comment === undefined ? why : `${why}: ${comment}`;
 }

@@ -10,7 +10,7 @@ import { PagedTable } from '../ui/paged-table.tsx';
 import { usePages } from '../ui/use-pages.ts';
 import { CreateJobDialog } from './create-job-dialog.tsx';
 import { JOB_COLUMNS, JobRow } from './job-row.tsx';
-import { isRunning, statusWords } from './job-words.ts';
+import { isMoving, statusWords } from './job-words.ts';
 import styles from './jobs.module.css';
 
 const route = getRouteApi('/jobs');
@@ -29,7 +29,7 @@ export function JobsTab() {
   const pages = usePages({
     key: ['jobs', 'list', status],
     fetch: (cursor, signal) => fetchJobs(client, query, cursor, signal),
-    refetchEveryMs: (jobs) => (jobs.some(isRunning) ? RUNNING_REFETCH_MS : REFETCH_MS),
+    refetchEveryMs: (jobs) => (jobs.some(isMoving) ? RUNNING_REFETCH_MS : REFETCH_MS),
   });
   const mayWrite = may('jobs:write');
   return (

@@ -5,6 +5,8 @@ import { Soon } from './soon.ts';
 
 /** Faster than this nobody reads, and each change is a request. */
 const SETTLE_MS = 400;
+/** While there is no feed, as where the server has too many of them. */
+const WITHOUT_FEED_MS = 15_000;
 const CHANGES: ReadonlySet<string> = new Set(['watching', 'shadow', 'command', 'job', 'lagged']);
 
 /**
@@ -31,8 +33,12 @@ export function useStateFeed(kind: 'shadows' | 'commands' | 'jobs', device: stri
     const followView = () => (document.hidden ? connection.stop() : connection.start());
     followView();
     document.addEventListener('visibilitychange', followView);
+    const fallback = setInterval(() => {
+      if (!document.hidden && connection.state().phase !== 'open') soon.ask();
+    }, WITHOUT_FEED_MS);
     return () => {
       document.removeEventListener('visibilitychange', followView);
+      clearInterval(fallback);
       connection.stop();
       soon.end();
     };

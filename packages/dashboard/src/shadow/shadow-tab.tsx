@@ -62,6 +62,8 @@ export function ShadowTab({ device }: { readonly device: Device }) {
   const rows = useMemo(() => (data === undefined ? [] : shadowRows(data, layers ?? [])), [data, layers]);
   const different = rows.filter(({ differs }) => differs).length;
   const mayWrite = may('shadows:write', device.group);
+  // Who edits must have seen what is there.
+  const isUnknown = data === undefined && !isNone;
   const edit = (edited: ShadowRow | undefined) => {
     setRow(edited);
     setDialog('field');
@@ -93,15 +95,10 @@ export function ShadowTab({ device }: { readonly device: Device }) {
         <div className={styles.buttons}>
           {mayWrite && (
             <>
-              <Button
-                size="xs"
-                leftSection={<Icon name="plus" size={13} />}
-                disabled={shadow.isPending}
-                onClick={() => edit(undefined)}
-              >
+              <Button size="xs" leftSection={<Icon name="plus" size={13} />} disabled={isUnknown} onClick={() => edit(undefined)}>
                 Set a field
               </Button>
-              <Button size="xs" variant="default" disabled={shadow.isPending} onClick={() => setDialog('json')}>
+              <Button size="xs" variant="default" disabled={isUnknown} onClick={() => setDialog('json')}>
                 Edit as JSON
               </Button>
               <Button size="xs" variant="default" onClick={() => setDialog('new')}>

@@ -6,6 +6,7 @@ import { openTestApi, type TestApi } from '../api/api.fixture.ts';
 import { awsRoutes, type AwsStateCalls } from '../gateways/http/aws/aws-routes.ts';
 import type { Publication } from '../gateways/http/aws/messaging.ts';
 import { RequestAuthorizer } from '../identity/request-authorizer.ts';
+import { parseDeviceId } from '../kernel/device-id.ts';
 import { SelsynError } from '../kernel/errors.ts';
 import { silentLogLines } from '../kernel/log-lines.ts';
 import { localCaller } from '../kernel/thread-channel.ts';
@@ -195,7 +196,7 @@ it('the topic is what stands in the path, once decoded, whether its slashes are 
   for (const path of ['/topics/a%2Fb%20c%252F', '/topics/a/b%20c%252F', '/topics/%2F', '/topics/plain'])
     expect(await made.send('POST', path, { body: 'x' })).toMatchObject({ status: 200 });
   expect(made.published.map(({ topic }) => topic)).toEqual(['a/b c%2F', 'a/b c%2F', '/', 'plain']);
-  expect(made.published[0]).toMatchObject({ qos: 0, retain: false, principalId: KEY, properties: undefined });
+  expect(made.published[0]).toMatchObject({ qos: 0, retain: false, principalId: `access-key/${KEY}`, properties: undefined });
 });
 
 it('properties that are none are refused', async () => {
@@ -251,14 +252,20 @@ it.each<[string, Permission]>([
   expect(made.published).toEqual([]);
   made.grants = [...made.grants, { group: '/', permissions: new Set([permission]) }];
   expect(await publish()).toMatchObject({ status: 200 });
+  const trail = await made.api.audit.list({ limit: 10 });
+  expect(trail.filter(({ action }) => action === 'message.publish')).toMatchObject([{ actor: { id: KEY }, after: { topic } }]);
 });
 
 it.each(['$aws/certificates/create/json', '$aws/provisioning-templates/t/provision/json'])(
   'nobody enrols on %s: the answer would reach nobody',
   async (topic) => {
     await using made = await open();
-    const answer = await made.send('POST', `/topics/${encodeURIComponent(topic)}`, { body: '{}' });
-    expect(answer).toMatchObject({ status: 403, type: 'ForbiddenException' });
+    await made.api.devices.create({ id: parseDeviceId('sensor1') });
+    for (const device of [undefined, 'sensor1']) {
+      made.device = device;
+      const answer = await made.send('POST', `/topics/${encodeURIComponent(topic)}`, { body: '{}' });
+      expect(answer).toMatchObject({ status: 403, type: 'ForbiddenException' });
+    }
   },
 );
 
@@ -271,7 +278,7 @@ it('where a listing goes on says nothing of what the caller does not see', async
   let pages = 1;
   let page = await list();
   for (; page.body['nextToken'] !== undefined; pages++) {
-    const token = String(page.body['nextToken']);
+    const token = page.body['nextToken'] as string;
     expect(page.body['retainedTopics']).toEqual([]);
     expect(Buffer.from(token, 'base64url').toString('latin1')).not.toContain('secret');
     page = await list(token);
@@ -292,8 +299,9 @@ it('a device has ten requests under way at most; programs have as many as they l
     await expect.poll(() => made.asked.length).toBe(Math.min(count, made.device === undefined ? count : 10));
     made.asked.length = 0;
     release();
-    return (await Promise.all(asked)).toSorted();
+    return (await Promise.all(asked)).toSorted((one, other) => one - other);
   };
+  await made.api.devices.create({ id: parseDeviceId('sensor1') });
   made.device = 'sensor1';
   expect(await statuses(12)).toEqual([...Array<number>(10).fill(200), 429, 429]);
   expect(await statuses(1)).toEqual([200]);

@@ -78,8 +78,7 @@ export class ControlDesk implements Disposable {
         await this.#noted('a device could not be registered just in time', services.registerJustInTime(der)),
       certificateUsed: async (id) =>
         await this.#noted('the first use of a certificate could not be noted', services.certificateUsed(id)),
-      presence: async (report) =>
-        await this.#noted('who is connected could not be noted', services.presence(thread, report)),
+      presence: async (report) => await this.#noted('who is connected could not be noted', services.presence(thread, report)),
     });
     port1.unref();
     this.#ports.push(port1);

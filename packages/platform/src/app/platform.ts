@@ -116,7 +116,9 @@ export async function startPlatform(config: Config): Promise<Platform> {
     openPresence({
       config,
       database: registry.database,
-      publish: async (messages) => void (await publish(messages)),
+      publish: async (messages) => {
+        await publish(messages);
+      },
       clock,
       logLines,
     }),

@@ -102,8 +102,7 @@ test('a gateway speaks of the devices behind it, as long as it is there', async 
 
 test('a client speaks of a bounded number of devices', async () => {
   const { reports, told } = open();
-  const says = (n: number, text: string) =>
-    reports.statuses.published('k', 'gateway', `devices/d${n}/status`, Buffer.from(text));
+  const says = (n: number, text: string) => reports.statuses.published('k', 'gateway', `devices/d${n}/status`, Buffer.from(text));
   for (let n = 0; n < 10_001; n++) says(n, '1');
   says(0, '0');
   says(10_001, '1');

@@ -67,7 +67,10 @@ export class RegistryFollowed implements AsyncDisposable {
     try {
       await trimRegistryStream(this.#database, await this.#state.call('followRegistry', null));
     } catch (error) {
-      this.#logLines.warn({ err: error }, 'changes of the registry that were followed could not be taken away; it is tried again');
+      this.#logLines.warn(
+        { err: error },
+        'changes of the registry that were followed could not be taken away; it is tried again',
+      );
     }
   }
 }

@@ -22,6 +22,8 @@ export interface StateSide {
   readonly gatewayPorts: readonly MessagePort[];
 }
 
+/** Documents come and go by the ten thousand: with the default a tenth of the thread's time goes to collecting them. */
+const STATE_YOUNG_GENERATION_MB = 64;
 /** A command that is waited for may take as long as its caller allows: see commands. */
 const CALL_DEADLINE_MS = 150_000;
 
@@ -39,6 +41,7 @@ export async function startState(options: {
     name: 'state',
     script: new URL('./state-thread.ts', import.meta.url),
     data: { config, paths, gateways: theirs, events: events.port1, calls: calls.port1 },
+    youngGenerationMb: STATE_YOUNG_GENERATION_MB,
     transfer: [...theirs, events.port1, calls.port1],
   });
   metrics.add(thread);

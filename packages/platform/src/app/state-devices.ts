@@ -15,7 +15,13 @@ export async function* devicesOfState(database: StateDatabase): AsyncGenerator<r
   }
   for (const table of ['command', 'job_execution', 'job_waiting'] as const) {
     for (let after = ''; ;) {
-      const query = database.selectFrom(table).select('device').distinct().where('device', '>', after).orderBy('device').limit(AT_ONCE);
+      const query = database
+        .selectFrom(table)
+        .select('device')
+        .distinct()
+        .where('device', '>', after)
+        .orderBy('device')
+        .limit(AT_ONCE);
       const devices = (await query.execute()).map(({ device }) => device);
       const last = devices.at(-1);
       if (last === undefined) break;

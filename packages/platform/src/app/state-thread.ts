@@ -42,13 +42,16 @@ export type StateThreadCalls = {
   stop(argument: null): Promise<void>;
 };
 
+/** Devices wait while pages go to their places: often, and few of them. */
+const CHECKPOINT_PAGES = 2_000;
+
 await runThread<StateThreadData, StateThreadCalls, null>(async (data) => {
   const { config, paths } = data;
   const clock = systemClock;
   const logLines = openLogLines({ level: config.logLevel, thread: 'state' });
   const metrics = openMetrics('state');
   const loopDelay = observeEventLoopDelay(metrics);
-  const state = openSqliteDatabase<StateSchema>(paths.state);
+  const state = openSqliteDatabase<StateSchema>(paths.state, CHECKPOINT_PAGES);
   await migrate(state.database, STATE_MIGRATIONS, paths.state);
   await openAuditOutbox(state.database, clock.now());
   const registry = openSqliteReader(paths.registry);

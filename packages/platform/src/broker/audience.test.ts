@@ -50,7 +50,7 @@ test('one that has unsubscribed from all that is wanted has gone, and is heard o
   client.send(subscribeOf('wanted/1', 1), subscribeOf('wanted/2', 1), subscribeOf('other', 1));
   await client.take();
   const unsubscribe = async (packetId: number, ...filters: string[]) => {
-    client.send({ type: 'unsubscribe', packetId, filters, properties: {} });
+    client.send({ type: 'unsubscribe', packetId, filters });
     await client.take();
     return audience.all.splice(0);
   };

@@ -17,7 +17,7 @@ import { Message } from './message.ts';
 import type { Outgoing } from './outgoing.ts';
 import { PendingAnswer } from './pending-answer.ts';
 import { openRoute, type Route } from './publish-route.ts';
-import { answerRequest } from './request-answering.ts';
+import { answerRequest, keepOutcome } from './request-answering.ts';
 import type { Session } from './session.ts';
 import { TakenOnce } from './taken-once.ts';
 
@@ -220,7 +220,7 @@ export class Inbound implements AckOwner {
     }
     const pending = new PendingAnswer(this, packetId, qos);
     (this.#pending ??= []).push(pending);
-    if (qos === 2) this.#session.received.set(packetId, pending);
+    if (qos === 2) keepOutcome(this.#session, pending);
     this.#followRing(pending, packetId, qos);
     answerRequest(this.#core, this.#session, request, pending);
     pending.started();

@@ -1,3 +1,4 @@
+import { isValidTopicName } from '@selsyn/wire/topics/topic-name.ts';
 import type { CloseReason } from './close-reasons.ts';
 
 /** A client that came or went, as far as others may know. */
@@ -30,7 +31,7 @@ export interface PresencePublisher {
  *   $aws/events/presence/connected/{clientId}            $aws/events/subscriptions/subscribed/{clientId}
  *   $aws/events/presence/disconnected/{clientId}         $aws/events/subscriptions/unsubscribed/{clientId}
  * ```
- * Client ids with a wildcard in them cannot stand in a topic: they have no events there, and none here.
+ * Client ids with a wildcard in them, and those that are too long, cannot stand in a topic: they have no events there, and none here.
  */
 export class Presence {
   readonly #publisher: PresencePublisher;
@@ -79,17 +80,14 @@ export class Presence {
   }
 
   #wanted(kind: string, clientId: string): string | undefined {
-    if (WILDCARD.test(clientId)) return undefined;
     const topic = `$aws/events/${kind}/${clientId}`;
-    return this.#publisher.isWanted(topic) ? topic : undefined;
+    return isValidTopicName(topic) && this.#publisher.isWanted(topic) ? topic : undefined;
   }
 
   #publish(topic: string, event: object): void {
     this.#publisher.publish({ topic, payload: new TextEncoder().encode(JSON.stringify(event)) });
   }
 }
-
-const WILDCARD = /[+#]/;
 
 function eventOf(client: PresentClient, eventType: string, timestamp: number): object {
   const { clientId, principalId, stamp, thread } = client;

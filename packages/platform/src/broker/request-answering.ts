@@ -3,6 +3,7 @@ import type { BrokerCore } from './broker-core.ts';
 import type { Completion } from './completion.ts';
 import { sendOwnTo } from './own-message.ts';
 import { type ClientRequest, NOT_TAKEN, type NotTaken } from './requests.ts';
+import type { PendingAnswer } from './pending-answer.ts';
 import type { Session } from './session.ts';
 
 /**
@@ -14,7 +15,7 @@ export function answerRequest(core: BrokerCore, session: Session, request: Clien
   if (requests === undefined) return;
   const { connection } = session;
   completion.expect();
-  requests
+  void requests
     .answer(request)
     .catch((error: unknown): NotTaken => {
       core.logLines.error({ err: error, client: session.clientId, topic: request.topic }, 'a request could not be answered');
@@ -25,4 +26,15 @@ export function answerRequest(core: BrokerCore, session: Session, request: Clien
         for (const answer of answers) sendOwnTo(core, session, { ...answer, qos: 1, retain: false });
       completion.answered(answers === NOT_TAKEN ? ReasonCode.quotaExceeded : ReasonCode.success);
     });
+}
+
+/** What becomes of a QoS 2 request is kept for when it is sent again: by then the connection may be another one, or none. */
+export function keepOutcome({ received }: Session, pending: PendingAnswer): void {
+  const { packetId } = pending;
+  received.set(packetId, pending);
+  pending.onKnown = (code) => {
+    if (received.get(packetId) !== pending) return;
+    if (code < 0x80) received.set(packetId, 'answered');
+    else received.delete(packetId);
+  };
 }

@@ -103,6 +103,29 @@ test('nobody gets the answer when the client has gone, also when it came back me
   expect(await second.texts()).toEqual(['again']);
 });
 
+test('a request at QoS 2 that was answered while its client was away is acknowledged when it is sent again; only what was not taken is asked again', async () => {
+  const requests = new Answerer();
+  const { broker, connect } = openTestBroker({ requests, store: new MemorySessionStore() });
+  await broker.restore();
+  const kept = { clientId: 'c', cleanStart: false, properties: { sessionExpirySec: 100 } };
+  const first = await connect(5, kept);
+  for (const packetId of [7, 8]) first.publish('ask/x', 'x', { qos: 2, packetId });
+  await settled();
+  first.transport.destroy();
+  await settled();
+  requests.asked[0]!.answer();
+  requests.asked[1]!.fail();
+  await settled();
+  const second = await connect(5, kept);
+  for (const packetId of [7, 8]) second.publish('ask/x', 'x', { qos: 2, packetId, dup: true });
+  expect(await second.take()).toMatchObject([{ type: 'pubrec', packetId: 7, reasonCode: 0 }]);
+  second.send({ type: 'pubrel', packetId: 7, reasonCode: 0 });
+  expect(await second.take()).toMatchObject([{ type: 'pubcomp', packetId: 7 }]);
+  expect(requests.asked).toHaveLength(3);
+  requests.asked[2]!.answer();
+  expect(await second.take()).toMatchObject([{ type: 'pubrec', packetId: 8, reasonCode: 0 }]);
+});
+
 test('what is not taken is acknowledged so; a client of 3.1.1, which cannot be told, is disconnected', async () => {
   const requests = new Answerer();
   const { connect } = openTestBroker({ requests });

@@ -12,7 +12,7 @@ import { levelsOf } from './topic-levels.ts';
 
 /** A message of somebody who has no connection here: it came by HTTP. Whether it may be published was decided. */
 export interface VisitorMessage extends OwnMessage {
-  /** Whose it is: the id of a device, or the name of a program. */
+  /** Whose it is: the id of a device; or of a program, its kind before it (`access-key/AKSY…`). */
   readonly principalId: string;
 }
 

@@ -1,7 +1,7 @@
 import { rowsOfEach } from '../database/rows-of-each.ts';
 import type { StateDatabase } from '../database/schema.ts';
 import { SelsynError } from '../kernel/errors.ts';
-import { COMMAND_ID_PATTERN, type Command, type CommandState } from './command.ts';
+import { COMMAND_ID_PATTERN, COMMAND_STATES, type Command, type CommandState } from './command.ts';
 import { idOfTime } from './command-ids.ts';
 import { COMMAND_COLUMNS, commandOfRow } from './command-row.ts';
 
@@ -52,18 +52,19 @@ export class CommandStore {
   }
 
   /**
-   * O(page) with a state or a name asked for, or nothing; with a device O(its commands) at most.
+   * O(page) whatever states and name are asked for; with a device O(its commands) at most.
    * @throws SelsynError `request.invalid` for a cursor that is none
    */
   async list(query: CommandQuery): Promise<CommandPage> {
-    const { device, states, limit } = query;
+    const { device, states, name, limit } = query;
     if (query.cursor !== undefined) checkCursor(query.cursor);
     // The newest of each state, by its index; sorted together they would all have to be read.
     const asked = states === undefined ? undefined : [...new Set(states)];
     if (asked?.length === 0) return { items: [] };
-    const apart = device === undefined && asked !== undefined ? asked.map((state) => [state]) : [asked];
+    const ofAny = name === undefined ? undefined : COMMAND_STATES;
+    const apart = device === undefined ? (asked ?? ofAny)?.map((state) => [state]) : undefined;
     const lists = [];
-    for (const some of apart) lists.push(await this.#newest({ ...query, states: some }));
+    for (const some of apart ?? [asked]) lists.push(await this.#newest({ ...query, states: some }));
     const found = lists.length === 1 ? (lists[0] ?? []) : lists.flat().toSorted((a, b) => (a.id < b.id ? 1 : -1));
     const items = found.slice(0, limit);
     const last = items.at(-1);
@@ -77,15 +78,12 @@ export class CommandStore {
     if (toMs !== undefined) rows = rows.where('id', '<', idOfTime(toMs));
     if (cursor !== undefined) rows = rows.where('id', '<', cursor);
     if (device !== undefined) rows = rows.where('device', '=', device);
-    // One index leads: where a function stands around a column, its own is out of the question.
-    if (states !== undefined) {
-      const isLed = device !== undefined;
+    // That of the device leads: where a function stands around a column, its own index is out of the question.
+    const isLed = device !== undefined;
+    if (states !== undefined)
       rows = rows.where(({ eb, fn, val }) => eb(isLed ? fn.coalesce('state', val('')) : eb.ref('state'), 'in', states));
-    }
-    if (name !== undefined) {
-      const isLed = device !== undefined || states !== undefined;
+    if (name !== undefined)
       rows = rows.where(({ eb, fn, val }) => eb(isLed ? fn.coalesce('name', val('')) : eb.ref('name'), '=', name));
-    }
     return (await rows.limit(limit + 1).execute()).map(commandOfRow);
   }
 

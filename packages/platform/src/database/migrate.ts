@@ -64,13 +64,9 @@ export async function migrate<S>(
     if (isSelsynError(error)) throw error;
     const failed = results?.find((result) => result.status === 'Error')?.migrationName;
     if (failed === undefined) {
-      throw new SelsynError(
-        'data.corrupt',
-        `${path} was made by a newer version of this program, or its steps were changed`,
-        {
-          cause: error,
-        },
-      );
+      throw new SelsynError('data.corrupt', `${path} was made by a newer version of this program, or its steps were changed`, {
+        cause: error,
+      });
     }
     throw new SelsynError('internal', `the database could not be brought up to date: step ${failed} failed`, {
       cause: error,

@@ -1,6 +1,9 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
+import { lookup } from 'node:dns';
+import type { LookupFunction } from 'node:net';
 import type { Clock } from './clock.ts';
+import { allowedLookup, isForbiddenAddress } from './hook-addresses.ts';
 
 /** A hook gave no answer: `busy` when too many wait for it, `failed` for all else. The message goes on from "the hook". */
 export class WebHookError extends Error {
@@ -17,6 +20,8 @@ export interface WebHooksDependencies {
   readonly clock: Clock;
   /** PEM of authorities that hooks may be certified by; undefined: those that Node knows. */
   readonly ca?: string | undefined;
+  /** Of names; undefined: that of the system. */
+  readonly lookup?: LookupFunction | undefined;
 }
 
 const DEADLINE_MS = 5_000;
@@ -33,15 +38,17 @@ interface Lane {
 
 /**
  * Asks programs of others over HTTP: one POST of JSON, one answer with the status 200 within five seconds, of at most 32 KB. It goes to
- * nobody else than the URL says: no redirect is followed, no proxy asked.
+ * nobody else than the URL says: no redirect is followed, no proxy asked; and never to where clouds tell machines their secrets.
  */
 export class WebHooks {
   readonly #dependencies: WebHooksDependencies;
   /** By origin; those with nothing under way are not there. */
   readonly #lanes = new Map<string, Lane>();
+  readonly #lookup: LookupFunction;
 
   constructor(dependencies: WebHooksDependencies) {
     this.#dependencies = dependencies;
+    this.#lookup = allowedLookup(dependencies.lookup ?? lookup);
   }
 
   /** @returns the body of the answer. @throws WebHookError */
@@ -101,12 +108,15 @@ export class WebHooks {
 
   async #post(url: URL, body: string, signal: AbortSignal): Promise<Buffer> {
     const { ca } = this.#dependencies;
+    // No name is looked up for what is an address already.
+    if (isForbiddenAddress(url.hostname)) throw new WebHookError('failed', 'is at an address at which no hook may be');
     const options = {
       method: 'POST',
       headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body), accept: 'application/json' },
       signal,
       // A connection of its own: none is left over by a hook that hangs.
       agent: false,
+      lookup: this.#lookup,
       ...(ca !== undefined && { ca }),
     } as const;
     return await new Promise<Buffer>((resolve, reject) => {
@@ -127,6 +137,7 @@ export function hookUrlFault(url: string): string | undefined {
   const parsed = URL.parse(url);
   if (parsed === null || !/^https?:$/.test(parsed.protocol)) return 'it is no http: or https: URL';
   if (parsed.username !== '' || parsed.password !== '') return 'it must hold no password: everybody who sees it would';
+  if (isForbiddenAddress(parsed.hostname)) return 'no hook may be at this address';
   return undefined;
 }
 

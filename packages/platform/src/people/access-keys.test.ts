@@ -101,6 +101,11 @@ test('the key of a device is the device, and goes with it', async () => {
   await expect(keys.create({ name: 'more', holder: { device: 'meter-1' } }, acme)).rejects.toMatchObject({
     code: 'request.too-large',
   });
+  // Who may not make one may not let it hold again either.
+  const onlyKeys = callerOf([{ group: '/acme', permissions: new Set(['keys:read', 'keys:write'] as const) }]);
+  await keys.setDisabled(id, true, onlyKeys);
+  await expect(keys.setDisabled(id, false, onlyKeys)).rejects.toMatchObject({ code: 'access.denied' });
+  await keys.setDisabled(id, false, acme);
   // It is looked after where its device stands now.
   await test.devices.update(parseDeviceId('meter-1'), { group: '/beta' });
   expect((await keys.list({ scope: { groups: ['/acme'] }, limit: 10 })).items).toEqual([]);

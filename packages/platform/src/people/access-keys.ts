@@ -136,6 +136,8 @@ export class AccessKeys {
   async setDisabled(id: string, disabled: boolean, caller: Caller): Promise<AccessKey> {
     return await inTransaction(this.#database, async (transaction) => {
       const row = await this.#changeable(transaction, id, caller);
+      // As when it was made: who enables the key of a device lets somebody be it.
+      if (!disabled && row.device_id !== null) ensureMayGive(caller, ['devices:write'], row.home);
       if ((row.disabled !== 0) !== disabled) {
         await transaction
           .updateTable('access_key')

@@ -92,6 +92,13 @@ export class LossWatch {
     return [{ news: 'resolved', kind: 'offline', device }];
   }
 
+  /** Devices of which an alert is open. O(devices). */
+  raised(): readonly string[] {
+    const raised: string[] = [];
+    for (const [device, watched] of this.#devices) if (watched.raised !== undefined) raised.push(device);
+    return raised;
+  }
+
   /** Nothing is told of it any more. */
   forget(device: string): void {
     this.#devices.delete(device);

@@ -86,6 +86,16 @@ export class PresenceAlertStore {
     return rows.map((row) => ({ id: Number(row.id), device: row.device_id, kind: row.kind, sinceMs: Number(row.since_ms) }));
   }
 
+  /** How many are open. */
+  async countOpen(): Promise<number> {
+    const { count } = await this.#database
+      .selectFrom('presence_alert')
+      .select((builder) => builder.fn.countAll<number>().as('count'))
+      .where('resolved_at_ms', 'is', null)
+      .executeTakeFirstOrThrow();
+    return Number(count);
+  }
+
   /** Newest first. */
   async list({ state, deviceId, scope, limit, before }: PresenceAlertQuery): Promise<readonly PresenceAlert[]> {
     let query = this.#database

@@ -109,7 +109,7 @@ describe('alerts of devices that are gone', () => {
       await expect
         .poll(async () => {
           registry.clock.advance(MINUTE);
-          const row = await registry.database.selectFrom('registry_counter').select('value').where('name', '=', 'presence-decided');
+          const row = registry.database.selectFrom('registry_counter').select('value').where('name', '=', 'presence-decided');
           return Number((await row.executeTakeFirst())?.value ?? 0) > registry.clock.now() - HOUR;
         })
         .toBe(true);
@@ -137,5 +137,11 @@ describe('alerts of devices that are gone', () => {
     await pass(alerts, ['b offline open'], 5 * MINUTE);
     await registry.devices.remove(B);
     expect(await listed(alerts)).toEqual([]);
+    await expect
+      .poll(() => {
+        registry.clock.advance(MINUTE);
+        return alerts.watched;
+      })
+      .toBe(0);
   });
 });

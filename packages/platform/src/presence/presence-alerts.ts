@@ -85,6 +85,11 @@ export class PresenceAlerts implements AsyncDisposable {
     this.#look();
   }
 
+  /** Devices of which something is known. */
+  get watched(): number {
+    return this.#watch.size;
+  }
+
   /** Devices came and went, in this order. */
   heard(changes: readonly ConnectivityChange[]): void {
     const nowMs = this.#clock.monotonicMs();
@@ -134,6 +139,23 @@ export class PresenceAlerts implements AsyncDisposable {
     await this.#write(nowMs);
     await this.#decided(nowMs - this.#offlineAfterMs);
     await this.store.removeResolvedBefore(nowMs - KEPT_MS);
+    await this.#forgetRemoved();
+  }
+
+  /** Alerts go with their devices: what is known of these goes too. */
+  async #forgetRemoved(): Promise<void> {
+    const raised = this.#watch.raised();
+    // What is not written yet is not open yet.
+    if (this.#news.length > 0 || raised.length <= (await this.store.countOpen())) return;
+    const open = new Set<string>();
+    for (let after = 0; ;) {
+      const some = await this.store.open(after, AT_ONCE);
+      for (const { device } of some) open.add(device);
+      const last = some.at(-1);
+      if (last === undefined) break;
+      after = last.id;
+    }
+    for (const device of raised) if (!open.has(device)) this.#watch.forget(device);
   }
 
   async #write(nowMs: number): Promise<void> {

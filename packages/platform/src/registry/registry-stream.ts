@@ -61,7 +61,12 @@ export async function hasRegistryChange(database: Database, sequence: number): P
 
 /** The last change that there was; 0: none. */
 export async function lastRegistryChange(database: Database): Promise<number> {
-  const row = await database.selectFrom('registry_change').select('sequence').orderBy('sequence', 'desc').limit(1).executeTakeFirst();
+  const row = await database
+    .selectFrom('registry_change')
+    .select('sequence')
+    .orderBy('sequence', 'desc')
+    .limit(1)
+    .executeTakeFirst();
   return Number(row?.sequence ?? 0);
 }
 

@@ -35,6 +35,11 @@ test('the history says who wrote what when, the newest first, page by page, over
   expect(await shadows.store.history({ device: 'T', shadow: 'none' }, { limit: 2 })).toEqual([]);
 });
 
+test('it tells a program that published for a device from the device', async () => {
+  await shadows.send('$aws/things/T/shadow/update', { state: { desired: { a: 1 } } }, 'access-key/K');
+  expect(await shadows.store.history(T, { limit: 1 })).toMatchObject([{ author: 'access-key:K' }]);
+});
+
 test('it is bounded by its rows and by its age, and goes on where it was swept empty', async () => {
   for (let round = 0; round < 8; round++) await write(round);
   await shadows.domain.run({ kind: 'sweep' });

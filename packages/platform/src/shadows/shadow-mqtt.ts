@@ -10,7 +10,12 @@ import type { ChangeWork, GetWork } from './shadow-work.ts';
 /** What a message asks. Undefined: its topic is none of shadows. */
 export function workOf({ topic, payload, principalId }: DeviceRequest, limits: ShadowLimits): ChangeWork | GetWork | undefined {
   const parsed = parseShadowTopic(topic);
-  return parsed && awsWork(parsed, parsed.operation, payload, limits, { author: `device:${principalId}`, answerOn: topic });
+  return parsed && awsWork(parsed, parsed.operation, payload, limits, { author: authorOf(principalId), answerOn: topic });
+}
+
+/** As the history says it: a device, or a program that published for one, whose kind stands before its id (`access-key/AKSY…`). */
+function authorOf(principalId: string): string {
+  return principalId.includes('/') ? principalId.replace('/', ':') : `device:${principalId}`;
 }
 
 /** One operation of AWS's shadow service, by MQTT or by HTTP. */

@@ -11,6 +11,7 @@ import { dropWaiting, nextReadyMs, putWaiting, readReady, REMINDER, type Waiting
 
 /** Rates are kept by many small steps, but not by one for each device. */
 const LEAST_PAUSE_MS = 200;
+const REMIND_LATER_MS = 60_000;
 
 export interface GivingOut {
   readonly batch: Batch;
@@ -46,8 +47,8 @@ export async function giveOut(job: StoredJob, counts: JobCounts, limit: number, 
   // Those whose windows are closed do not count: a slow rate would go through them one by one.
   const ready = most === 0 ? [] : await readReady(transaction, job.number, nowMs, hasWindows(job) ? limit : most);
   const sorted = await sortOut(job, ready, context);
-  if (sorted.moved.length > 0) await putWaiting(transaction, job.number, sorted.moved);
-  const opened = sorted.opened.slice(0, most);
+  const { opened, late } = within(most, sorted.opened, nowMs);
+  if (sorted.moved.length > 0 || late.length > 0) await putWaiting(transaction, job.number, [...sorted.moved, ...late]);
   await tell(job, opened, context);
   waiting -= opened.filter(({ attempt }) => attempt !== REMINDER).length;
   if (pace !== undefined) pace = { ...pace, granted: pace.granted + opened.length };
@@ -56,6 +57,24 @@ export async function giveOut(job: StoredJob, counts: JobCounts, limit: number, 
   if (nextReady > nowMs || pace === undefined) return { waiting, pace, nextAtMs: Math.max(nextReady, nowMs) };
   const due = dueAt(pace, nowMs) > 0 ? nowMs : Math.max(nextDueMs(pace), nowMs + LEAST_PAUSE_MS);
   return { waiting, pace, nextAtMs: due };
+}
+
+/**
+ * As many as the rate allows, first those that have no execution yet: devices that never do theirs, and are reminded of it each time,
+ * would otherwise keep all others from it. They stand back for a while.
+ */
+function within<W extends Waiting>(
+  most: number,
+  open: readonly W[],
+  nowMs: number,
+): { readonly opened: readonly W[]; readonly late: readonly Waiting[] } {
+  const isReminder = ({ attempt }: Waiting): boolean => attempt === REMINDER;
+  const inOrder = [...open.filter((each) => !isReminder(each)), ...open.filter(isReminder)];
+  const late = inOrder.slice(most).filter(isReminder);
+  return {
+    opened: inOrder.slice(0, most),
+    late: late.map(({ device, attempt }) => ({ device, attempt, readyAtMs: nowMs + REMIND_LATER_MS })),
+  };
 }
 
 /** Who gets theirs now, and who waits for a window. Devices that are no more are neither. */

@@ -102,3 +102,17 @@ test('it is in the audit trail that the end of its schedule has cancelled a job'
     after: { force: true, reason: { code: 'END_OF_SCHEDULE' } },
   });
 });
+
+test('a job that is cancelled once more by force keeps why it was cancelled', async () => {
+  await using jobs = await openTestJobs();
+  await addDevices(jobs.registry, 'd', 1);
+  await jobs.create({ id: 'j1', targets: ['group:/'] });
+  await jobs.settle();
+  await jobs.report('j1', 'd0000', 'IN_PROGRESS');
+  const { calls } = jobs.services;
+  await calls.cancelJob({ id: 'j1', force: false, reasonCode: 'BAD_FILE', comment: 'wrong file', ...asTester });
+  await calls.cancelJob({ id: 'j1', force: true, ...asTester });
+  await jobs.settle();
+  expect((await jobs.job('j1')).progress.reason).toEqual({ code: 'BAD_FILE', comment: 'wrong file' });
+  expect(await jobs.counts('j1')).toMatchObject({ CANCELED: 1 });
+});

@@ -18,7 +18,7 @@ import { timeZoneOf, WindowCalendar } from './maintenance-windows.ts';
 import { isOffered } from './offered.ts';
 import { listJobs, readActive, readCounts, readJobs, updateJob, type StoredJob } from './stored-job.ts';
 import type { TargetReader } from './target-reader.ts';
-import { dropDevices, putWaiting, REMINDER } from './waiting-list.ts';
+import { dropDevices, putWaiting, reconsiderDevices, REMINDER } from './waiting-list.ts';
 
 /** One transaction with so many devices takes some 15 ms. */
 const STEP = 1_000;
@@ -222,6 +222,8 @@ export class JobOrchestration
     }
     const changed = changes.filter(({ kind }) => kind === 'put').map(({ device }) => device as DeviceId);
     if (changed.length === 0) return;
+    for (const job of await readJobs(batch.transaction, await reconsiderDevices(batch.transaction, changed)))
+      await updateJob(batch.transaction, { ...job, nextAtMs: batch.nowMs });
     const active = await readActive(batch.transaction, { selection: 'continuous' });
     const jobs = active.filter(({ status, progress }) => status === 'IN_PROGRESS' && progress.stopped !== true);
     const context = { batch, executions: this.#executions };

@@ -89,3 +89,39 @@ test('a retry, too, is begun only within a window', async () => {
   await jobs.pass(22 * HOUR_MS + HOUR_MS / 2, HOUR_MS / 4);
   expect(await jobs.pending('utc0000')).toEqual(['j1']);
 });
+
+test('a device whose time zone becomes known while it waits gets its execution by that', async () => {
+  await using jobs = await openTestJobs();
+  const { registry } = jobs;
+  registry.clock.step(Date.parse('2026-03-02T12:00:00Z') - registry.clock.now());
+  await addDevices(registry, 'd', 2);
+  // 14:00 on a Monday in Riga, and two hours later in London.
+  const maintenanceWindows = [{ startTime: '0 14 * * 1', durationMinutes: 60 }];
+  await jobs.create({ id: 'j1', targets: ['group:/'], config: { schedule: { maintenanceWindows, timeZone: 'Europe/London' } } });
+  await jobs.settle();
+  expect(await jobs.executions('j1')).toEqual([]);
+  await registry.devices.update('d0001' as DeviceId, { attributes: { timeZone: 'Europe/Riga' } });
+  await jobs.settle();
+  expect((await jobs.executions('j1')).map(({ device }) => device)).toEqual(['d0001']);
+  expect((await jobs.job('j1')).progress.waiting).toBe(1);
+});
+
+test('devices that never do it do not keep others from it, however slow the rollout is', async () => {
+  await using jobs = await openTestJobs();
+  const { registry } = jobs;
+  registry.clock.step(Date.parse('2026-03-02T11:59:30Z') - registry.clock.now());
+  await addDevices(registry, 'd', 30);
+  const maintenanceWindows = [{ startTime: '0 12 * * *', durationMinutes: 5 }];
+  await jobs.create({
+    id: 'j1',
+    targets: ['group:/'],
+    config: { rollout: { maximumPerMinute: 2 }, schedule: { maintenanceWindows } },
+  });
+  const given: number[] = [];
+  for (let day = 0; day < 3; day++) {
+    await jobs.pass(10 * 60_000, 10_000);
+    given.push((await jobs.executions('j1')).length);
+    await jobs.pass(24 * HOUR_MS - 10 * 60_000, HOUR_MS);
+  }
+  expect(given).toEqual([10, 20, 30]);
+});

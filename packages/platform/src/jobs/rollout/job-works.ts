@@ -117,10 +117,14 @@ export async function changeJob(work: Extract<JobWork, { kind: 'update' }>, { ba
 /** @throws SelsynError `job.not-found`, `job.conflict` */
 export async function cancelJob(work: Extract<JobWork, { kind: 'cancel' }>, { batch }: WorkContext): Promise<void> {
   const before = await visibleJob(work, batch);
-  const { force, reasonCode: code = 'USER_INITIATED', comment, actor } = work;
+  const { force, actor } = work;
   const isForcedNow = before.status === 'CANCELED' && force && before.progress.forceCanceled !== true;
   if (before.status !== 'IN_PROGRESS' && before.status !== 'SCHEDULED' && !isForcedNow)
     throw conflict(before, 'has ended and cannot be cancelled');
+  // Where it is cancelled already, why that was stays, unless something else is said.
+  const { reason } = before.progress;
+  const code = work.reasonCode ?? reason?.code ?? 'USER_INITIATED';
+  const comment = work.comment ?? (work.reasonCode === undefined ? reason?.comment : undefined);
   const job = canceled(before, { force, cause: 'cancel', code, comment }, batch.nowMs);
   await updateJob(batch.transaction, job);
   batch.audit(audited(actor, 'cancel', job, described(before), { ...described(job), force, reason: job.progress.reason }));

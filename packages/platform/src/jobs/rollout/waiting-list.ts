@@ -126,6 +126,27 @@ export async function dropDevices(database: StateDatabase, devices: readonly str
   return dropped;
 }
 
+/**
+ * When the windows of devices open is to be worked out anew, as they may be in another time zone now.
+ *
+ * @returns the jobs that they wait for.
+ */
+export async function reconsiderDevices(database: StateDatabase, devices: readonly string[]): Promise<ReadonlySet<number>> {
+  const jobs = new Set<number>();
+  for (const chunk of chunksOf(devices)) {
+    const rows = await database
+      .updateTable('job_waiting')
+      .set({ ready_at_ms: 0 })
+      .where('device', 'in', chunk)
+      .where('attempt', '>=', 0)
+      .where('ready_at_ms', '>', 0)
+      .returning('job')
+      .execute();
+    for (const { job } of rows) jobs.add(Number(job));
+  }
+  return jobs;
+}
+
 /** Whether anything waits. */
 export async function anyWaiting(database: StateDatabase, job: number): Promise<boolean> {
   return (await nextReadyMs(database, job)) !== undefined;

@@ -15,7 +15,7 @@ import { targetText, type ShadowDefault } from '../defaults/shadow-default.ts';
 import type { ShadowDomain } from '../shadow-domain.ts';
 import { ALL_SHADOWS, type ShadowUpdate, type ShadowUpdateDraft } from './shadow-update.ts';
 import { isSeen, noUpdate, updateOf } from './shadow-update-store.ts';
-import { endUpdate, UpdateStarting, type Starter } from './update-starting.ts';
+import { endUpdate, groupSeenIn, UpdateStarting, type Starter } from './update-starting.ts';
 import { STEP_CHANGES, UpdateStepping, type StepResult } from './update-stepping.ts';
 import { sweepUpdates } from './update-sweep.ts';
 import { inheritRule } from './update-rules.ts';
@@ -164,7 +164,7 @@ export class ShadowFleetDomain implements StateDomain<ShadowFleetWork, ShadowFle
       actor,
       action: 'shadow-update.cancel',
       object: { kind: 'shadow-update', id },
-      group: ROOT_GROUP,
+      group: groupSeenIn(JSON.parse(row.seen_in) as readonly string[]),
       before: { done: update.done, total: update.total },
     });
     return { ...update, state: 'cancelled', updatedAtMs: nowMs, finishedAtMs: nowMs };

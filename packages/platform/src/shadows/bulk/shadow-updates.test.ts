@@ -237,6 +237,7 @@ describe('an update of many shadows', () => {
       const draft = { target: 'group:/acme', desired: { [`k${i}`]: 1 }, ratePerSec: 1 };
       await fleet.calls.startShadowUpdate({ draft, ...fleet.by });
     }
+    await fleet.pass(50);
     const { update } = await fleet.calls.putShadowDefault({ target: 'group:/acme', shadow: '', desired: { x: 1 }, ...fleet.by });
     await fleet.pass(1_000);
     expect((await fleet.updateOf(update?.id)).state).toBe('done');
@@ -280,6 +281,18 @@ describe('an update of many shadows', () => {
     const rows = await fleet.database.selectFrom('state_audit').selectAll().execute();
     expect(rows.map(({ change }) => JSON.parse(change))).toMatchObject([
       { action: 'shadow-update.create', group: '/acme', actor: { id: 'ada' }, after: { total: 3 } },
+    ]);
+  });
+
+  test('is cancelled in the audit trail of the group in which it was made', async () => {
+    await using fleet = await withDevices(3);
+    const draft = { target: 'group:/acme', desired: { a: 1 }, ratePerSec: 1 };
+    const { id } = await fleet.calls.startShadowUpdate({ draft, ...fleet.by });
+    await fleet.calls.cancelShadowUpdate({ id, ...fleet.by });
+    const rows = await fleet.database.selectFrom('state_audit').selectAll().execute();
+    expect(rows.map(({ change }) => JSON.parse(change))).toMatchObject([
+      { action: 'shadow-update.create', group: '/acme' },
+      { action: 'shadow-update.cancel', group: '/acme' },
     ]);
   });
 });

@@ -5,6 +5,7 @@ import { SelsynError } from '../../kernel/errors.ts';
 import type { DeviceStore } from '../../registry/device-store.ts';
 import { membersOf, type FleetStore } from '../../registry/fleet-store.ts';
 import { noGroup } from '../../registry/group-store.ts';
+import { ROOT_GROUP } from '../../registry/group-path.ts';
 import { DeviceSet } from '../../registry/index/device-set.ts';
 import { scopeIncludes, type Scope } from '../../registry/scope.ts';
 import { chunksOf } from '../../registry/statement-chunks.ts';
@@ -108,7 +109,7 @@ export class UpdateStarting {
       actor,
       action: 'shadow-update.create',
       object: { kind: 'shadow-update', id: update.id },
-      group: members.seenIn.length === 1 ? (members.seenIn[0] ?? '/') : '/',
+      group: groupSeenIn(members.seenIn),
       after: { target: update.target, shadow, desired, total: update.total, ratePerSec },
     });
     return update;
@@ -263,6 +264,11 @@ export class UpdateStarting {
       ...(isOver && { finishedAtMs: nowMs }),
     };
   }
+}
+
+/** The group of an update in the audit trail: what may be in several is for those who see all. */
+export function groupSeenIn([only = ROOT_GROUP, ...others]: readonly string[]): string {
+  return others.length === 0 ? only : ROOT_GROUP;
 }
 
 /** What is left of it is not done. */

@@ -29,12 +29,19 @@ test('looking through shadows goes on by itself after a step that could not be w
 test('what was taken over from a long queue is taken away some at a time', async () => {
   await using platform = await Platform.open();
   for (let start = 0; start < 5_000; start += 500) {
-    const values = Array.from({ length: 500 }, (_, i) => ({ device: `d${start + i}`, field_id: 99, value: null, sequence: start + i + 1 }));
+    const values = Array.from({ length: 500 }, (_, i) => ({
+      device: `d${start + i}`,
+      field_id: 99,
+      value: null,
+      sequence: start + i + 1,
+    }));
     await platform.state.insertInto('shadow_field_value').values(values).execute();
   }
   const run = vi.spyOn(platform.writer, 'run');
   await platform.following.follow();
-  const taken = run.mock.calls.map(([, work]) => work as SearchWork).flatMap((work) => (work.kind === 'taken' ? [work.sequence] : []));
+  const taken = run.mock.calls
+    .map(([, work]) => work as SearchWork)
+    .flatMap((work) => (work.kind === 'taken' ? [work.sequence] : []));
   expect(taken).toEqual([2_000, 4_000, 5_000]);
   expect(await platform.state.selectFrom('shadow_field_value').selectAll().execute()).toEqual([]);
 });

@@ -9,6 +9,7 @@ import type { ShadowCalls } from '../../../shadows/shadow-calls.ts';
 import type { ShadowStore } from '../../../shadows/shadow-store.ts';
 import { AwsAccess, type DeviceGroups } from './aws-access.ts';
 import { answerAsAws } from './aws-answers.ts';
+import type { AwsCaller } from './aws-caller.ts';
 import { AwsAuthentication, type AwsAuthenticationDependencies } from './aws-authentication.ts';
 import { operationsOf } from './aws-requests.ts';
 import { addCommandOperations } from './command-operations.ts';
@@ -54,17 +55,18 @@ export function awsRoutes(dependencies: AwsRoutesDependencies): FastifyPluginAsy
     addShadowOperations(add, { shadows: state, shadowStore, access, now });
     addJobOperations(add, { jobs: { ask: async (request) => await state.call('askJobs', request) }, access });
     addCommandOperations(add, { commands: state, access, now });
-    addConnectionOperations(add, { connections, access }, now);
+    const onProgramRequest = async (topic: string, { actor }: AwsCaller): Promise<void> => {
+      const device = deviceOfTopic(topic);
+      const group = device === undefined ? '/' : ((await devices.groupOf([device])).get(device) ?? '/');
+      const object = device === undefined ? { kind: 'topic', id: topic } : { kind: 'device', id: device };
+      await audit.record([{ actor, action: 'message.publish', object, group, after: { topic } }]);
+    };
+    addConnectionOperations(add, { connections, access, onProgramRequest }, now);
     addMessageOperations(add, {
       messaging,
       access,
       cursors,
-      onProgramRequest: async (topic, { actor }) => {
-        const device = deviceOfTopic(topic);
-        const group = device === undefined ? '/' : ((await devices.groupOf([device])).get(device) ?? '/');
-        const object = device === undefined ? { kind: 'topic', id: topic } : { kind: 'device', id: device };
-        await audit.record([{ actor, action: 'message.publish', object, group, after: { topic } }]);
-      },
+      onProgramRequest,
     });
   };
 }

@@ -4,6 +4,7 @@ import { sendJson } from './aws-answers.ts';
 import type { AwsCaller } from './aws-caller.ts';
 import { AwsError, forbidden } from './aws-error.ts';
 import { type AddOperation, flagOf, numberOf } from './aws-requests.ts';
+import { isDoing } from './message-operations.ts';
 import { messageProperties } from './message-properties.ts';
 import type { ConnectionFacts, Connections } from './messaging.ts';
 import { parameterOf } from './raw-query.ts';
@@ -11,6 +12,8 @@ import { parameterOf } from './raw-query.ts';
 export interface ConnectionOperationsDependencies {
   readonly connections: Connections;
   readonly access: AwsAccess;
+  /** A program has sent what else the platform sends: that is a change that somebody made. */
+  readonly onProgramRequest: (topic: string, caller: AwsCaller) => Promise<void>;
 }
 
 const PAGE = { min: 1, max: 200 };
@@ -23,7 +26,7 @@ const REMEMBERED_MS = 30 * 60_000;
 /** GetConnection, DeleteConnection, ListSubscriptions, SendDirectMessage: for programs, not for devices. */
 export function addConnectionOperations(
   add: AddOperation,
-  { connections, access }: ConnectionOperationsDependencies,
+  { connections, access, onProgramRequest }: ConnectionOperationsDependencies,
   now: () => number,
 ): void {
   /** The clients with this id that the caller may see, one that is connected first. */
@@ -80,6 +83,7 @@ export function addConnectionOperations(
     const found = await seen(caller, clientId, 'write');
     await access.ensureTopic(caller, topic, 'publish');
     const principals = found.map(({ principalId }) => principalId);
+    if (found.length > 0 && isDoing(caller, topic)) await onProgramRequest(topic, caller);
     const sending = { clientId, principals, topic, payload: body, properties, confirmMs };
     switch (found.length === 0 ? 'no-client' : await connections.sendDirect(sending)) {
       case 'sent':

@@ -6,6 +6,7 @@ import { sendJson } from './aws-answers.ts';
 import type { AwsCaller } from './aws-caller.ts';
 import { AwsError } from './aws-error.ts';
 import { type AddOperation, flagOf, numberOf } from './aws-requests.ts';
+import { writesBy } from './device-of-topic.ts';
 import { encodeUserProperties, messageProperties } from './message-properties.ts';
 import type { Messaging, RetainedSummary } from './messaging.ts';
 import { parameterOf } from './raw-query.ts';
@@ -15,7 +16,7 @@ export interface MessageOperationsDependencies {
   readonly access: AwsAccess;
   /** Where a listing goes on may be at what the caller does not see. */
   readonly cursors: Pick<SealedText, 'seal' | 'open'>;
-  /** A program has published where things ask for something: that is a change that somebody made. */
+  /** A program has published where things ask for something, or are told: that is a change that somebody made. */
   readonly onProgramRequest: (topic: string, caller: AwsCaller) => Promise<void>;
 }
 
@@ -35,8 +36,9 @@ export function addMessageOperations(add: AddOperation, dependencies: MessageOpe
     const retain = flagOf(query, 'retain');
     const properties = messageProperties(query, headers);
     await access.ensureTopic(caller, topic, retain ? 'retain' : 'publish');
-    if (caller.kind === 'program' && topic.startsWith('$')) await dependencies.onProgramRequest(topic, caller);
-    const principalId = caller.kind === 'device' ? caller.access.id : caller.actor.id;
+    if (isDoing(caller, topic)) await dependencies.onProgramRequest(topic, caller);
+    // No device id has a slash: nothing takes a program for a device.
+    const principalId = caller.kind === 'device' ? caller.access.id : `${caller.actor.kind}/${caller.actor.id}`;
     ensureTaken(await messaging.publish({ topic, payload: body, qos, retain, properties, principalId }));
     return await sendJson(reply, { message: 'OK', traceId: reply.getHeader('x-amzn-RequestId') });
   });
@@ -78,6 +80,11 @@ export function addMessageOperations(add: AddOperation, dependencies: MessageOpe
       ...(userProperties !== undefined && { userProperties: encodeUserProperties(userProperties) }),
     });
   });
+}
+
+/** Whether a program brings something about by it, besides that somebody hears it. */
+export function isDoing({ kind }: AwsCaller, topic: string): boolean {
+  return kind === 'program' && (topic.startsWith('$') || writesBy(topic) !== undefined);
 }
 
 /** What follows the name of the operation: `a%2Fb`, or `a/b` as it is. @throws AwsError InvalidRequestException */

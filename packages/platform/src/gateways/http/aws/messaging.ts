@@ -7,7 +7,7 @@ export interface Publication {
   readonly qos: 0 | 1;
   readonly retain: boolean;
   readonly properties: PublishProperties | undefined;
-  /** Of the device, or of the key of a program. */
+  /** Of the device; or of the key of a program, with its kind before it. */
   readonly principalId: string;
 }
 
