@@ -1,5 +1,6 @@
 import { encode } from 'cborg';
 import { CborError, decodeShallowCbor } from '../kernel/shallow-cbor.ts';
+import { isShallow } from '../kernel/shallow-json.ts';
 import { MAX_ANSWER_BYTES, MAX_REASON_LENGTH } from './command.ts';
 import type { Flavour } from './command-topics.ts';
 
@@ -129,9 +130,4 @@ function tooLong(bytes: Uint8Array): string {
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function isShallow(value: unknown, levels: number): boolean {
-  if (typeof value !== 'object' || value === null) return true;
-  return levels > 0 && Object.values(value).every((item) => isShallow(item, levels - 1));
 }

@@ -7,7 +7,7 @@ import type { StateDomain } from '../state/state-domain.ts';
 import { isFinished, MAX_OPEN, type CommandRecord } from './command.ts';
 import { encodeAws } from './command-answers.ts';
 import { alreadyFinished, checkDraft, hashOfDraft, keyUsed, recordOfDraft, tooManyOpen } from './command-creation.ts';
-import { CommandIds } from './command-ids.ts';
+import { SortableIds } from '../kernel/sortable-ids.ts';
 import { CommandKeys } from './command-keys.ts';
 import { answered, cancelled, delivered, expired, maySend, progressed, type AnswerOutcome } from './command-lifecycle.ts';
 import type { CommandListener, CommandListeners } from './command-listeners.ts';
@@ -42,7 +42,7 @@ export class CommandDomain implements StateDomain<CommandWork, CommandResult> {
   readonly counters = newCounters();
   readonly #listeners: CommandListeners;
   readonly #random: RandomBytes;
-  #ids: CommandIds;
+  #ids: SortableIds;
   readonly #statements = new CommandStatements();
   #lastNumber = 0;
   #follower: CommandFollower = { finished: () => undefined, due: () => undefined, waiting: () => undefined };
@@ -50,7 +50,7 @@ export class CommandDomain implements StateDomain<CommandWork, CommandResult> {
   constructor({ random, listeners }: CommandDomainDependencies) {
     this.#listeners = listeners;
     this.#random = random;
-    this.#ids = new CommandIds(random);
+    this.#ids = new SortableIds(random);
   }
 
   /** Goes on behind the newest command that there is. Call it first. */
@@ -61,7 +61,7 @@ export class CommandDomain implements StateDomain<CommandWork, CommandResult> {
       .select('position')
       .where('stream', '=', NUMBERS)
       .executeTakeFirst();
-    this.#ids = new CommandIds(this.#random, newest?.id);
+    this.#ids = new SortableIds(this.#random, newest?.id);
     this.#lastNumber = Number(numbers?.position ?? 0);
   }
 

@@ -29,6 +29,7 @@ test.each<[Omit<CommandQuery, 'limit'>, string]>([
   [{ name: 'reboot', states: ['succeeded'] }, 'command_by_name (name=? AND state=?)'],
   [{ name: 'reboot', states: ['failed'], fromMs: 5 }, 'command_by_name (name=? AND state=? AND id>?)'],
   [{ device: 'd1', name: 'reboot', states: ['failed'] }, 'command_by_device (device=?)'],
+  [{ device: 'd1', states: ['queued', 'sent', 'delivered'] }, 'command_open (device=?)'],
 ])('no list of commands reads more than it gives, however many there are: %o', async (query, index) => {
   await using t = await TestCommands.open();
   expect(await plansOf(t, query)).toEqual([`SEARCH command USING INDEX ${index}`]);

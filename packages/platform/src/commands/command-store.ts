@@ -1,8 +1,8 @@
 import { rowsOfEach } from '../database/rows-of-each.ts';
 import type { StateDatabase } from '../database/schema.ts';
 import { SelsynError } from '../kernel/errors.ts';
-import { COMMAND_ID_PATTERN, COMMAND_STATES, type Command, type CommandState } from './command.ts';
-import { idOfTime } from './command-ids.ts';
+import { COMMAND_ID_PATTERN, COMMAND_STATES, isFinished, type Command, type CommandState } from './command.ts';
+import { idOfTime } from '../kernel/sortable-ids.ts';
 import { COMMAND_COLUMNS, commandOfRow } from './command-row.ts';
 
 export interface CommandQuery {
@@ -78,6 +78,9 @@ export class CommandStore {
     if (toMs !== undefined) rows = rows.where('id', '<', idOfTime(toMs));
     if (cursor !== undefined) rows = rows.where('id', '<', cursor);
     if (device !== undefined) rows = rows.where('device', '=', device);
+    // Those that have not ended have a deadline: they are few, and have an index of their own.
+    if (device !== undefined && states?.every((state) => !isFinished({ state })) === true)
+      rows = rows.where('deadline_ms', 'is not', null);
     // That of the device leads: where a function stands around a column, its own index is out of the question.
     const isLed = device !== undefined;
     if (states !== undefined)

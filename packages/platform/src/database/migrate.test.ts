@@ -31,7 +31,11 @@ test('a database of a newer program is left alone', async () => {
   await using open = openSqliteDatabase(':memory:');
   const newer = { ...MIGRATIONS, '9999-newer': { up: async (): Promise<void> => undefined } };
   await migrate(open.database, newer);
-  await expect(migrate(open.database)).rejects.toMatchObject({ code: 'data.corrupt' });
+  const refused = migrate(open.database, MIGRATIONS, '/data/state.db');
+  await expect(refused).rejects.toMatchObject({
+    code: 'data.corrupt',
+    message: expect.stringContaining('/data/state.db was made by a newer'),
+  });
 });
 
 test('tokens that were given before SCRAM was stay as they are', async () => {

@@ -1,6 +1,7 @@
 import { encode } from 'cborg';
 import { z } from 'zod';
 import { CborError, decodeShallowCbor } from '../kernel/shallow-cbor.ts';
+import { isShallow } from '../kernel/shallow-json.ts';
 
 export type PayloadFormat = 'json' | 'cbor';
 
@@ -101,11 +102,6 @@ function decodeCbor(payload: Uint8Array): unknown {
     if (error instanceof CborError) throw new PayloadError(error.message);
     throw error;
   }
-}
-
-function isShallow(value: unknown, levels: number): boolean {
-  if (typeof value !== 'object' || value === null) return true;
-  return levels > 0 && Object.values(value).every((item) => isShallow(item, levels - 1));
 }
 
 function isPlainText(text: string): boolean {

@@ -1,3 +1,4 @@
+import { isShallow } from '../../kernel/shallow-json.ts';
 import type { Flavour } from '../command-topics.ts';
 
 /** What a device asks: `{"method":"getTime","params":{…}}`. */
@@ -52,9 +53,4 @@ export function encodeReply({ flavour }: { readonly flavour: Flavour }, reply: R
 
 function invalid(reason: string): { readonly failure: 'invalid'; readonly reason: string } {
   return { failure: 'invalid', reason };
-}
-
-function isShallow(value: unknown, levels: number): boolean {
-  if (typeof value !== 'object' || value === null) return true;
-  return levels > 0 && Object.values(value).every((item) => isShallow(item, levels - 1));
 }

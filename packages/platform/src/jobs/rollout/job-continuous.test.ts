@@ -1,5 +1,7 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import type { DeviceId } from '../../kernel/device-id.ts';
+import { DeviceStore } from '../../registry/device-store.ts';
+import { StoredExecutions } from '../stored-executions.ts';
 import { addDevices, asTester, openTestJobs, type TestJobs } from './job-services.fixture.ts';
 
 const MINUTE_MS = 60_000;
@@ -144,4 +146,24 @@ test('a job goes where its groups go', async () => {
   await groups.remove('/new/place/b1', asTester.actor, { force: true });
   await jobs.settle();
   expect(await statuses(jobs)).toEqual(['a 1 REMOVED', 'b 1 REMOVED']);
+});
+
+test('a change of devices is looked up once, however many jobs go on', async () => {
+  await using jobs = await openTestJobs();
+  const { registry } = jobs;
+  await addDevices(registry, 'd', 20, '/acme');
+  await registry.groups.create('/other', asTester.actor);
+  for (let i = 0; i < 10; i++) await jobs.create({ id: `j${i}`, targets: ['group:/other'], ...continuous });
+  await jobs.settle();
+  await registry.devices.put([{ id: 'd0000' as DeviceId, group: '/other' }], 'upsert');
+  const groupOf = vi.spyOn(DeviceStore.prototype, 'groupOf');
+  const remove = vi.spyOn(StoredExecutions.prototype, 'remove');
+  await jobs.settle();
+  expect(groupOf).toHaveBeenCalledTimes(1);
+  expect((await jobs.pending('d0000')).length).toBe(10);
+  for (let i = 1; i < 10; i++) await registry.devices.update(`d000${i}` as DeviceId, { attributes: { n: 'x' } });
+  await jobs.settle();
+  // Nobody is thrown out who never was in.
+  expect(remove).not.toHaveBeenCalled();
+  vi.restoreAllMocks();
 });

@@ -18,7 +18,7 @@ import { timeZoneOf, WindowCalendar } from './maintenance-windows.ts';
 import { isOffered } from './offered.ts';
 import { listJobs, readActive, readCounts, readJobs, updateJob, type StoredJob } from './stored-job.ts';
 import type { TargetReader } from './target-reader.ts';
-import { dropDevices, putWaiting, reconsiderDevices, REMINDER } from './waiting-list.ts';
+import { dropDevices, jobsOfDevices, putWaiting, reconsiderDevices, REMINDER } from './waiting-list.ts';
 
 /** One transaction with so many devices takes some 15 ms. */
 const STEP = 1_000;
@@ -211,7 +211,7 @@ export class JobOrchestration
   async #follow(changes: readonly RegistryChange[], batch: Batch): Promise<void> {
     const removed = changes.filter(({ kind }) => kind === 'removed').map(({ device }) => device);
     if (removed.length > 0) {
-      const there = await this.#targets.registered(removed as DeviceId[]);
+      const there = await this.#targets.groupsOf(removed as DeviceId[]);
       const gone = removed.filter((device) => !there.has(device as DeviceId));
       if (gone.length > 0) await this.#executions.forget(gone, batch);
       const dropped = await dropDevices(batch.transaction, removed);
@@ -222,21 +222,25 @@ export class JobOrchestration
     }
     const changed = changes.filter(({ kind }) => kind === 'put').map(({ device }) => device as DeviceId);
     if (changed.length === 0) return;
+    batch.afterCommit(() => this.#wake());
     for (const job of await readJobs(batch.transaction, await reconsiderDevices(batch.transaction, changed)))
       await updateJob(batch.transaction, { ...job, nextAtMs: batch.nowMs });
     const active = await readActive(batch.transaction, { selection: 'continuous' });
     const jobs = active.filter(({ status, progress }) => status === 'IN_PROGRESS' && progress.stopped !== true);
+    if (jobs.length === 0) return;
     const context = { batch, executions: this.#executions };
+    const groups = await this.#targets.groupsOf(changed);
+    const concerned = await jobsOfDevices(batch.transaction, changed);
     await this.#holding(jobs, async () => {
       for (const job of jobs) {
-        const { members, certain } = await this.#targets.members(job, changed);
+        const { members, certain } = await this.#targets.members(job, groups);
         const more = await enlist(job, [...members], context);
-        const gone = certain ? changed.filter((device) => !members.has(device)) : [];
+        const having = certain ? (concerned.get(job.number) ?? []) : [];
+        const gone = [...having].filter((device) => !members.has(device as DeviceId));
         const fewer = await dismiss(job, gone, context);
         if (more !== fewer || more > 0) await updateJob(batch.transaction, withFewerWaiting(job, fewer - more, batch.nowMs));
       }
     });
-    batch.afterCommit(() => this.#wake());
   }
 
   async #tryAgain(job: StoredJob, changes: readonly ExecutionChange[], batch: Batch): Promise<void> {

@@ -210,7 +210,7 @@ async function walkOn(job: StoredJob, context: StepContext): Promise<StoredJob> 
 async function lookForLeaving(job: StoredJob, after: string, context: StepContext): Promise<StoredJob> {
   const { targets } = context;
   const pending = await devicesAfter(job.number, after, context);
-  const { members, certain } = await targets.members(job, pending as DeviceId[]);
+  const { members, certain } = await targets.members(job, await targets.groupsOf(pending as DeviceId[]));
   const gone = certain ? pending.filter((device) => !members.has(device as DeviceId)) : [];
   const fewer = await dismiss(job, gone, context);
   const { leaving: _leaving, ...rest } = job.progress;

@@ -54,16 +54,16 @@ export class TargetReader {
   /**
    * Those of the devices that the job is meant for.
    *
+   * @param groups of the devices that there are, by their ids: where they are for many jobs.
    * @returns not `certain` where a fleet is no more, or its filter asks for what is no more: then nobody leaves.
    */
   async members(
     job: Meant,
-    ids: readonly DeviceId[],
+    groups: ReadonlyMap<DeviceId, string>,
   ): Promise<{ readonly members: ReadonlySet<DeviceId>; readonly certain: boolean }> {
     const members = new Set<DeviceId>();
     let certain = true;
-    const groups = await this.#devices.groupOf(ids);
-    const candidates = ids.filter((id) => isWithinOrNone(groups.get(id), job.group));
+    const candidates = [...groups.keys()].filter((id) => isWithinOrNone(groups.get(id), job.group));
     const named = new Set(deviceTargetsOfAll(job.targets));
     for (const id of candidates) {
       const group = groups.get(id);
@@ -84,9 +84,9 @@ export class TargetReader {
     return { members, certain };
   }
 
-  /** Those of the devices that there are. */
-  async registered(ids: readonly DeviceId[]): Promise<ReadonlySet<DeviceId>> {
-    return new Set((await this.#devices.groupOf(ids)).keys());
+  /** The groups of those of the devices that there are. */
+  async groupsOf(ids: readonly DeviceId[]): Promise<ReadonlyMap<DeviceId, string>> {
+    return await this.#devices.groupOf(ids);
   }
 
   /** Whether the groups that the walk asks for at this target are where they were. */

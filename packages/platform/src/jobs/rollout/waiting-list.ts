@@ -2,6 +2,7 @@ import { PreparedRows } from '../../database/prepared-statement.ts';
 import type { StateDatabase, StateSchema } from '../../database/schema.ts';
 import type { JobWaitingTable } from '../../database/tables/job-tables.ts';
 import { chunksOf } from '../../registry/statement-chunks.ts';
+import { readPending } from '../execution-statements.ts';
 
 /** A device that waits for its execution, or (`attempt` REMINDER) to be told again of the one that it has. */
 export interface Waiting {
@@ -124,6 +125,25 @@ export async function dropDevices(database: StateDatabase, devices: readonly str
     }
   }
   return dropped;
+}
+
+/** Of each job, those of the devices that have it pending, or wait for it. */
+export async function jobsOfDevices(
+  database: StateDatabase,
+  devices: readonly string[],
+): Promise<ReadonlyMap<number, ReadonlySet<string>>> {
+  const found = new Map<number, Set<string>>();
+  const note = ({ job, device }: { readonly job: number; readonly device: string }): void => {
+    const known = found.get(Number(job));
+    if (known === undefined) found.set(Number(job), new Set([device]));
+    else known.add(device);
+  };
+  for (const execution of await readPending(database, devices)) note(execution);
+  for (const chunk of chunksOf(devices)) {
+    const rows = await database.selectFrom('job_waiting').select(['job', 'device']).where('device', 'in', chunk).execute();
+    for (const row of rows) note(row);
+  }
+  return found;
 }
 
 /**

@@ -111,12 +111,12 @@ export function shadowFleetCalls(dependencies: {
     async listShadowDefaults({ scope, target, limit, cursor }) {
       const wanted = target === undefined ? undefined : targetText(parseTarget(target));
       const after = cursor === undefined ? undefined : decodePageCursor(cursor);
-      const found = (await store.list()).filter(
-        (each) =>
-          (each.target.kind === 'type' || scopeIncludes(scope, each.target.path)) &&
-          (wanted === undefined || targetText(each.target) === wanted) &&
-          (after === undefined || orderOf(each) > after),
-      );
+      const found = await store.page({
+        isMeant: (each) =>
+          (each.kind === 'type' || scopeIncludes(scope, each.path)) && (wanted === undefined || targetText(each) === wanted),
+        after,
+        limit: limit + 1,
+      });
       const items = found.slice(0, limit);
       const last = items.at(-1);
       return found.length > limit && last !== undefined ? { items, cursor: encodePageCursor(orderOf(last)) } : { items };

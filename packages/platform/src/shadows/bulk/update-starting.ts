@@ -21,7 +21,7 @@ import {
   type UpdateTarget,
 } from './shadow-update.ts';
 import { dropMembers, writeMembers } from './update-members.ts';
-import { UpdateIds } from './update-ids.ts';
+import { SortableIds } from '../../kernel/sortable-ids.ts';
 
 /** Updates that run or wait, made by people and programs. */
 const MAX_RUNNING = 100;
@@ -60,7 +60,7 @@ export class UpdateStarting {
   readonly #devices: Pick<DeviceStore, 'matching'>;
   readonly #fleets: Pick<FleetStore, 'get'>;
   readonly #limits: ShadowLimits;
-  readonly #ids: UpdateIds;
+  readonly #ids: SortableIds;
 
   constructor(dependencies: {
     readonly registry: Database;
@@ -74,7 +74,7 @@ export class UpdateStarting {
     this.#devices = dependencies.devices;
     this.#fleets = dependencies.fleets;
     this.#limits = dependencies.limits;
-    this.#ids = new UpdateIds(dependencies.random);
+    this.#ids = new SortableIds(dependencies.random);
   }
 
   /**

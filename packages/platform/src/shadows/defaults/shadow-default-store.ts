@@ -28,6 +28,45 @@ export class ShadowDefaultStore {
     return await this.#read(rows);
   }
 
+  /**
+   * Some of them, in the order of `list`: what the others want is not read.
+   *
+   * @param query.after as `orderOf` says: those behind it.
+   * @param query.isMeant which of them.
+   */
+  async page(query: {
+    readonly isMeant: (target: DefaultTarget) => boolean;
+    readonly after: string | undefined;
+    readonly limit: number;
+  }): Promise<readonly ShadowDefault[]> {
+    const { isMeant, after, limit } = query;
+    const keys = await this.#state
+      .selectFrom('shadow_default')
+      .select(['kind', 'target', 'shadow', 'created_at_ms'])
+      .where('desired', '!=', '')
+      .execute();
+    const targets = await this.#targetsOf(keys);
+    const places = keys.flatMap((key) => {
+      const target = targets.get(`${key.kind} ${key.target}`);
+      if (target === undefined || Number(key.created_at_ms) < target.sinceMs || !isMeant(target)) return [];
+      const place = orderOf({ target, shadow: key.shadow });
+      return after === undefined || place > after ? [{ key, place }] : [];
+    });
+    const wanted = places.sort((a, b) => (a.place < b.place ? -1 : a.place > b.place ? 1 : 0)).slice(0, limit);
+    const rows: Selectable<ShadowDefaultTable>[] = [];
+    for (const { key } of wanted) {
+      const row = await this.#state
+        .selectFrom('shadow_default')
+        .selectAll()
+        .where('kind', '=', key.kind)
+        .where('target', '=', key.target)
+        .where('shadow', '=', key.shadow)
+        .executeTakeFirst();
+      if (row !== undefined && row.desired !== '') rows.push(row);
+    }
+    return rows.flatMap((row) => defaultOf(row, targets.get(`${row.kind} ${row.target}`)) ?? []);
+  }
+
   async find(target: DefaultTarget, shadow: string): Promise<ShadowDefault | undefined> {
     const place = await this.placeOf(target);
     if (place === undefined) return undefined;
@@ -63,6 +102,14 @@ export class ShadowDefaultStore {
   }
 
   async #read(rows: readonly Selectable<ShadowDefaultTable>[]): Promise<readonly ShadowDefault[]> {
+    const targets = await this.#targetsOf(rows);
+    return rows.flatMap((row) => defaultOf(row, targets.get(`${row.kind} ${row.target}`)) ?? []).sort(inOrder);
+  }
+
+  /** The groups and types that there are, by kind and key. */
+  async #targetsOf(
+    rows: readonly Pick<Selectable<ShadowDefaultTable>, 'kind' | 'target'>[],
+  ): Promise<ReadonlyMap<string, DefaultTarget & { readonly sinceMs: number }>> {
     const targets = new Map<string, DefaultTarget & { readonly sinceMs: number }>();
     for (const ids of chunksOf(rows.filter(({ kind }) => kind === 'group').map(({ target }) => Number(target)))) {
       const groups = await this.#registry.selectFrom('device_group').select(['id', 'path']).where('id', 'in', ids).execute();
@@ -77,7 +124,7 @@ export class ShadowDefaultStore {
       for (const { name, created_at_ms: since } of types)
         targets.set(`type ${name}`, { kind: 'type', name, sinceMs: Number(since) });
     }
-    return rows.flatMap((row) => defaultOf(row, targets.get(`${row.kind} ${row.target}`)) ?? []).sort(inOrder);
+    return targets;
   }
 }
 
@@ -103,6 +150,6 @@ function inOrder(a: ShadowDefault, b: ShadowDefault): number {
 }
 
 /** Where a default stands in lists. */
-export function orderOf({ target, shadow }: ShadowDefault): string {
+export function orderOf({ target, shadow }: Pick<ShadowDefault, 'target' | 'shadow'>): string {
   return `${target.kind === 'type' ? `0 ${target.name}` : `1 ${target.path}`} ${shadow}`;
 }

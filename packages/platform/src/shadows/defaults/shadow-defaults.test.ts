@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { EVERYTHING } from '../../registry/scope.ts';
 import { openTestFleet, OPERATOR, type TestFleet } from '../bulk/fleet.fixture.ts';
 import type { JsonObject } from '../shadow-document.ts';
 import { effectiveDesired } from '../shadow-view.ts';
+import { targetText } from './shadow-default.ts';
 
 async function putDefault(fleet: TestFleet, target: string, desired: JsonObject, shadow = '') {
   return await fleet.calls.putShadowDefault({ target, shadow, desired, ...fleet.by });
@@ -288,3 +290,30 @@ test(
     );
   },
 );
+
+test('defaults are listed page by page, and only those of the page are read', async () => {
+  await using fleet = await openTestFleet();
+  await fleet.types.create({ name: 'boiler' }, fleet.by.actor);
+  for (const path of ['/a', '/b', '/c']) await fleet.groups.create(path, fleet.by.actor);
+  const targets = ['type:boiler', 'group:/a', 'group:/b', 'group:/c'];
+  for (const target of targets.toReversed())
+    for (const shadow of ['', 'x']) await fleet.calls.putShadowDefault({ target, shadow, desired: { target }, ...fleet.by });
+  const wanted = targets.flatMap((target) => [`${target} `, `${target} x`]);
+  const found: string[] = [];
+  for (let cursor: string | undefined, more = true; more;) {
+    const page = await fleet.calls.listShadowDefaults({ scope: EVERYTHING, limit: 3, cursor });
+    for (const { target, shadow, desired } of page.items) {
+      expect(desired).toEqual({ target: targetText(target) });
+      found.push(`${targetText(target)} ${shadow}`);
+    }
+    ({ cursor } = page);
+    more = cursor !== undefined;
+  }
+  expect(found).toEqual(wanted);
+  const ofGroup = await fleet.calls.listShadowDefaults({ scope: { groups: ['/b'] }, limit: 10 });
+  expect(ofGroup.items.map(({ target }) => targetText(target))).toEqual(['type:boiler', 'type:boiler', 'group:/b', 'group:/b']);
+  // As long as all of them: nobody would wait for that.
+  await fleet.database.updateTable('shadow_default').set({ desired: 'not read' }).where('kind', '=', 'group').execute();
+  expect((await fleet.calls.listShadowDefaults({ scope: EVERYTHING, limit: 1 })).items).toHaveLength(1);
+  expect((await fleet.calls.listShadowDefaults({ scope: EVERYTHING, target: 'type:boiler', limit: 10 })).items).toHaveLength(2);
+});

@@ -29,9 +29,7 @@ export function isForEnrolment(topic: string): boolean {
   return topic.startsWith('$aws/certificates/') || topic.startsWith('$aws/provisioning-templates/');
 }
 
-/**
- * Topics of the server itself, but for those of things: no program publishes there by HTTP.
- */
+/** Topics of the server itself, but for those of things: no program publishes there by HTTP. */
 export function isForTheServer(topic: string): boolean {
   return topic.startsWith('$') && !topic.startsWith('$aws/things/');
 }

@@ -1,4 +1,4 @@
-import type { RandomBytes } from '../kernel/secret.ts';
+import type { RandomBytes } from './secret.ts';
 
 /** Crockford's base32, whose characters are in the order of their codes. */
 const DIGITS = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
@@ -9,7 +9,7 @@ const RANDOM_DIGITS = 16;
  * ULIDs (10 digits of ms, 16 of chance) that grow strictly, also within one ms and when the clock is set back: their order is that in
  * which they were made.
  */
-export class CommandIds {
+export class SortableIds {
   readonly #random: RandomBytes;
   #last: string;
 
