@@ -42,9 +42,7 @@ export function presenceRoutes({ presence }: Pick<ApiDependencies, 'presence'>):
               .describe('What an earlier answer gave; the other parameters stay the same.'),
           }),
           response: {
-            200: z
-              .object({ items: z.array(alertSchema), nextCursor: z.string().optional() })
-              .describe('Alerts, newest first.'),
+            200: z.object({ items: z.array(alertSchema), nextCursor: z.string().optional() }).describe('Alerts, newest first.'),
             ...problems(),
           },
         },

@@ -128,7 +128,8 @@ export function permissionsOf(name: string, stored: string | null): ReadonlySet<
 
 const DESCRIPTIONS = {
   viewer: 'Sees devices, their telemetry, shadows, commands and jobs, and the server.',
-  operator: 'Keeps a fleet running: changes devices, shadows and fleets, sends commands, starts jobs, issues and revokes certificates, reads the audit trail.',
+  operator:
+    'Keeps a fleet running: changes devices, shadows and fleets, sends commands, starts jobs, issues and revokes certificates, reads the audit trail.',
   engineer: 'Also decides how devices come in, what they may do, and removes them.',
   administrator: 'Also decides about people, keys, secrets and the server: may do everything.',
 } as const satisfies Record<keyof typeof BUILT_IN_ROLES, string>;
