@@ -205,4 +205,10 @@ it('the command line gives, shows, lists, watches and cancels', async () => {
   const failed = await selsyn.cli('command', 'send', 'cli', 'again', '--wait');
   expect(failed).toMatchObject({ code: 1, stdout: expect.stringContaining('failed: no power') as string });
   expect((await selsyn.cli('command', 'cancel', 'cli', id)).stderr).toContain('command.finished');
+  for (const kind of ['command', 'shadow'])
+    expect((await selsyn.cli(kind, 'watch', 'nobody')).stderr, kind).toContain('device.not-found');
+  expect(await selsyn.cli('job', 'update', 'any')).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('--rate') as string,
+  });
 });

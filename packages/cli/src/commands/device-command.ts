@@ -125,12 +125,15 @@ async function list(device: string | undefined, options: ListOptions): Promise<v
 
 async function watch(device: string, id: string | undefined, options: ShowOptions): Promise<void> {
   const api = new ApiClient(findServer(options));
+  // The stream of a device that is not there would be silent for ever.
+  if (id === undefined) await api.get(`/devices/${encodeURIComponent(device)}/commands`, { limit: 1 });
   const ended = new AbortController();
   const response = await api.open('/live/commands', { devices: device, command: id }, ended.signal);
   const tell = (event: { readonly device: string; readonly command: string; readonly state: string }): void =>
     print(options.json === true ? JSON.stringify(event) : `${new Date().toISOString()} ${event.command} ${event.state}`);
   for await (const { event, data } of readEvents(response)) {
     const isLost = event === 'lagged';
+    if (event === 'watching') process.stderr.write('watching; Ctrl-C ends it\n');
     // What it is now; what comes after that is told.
     if ((event === 'watching' || isLost) && id !== undefined) {
       const { state } = await api.get<CommandItem>(pathOf(device, id));

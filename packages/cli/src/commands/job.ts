@@ -5,7 +5,7 @@ import { CliError } from '../cli-error.ts';
 import { jobBody, rolloutOf, type JobOptions } from '../job-fields.ts';
 import { printable } from '../printable.ts';
 import { findServer, type AddressOptions } from '../server-address.ts';
-import { counted, formatAge, formatTable } from '../table.ts';
+import { formatAge, formatTable } from '../table.ts';
 
 interface JobItem {
   readonly id: string;
@@ -94,6 +94,8 @@ function addCreate(job: Command): void {
     .option('--end <time>', 'when it ends')
     .action(async (id: string, _: unknown, command: Command) => {
       const { rate, description, end, ...options } = command.optsWithGlobals<AddressOptions & JobOptions>();
+      if (rate === undefined && description === undefined && end === undefined)
+        throw new CliError('say what to change: --rate, --description or --end');
       await new ApiClient(findServer(options)).patch(pathOf(id), {
         ...(rate !== undefined && { rollout: rate === 'none' ? null : rolloutOf(rate) }),
         ...(description !== undefined && { description }),
@@ -251,7 +253,7 @@ function described(item: JobItem): string {
     `targets   ${item.targets.join(' ')} (${item.targetSelection})`,
     ...(item.description === undefined ? [] : [`about     ${printable(item.description)}`]),
     `document  ${printable(JSON.stringify(item.document))}`,
-    `devices   ${counted(progress.notified, 'device')} told, ${progress.waiting.toLocaleString('en-US')} waiting, ${progress.finished.toLocaleString('en-US')} through`,
+    `devices   ${progress.notified.toLocaleString('en-US')} told, ${progress.waiting.toLocaleString('en-US')} waiting, ${progress.finished.toLocaleString('en-US')} through`,
     ...(progress.ratePerMinute === undefined ? [] : [`rate      ${progress.ratePerMinute.toLocaleString('en-US')} a minute`]),
   ];
   const rows = Object.entries(counts)

@@ -107,11 +107,11 @@ export function addShadowCommands(program: Command): void {
     });
 
   withShadow(shadow.command('delete <device>'))
-    .description('remove a shadow')
+    .description('delete a shadow')
     .action(async (device: string, _: unknown, command: Command) => {
       const options = command.optsWithGlobals<Options>();
       await clientOf(options).delete(pathOf(device, options));
-      print(`removed ${nameOf(options.shadow)} of ${device}`);
+      print(`deleted ${nameOf(options.shadow)} of ${device}`);
     });
 }
 
@@ -150,14 +150,17 @@ async function watch(devices: readonly string[], options: WatchOptions): Promise
   const stop = new AbortController();
   process.once('SIGINT', () => stop.abort());
   const { group, fleet, filter, shadow } = options;
+  const client = clientOf(options);
+  // The stream of a device that is not there would be silent for ever.
+  for (const device of devices) await client.get(`/devices/${encodeURIComponent(device)}/shadows`, { limit: 1 });
   const query = { group, fleet, filter, shadow, devices: devices.length === 0 ? undefined : devices.join(',') };
   try {
-    const response = await clientOf(options).open('/live/shadows', query, stop.signal);
+    const response = await client.open('/live/shadows', query, stop.signal);
     for await (const { event, data } of readEvents(response)) {
       if (event === 'watching') say('watching; Ctrl-C ends it');
       else if (event === 'lagged')
         say(`${counted((JSON.parse(data) as { dropped: number }).dropped, 'change')} not shown: there were too many`);
-      else if (event === 'bye') say('the server has ended the stream');
+      else if (event === 'bye') throw new CliError('the server has ended the watch');
       else if (event === 'shadow') {
         if (options.json === true) print(data);
         else changeLines(JSON.parse(data) as ShadowChange).forEach(print);

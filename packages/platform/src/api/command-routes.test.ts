@@ -92,6 +92,7 @@ test('without an answer in time it is 504 with the id of the command, which goes
   const { status, body, headers } = await waiting;
   expect([status, body!.code, body!.details]).toMatchObject([504, 'command.unanswered', { device: 'd1', state: 'sent' }]);
   const id = (body!.details as { command: string }).command;
+  expect(body!.detail).toContain(id);
   expect(headers.location).toBe(`/api/v1/devices/d1/commands/${id}`);
   await api.state.commands.desk.request({
     topic: `devices/d1/commands/${id}/answer`,

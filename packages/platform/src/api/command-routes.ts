@@ -314,7 +314,7 @@ function unanswered({ device, id, state }: Command, waitMs: number): SelsynError
   }[state as string];
   return new SelsynError(
     'command.unanswered',
-    `${device} has not answered within ${waitMs} ms${what === undefined ? '' : `: ${what}`}`,
+    `${device} has not answered ${id} within ${waitMs} ms${what === undefined ? '' : `: ${what}`}`,
     { details: { device, command: id, state } },
   );
 }
