@@ -23,8 +23,8 @@ export interface StateWriterOptions {
   readonly maxWaiting?: number;
 }
 
-/** One transaction of this many works takes some tens of ms. */
-const MAX_BATCH = 1_000;
+/** What comes at once goes out in parts: a gateway sends the answers of one while the next is being written. */
+const MAX_BATCH = 200;
 const MAX_WAITING = 20_000;
 
 /** A work that waits for its batch. */
