@@ -131,7 +131,7 @@ export function addCommands(builder: Builder, { device }: { readonly device: Dev
         oneWay: t.arg.boolean({ description: 'It is done once the device has it: no answer is awaited.' }),
         expiresAt: t.arg({ type: 'Timestamp', description: 'By default a day after now.' }),
         waitMs: t.arg.int({
-          description: `Wait for its end for so long at most, up to ${MAX_WAIT_MS}; by default the answer comes at once.`,
+          description: `Wait for its end for so long at most, up to ${MAX_WAIT_MS}; by default the answer comes at once. Without expiresAt the command is not sent after that time either.`,
         }),
         idempotencyKey: t.arg.string({ description: 'The same key with the same command again sends nothing.' }),
       },
@@ -150,6 +150,8 @@ export function addCommands(builder: Builder, { device }: { readonly device: Dev
             payload: args.payload === undefined ? undefined : JSON.stringify(args.payload),
             oneWay: absent(args.oneWay),
             expiresAtMs: absent(args.expiresAt),
+            // Who has stopped waiting does not expect that it happens later.
+            sendWithinMs: waitMs > 0 && absent(args.expiresAt) === undefined ? waitMs : undefined,
             idempotencyKey: absent(args.idempotencyKey),
           },
           doer: { actor: context.access.actor, group },

@@ -311,6 +311,30 @@ test('without a key, with several operations at once, by GET, or with another me
   expect(await post({ query: '{ __typename }' })).toBe(200);
 });
 
+test('a command that was waited for is not sent once the wait is over, unless it says until when it may be', async () => {
+  await add('late');
+  const sending = [
+    ask(api, 'mutation { sendCommand(device: "late", name: "valve", waitMs: 5000) { id } }'),
+    ask(
+      api,
+      `mutation { sendCommand(device: "late", name: "later", waitMs: 5000, expiresAt: ${api.clock.now() + 3_600_000}) { id } }`,
+    ),
+  ];
+  const list = async () => {
+    const { data } = await ask(api, '{ commands(device: "late") { items { name state } } }');
+    return (data as { commands: { items: { name: string; state: string }[] } }).commands.items;
+  };
+  await expect.poll(async () => (await list()).length).toBe(2);
+  await expect
+    .poll(async () => {
+      api.clock.advance(1_000);
+      return (await list()).find(({ name }) => name === 'valve')?.state;
+    })
+    .toBe('expired');
+  expect((await list()).find(({ name }) => name === 'later')?.state).toBe('queued');
+  await Promise.all(sending);
+});
+
 test('the schema can be asked for by whoever is signed in, whatever they may', async () => {
   const viewer = await keyOf(api, [{ role: 'viewer', group: '/acme' }]);
   const { getIntrospectionQuery } = await import('graphql');
