@@ -53,6 +53,7 @@ test('what cannot be is refused by its code', async () => {
   expect(await refusal(calls.deleteShadow(T))).toMatchObject({ code: 'shadow.not-found' });
   expect(await refusal(calls.updateShadow({ ...T, patch: {}, expectedVersion: 4 }))).toMatchObject({
     code: 'shadow.conflict',
+    message: 'the shadow was never there: it is not the version you expected',
     details: { device: 'T', shadow: '', version: 0 },
   });
   expect(await refusal(calls.updateShadow({ ...T, patch: { desired: { bad: 1 } } }))).toMatchObject({

@@ -41,6 +41,11 @@ export function noShadow({ device, shadow }: ShadowKey): ShadowFault {
   return { code: 404, message: `No shadow exists with name: ${shadow === '' ? device : shadow}` };
 }
 
+function versionWords(version: unknown): string {
+  if (version === undefined) return 'has another version';
+  return version === 0 ? 'was never there' : `has version ${String(version)}`;
+}
+
 /** For those who call it by the API. */
 export function shadowError(
   fault: ShadowFault,
@@ -55,7 +60,11 @@ export function shadowError(
         ? new SelsynError('device.not-found', `there is no device ${device}`, options)
         : new SelsynError('shadow.not-found', fault.message, options);
     case 409:
-      return new SelsynError('shadow.conflict', 'the shadow has another version than you expected', options);
+      return new SelsynError(
+        'shadow.conflict',
+        `the shadow ${versionWords(details['version'])}: it is not the version you expected`,
+        options,
+      );
     case 413:
       return new SelsynError('shadow.too-large', fault.message, options);
     default:
