@@ -55,6 +55,16 @@ describe('the fields of a shadow', () => {
     ]);
   });
 
+  it('are not told to be unreported where the device has reported something else there', () => {
+    const told = (desired: Shadow['desired'], reported: Shadow['reported']) =>
+      shadowRows(shadowOf({ desired, effective: desired, reported, delta: desired }), [])
+        .filter(({ differs }) => differs)
+        .map(({ label, isReported }) => [label, isReported]);
+    expect(told({ fan: 1 }, { fan: { speed: 3 } })).toEqual([['fan', true]]);
+    expect(told({ fan: { speed: 3 } }, { fan: 1 })).toEqual([['fan.speed', true]]);
+    expect(told({ fan: { speed: 3 } }, { fan: { mode: 'x' }, other: 1 })).toEqual([['fan.speed', false]]);
+  });
+
   it('are different ones where one side has an object and the other a value', () => {
     const rows = shadowRows(
       shadowOf({

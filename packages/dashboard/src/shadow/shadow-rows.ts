@@ -25,6 +25,8 @@ export interface ShadowRow {
   readonly reported: StampedValue | undefined;
   /** It is desired, and not reported so. */
   readonly differs: boolean;
+  /** The device has reported something there, if only an object in the place of a value, or a value in the place of an object. */
+  readonly isReported: boolean;
 }
 
 /** The fields of a shadow by name, each with what is desired of it, by whom, and what is reported. */
@@ -49,7 +51,16 @@ function rowOf(shadow: Shadow, layers: ShadowOrigin['layers'], path: JsonPath, l
     desired: desiredAt(shadow, layers, path),
     reported: reported === undefined ? undefined : { value: reported, ...stampAt(shadow.metadata.reported, path) },
     differs: leafAt(shadow.delta, path) !== undefined,
+    isReported: isReportedAt(shadow.reported, path),
   };
+}
+
+function isReportedAt(reported: Json, path: JsonPath): boolean {
+  if (valueAt(reported, path) !== undefined) return true;
+  return path.slice(1).some((_, index) => {
+    const above = valueAt(reported, path.slice(0, index + 1));
+    return above !== undefined && !isJson(above);
+  });
 }
 
 function desiredAt(shadow: Shadow, layers: ShadowOrigin['layers'], path: JsonPath): DesiredValue | undefined {

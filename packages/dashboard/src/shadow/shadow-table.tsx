@@ -25,7 +25,7 @@ export function ShadowTable({ rows, onEdit }: ShadowTableProps) {
               <span className={styles.label}>{row.label}</span>
               {row.differs && (
                 <small>
-                  <Badge tone="warn">{row.reported === undefined ? 'not reported' : 'differs'}</Badge>
+                  <Badge tone="warn">{row.isReported ? 'differs' : 'not reported'}</Badge>
                 </small>
               )}
             </span>
