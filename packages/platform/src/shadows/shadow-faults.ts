@@ -42,8 +42,8 @@ export function noShadow({ device, shadow }: ShadowKey): ShadowFault {
 }
 
 function versionWords(version: unknown): string {
-  if (version === undefined) return 'has another version';
-  return version === 0 ? 'was never there' : `has version ${String(version)}`;
+  if (typeof version !== 'number') return 'has another version';
+  return version === 0 ? 'was never there' : `has version ${version}`;
 }
 
 /** For those who call it by the API. */
