@@ -1,9 +1,9 @@
-import { rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { connectAsync } from 'mqtt';
 import { describe, expect, it } from 'vitest';
 import { eventually, Selsyn } from '../harness/selsyn.ts';
-import { mountVolume } from '../harness/volume.ts';
+import { fill, mountVolume } from '../harness/volume.ts';
 
 const volume = mountVolume(64);
 const UPDATE = '$aws/things/d/shadow/update';
@@ -73,13 +73,3 @@ describe.skipIf(volume === undefined)('a full disk', () => {
     },
   );
 });
-
-/** Takes all that is free. */
-function fill(path: string, folder: string): void {
-  const { bavail, bsize } = statfsSync(folder);
-  try {
-    writeFileSync(path, Buffer.alloc(bavail * bsize, 1));
-  } catch {
-    // Full is what it is meant to be.
-  }
-}

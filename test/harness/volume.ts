@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -21,4 +21,14 @@ export function mountVolume(sizeMiB: number): { readonly folder: string; unmount
       rmSync(folder, { recursive: true });
     },
   };
+}
+
+/** Takes all that is free in the volume of a folder, by a file. */
+export function fill(path: string, folder: string): void {
+  const { bavail, bsize } = statfsSync(folder);
+  try {
+    writeFileSync(path, Buffer.alloc(bavail * bsize, 1));
+  } catch {
+    // Full is what it is meant to be.
+  }
 }

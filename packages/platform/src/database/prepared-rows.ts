@@ -1,4 +1,4 @@
-import type { CompiledQuery, Kysely } from 'kysely';
+import type { Compilable, CompiledQuery, Kysely } from 'kysely';
 
 /**
  * Statements for many rows or keys at once: few sizes, each put together once (for a hundred rows that takes longer than to run it),
@@ -46,6 +46,36 @@ export class PreparedInsert<S> {
         await database.executeQuery(this.#statements.of(size, parameters.slice(start, start + length)));
       }
     }
+  }
+}
+
+/** As {@link PreparedInsert}, of rows as objects. */
+export class PreparedRows<S, Row extends object> {
+  readonly #columns: readonly (keyof Row & string)[];
+  readonly #build: (database: Kysely<S>, rows: readonly Readonly<Record<keyof Row & string, never>>[]) => Compilable;
+  #insert: PreparedInsert<S> | undefined;
+
+  /** @param build makes the statement for rows; it gets each with these columns, and has no other parameters. */
+  constructor(
+    columns: readonly (keyof Row & string)[],
+    build: (database: Kysely<S>, rows: readonly Readonly<Record<keyof Row & string, never>>[]) => Compilable,
+  ) {
+    this.#columns = columns;
+    this.#build = build;
+  }
+
+  async run(database: Kysely<S>, rows: readonly Row[]): Promise<void> {
+    this.#insert ??= new PreparedInsert((count) => {
+      // Only the places of the values are of interest.
+      const dummy = Object.fromEntries(this.#columns.map((column) => [column, ''])) as Record<keyof Row & string, never>;
+      return this.#build(
+        database,
+        Array.from({ length: count }, () => dummy),
+      ).compile();
+    });
+    const parameters: unknown[] = [];
+    for (const row of rows) for (const column of this.#columns) parameters.push(row[column]);
+    await this.#insert.run(database, parameters);
   }
 }
 

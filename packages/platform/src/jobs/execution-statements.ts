@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely';
-import { PreparedRows, PreparedStatement } from '../database/prepared-statement.ts';
+import { PreparedRows } from '../database/prepared-rows.ts';
+import { PreparedStatement } from '../database/prepared-statement.ts';
 import type { StateDatabase, StateSchema } from '../database/schema.ts';
 import type { JobCountTable, JobExecutionEventTable, JobTimerTable } from '../database/tables/job-tables.ts';
 import { chunksOf } from '../registry/statement-chunks.ts';

@@ -1,4 +1,4 @@
-import { PreparedRows } from '../../database/prepared-statement.ts';
+import { PreparedRows } from '../../database/prepared-rows.ts';
 import type { StateDatabase, StateSchema } from '../../database/schema.ts';
 import type { JobWaitingTable } from '../../database/tables/job-tables.ts';
 import { chunksOf } from '../../registry/statement-chunks.ts';
