@@ -152,6 +152,25 @@ describe('following the registry', () => {
     expect([stream.position, follower.seen]).toEqual([3, ['removed gone', 'removed gone', 'put a', 'put b', 'put c']]);
   });
 
+  it('shows again what was followed in a batch that failed after it', async () => {
+    const seen: string[] = [];
+    let fails = true;
+    await using stream = following({
+      registryChanged: async (changes, batch) => {
+        // It cannot be written to the audit trail: the whole batch is undone once all have followed.
+        const after = fails ? 1n : 1;
+        batch.audit({ actor: ACTOR, action: 'x.y', object: { kind: 'x', id: 'x' }, group: '/', after });
+        batch.afterCommit(() => seen.push(...changes.map(({ device }) => device)));
+      },
+    });
+    await devices.create({ id: 'a' as DeviceId }, ACTOR);
+    await stream.start(state.database);
+    expect([seen, stream.position]).toEqual([[], 0]);
+    fails = false;
+    clock.advance(250);
+    await expect.poll(() => seen).toEqual(['a']);
+  });
+
   it('shows again what could not be followed', async () => {
     const follower = new Follower();
     follower.fails = true;
