@@ -19,6 +19,11 @@ const PEERS = {
     ['openssl', 'openssl'],
     ['curl', 'curl'],
     ['softhsm2-util', 'softhsm2'],
+    ['influxd', 'influxdb'],
+    ['influx', 'influxdb-client'],
+    ['java', 'openjdk-17-jre-headless'],
+    ['mvn', 'maven'],
+    ['prometheus', 'prometheus'],
   ],
   bench: [
     ['cc', 'gcc libc6-dev'],
@@ -26,6 +31,7 @@ const PEERS = {
     ['openssl', 'openssl'],
     ['mosquitto', 'mosquitto'],
     ['victoria-metrics', 'victoria-metrics'],
+    ['influxd', 'influxdb'],
     ['/usr/lib/postgresql/15/bin/postgres', 'postgresql-15'],
   ],
 };
