@@ -21,6 +21,10 @@ import { presence } from './migrations/0017-presence.ts';
 import { deviceTypeChanges } from './migrations/0018-device-type-changes.ts';
 import { commandTopics } from './migrations/0019-command-topics.ts';
 import { shadowTerms } from './migrations/0020-shadow-terms.ts';
+import { retention } from './migrations/0021-retention.ts';
+import { decoders } from './migrations/0022-decoders.ts';
+import { forwarders } from './migrations/0023-forwarders.ts';
+import { sparkplugTopics } from './migrations/0024-sparkplug-topics.ts';
 
 /** In the order of their names. What was released is never changed or taken away: a new one is added. */
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
@@ -44,6 +48,10 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0018-device-type-changes': deviceTypeChanges,
   '0019-command-topics': commandTopics,
   '0020-shadow-terms': shadowTerms,
+  '0021-retention': retention,
+  '0022-decoders': decoders,
+  '0023-forwarders': forwarders,
+  '0024-sparkplug-topics': sparkplugTopics,
 };
 
 /**

@@ -3,12 +3,15 @@ import type { AccessTables } from './tables/access-tables.ts';
 import type { AuditTables } from './tables/audit-tables.ts';
 import type { CertificateTables } from './tables/certificate-tables.ts';
 import type { CheckTables } from './tables/check-tables.ts';
+import type { ForwarderTables } from './tables/forwarder-tables.ts';
+import type { DecoderTables } from './tables/decoder-tables.ts';
 import type { ImportTables } from './tables/import-tables.ts';
 import type { PeopleTables } from './tables/people-tables.ts';
 import type { PresenceTables } from './tables/presence-tables.ts';
 import type { ProvisioningTables } from './tables/provisioning-tables.ts';
 import type { ProvisioningTokenTables } from './tables/provisioning-token-tables.ts';
 import type { RegistryTables } from './tables/registry-tables.ts';
+import type { RetentionTables } from './tables/retention-tables.ts';
 import type { CommandTables } from './tables/command-tables.ts';
 import type { JobTables } from './tables/job-tables.ts';
 import type { SecretTables } from './tables/secret-tables.ts';
@@ -28,14 +31,17 @@ export interface Schema
     RegistryTables,
     ShadowTermTables,
     ImportTables,
+    DecoderTables,
     AuditTables,
     CertificateTables,
     AccessTables,
     PresenceTables,
     ProvisioningTables,
     ProvisioningTokenTables,
+    RetentionTables,
     PeopleTables,
     SecretTables,
+    ForwarderTables,
     CheckTables {}
 
 /** What the stores get. One connection: a transaction of one caller makes the others wait, so it must be short. */

@@ -113,6 +113,14 @@ export interface Log extends AsyncDisposable {
   oldest(partition: PartitionId): Promise<Offset>;
   /** Says that no consumer needs records before this offset: retention by age and size may take them, and never others. */
   release(partition: PartitionId, before: Offset): Promise<void>;
+  /**
+   * Keeps records from this offset on although they are released, within bounds of its own (`held` of the driver): for who reads the
+   * log at a pace that is not ours. The bounds are never stepped over: a reader that is too slow for them is told `log.offset-gone`.
+   * Holds for the log in all threads, until it is said anew; undefined: nothing is kept.
+   */
+  hold(partition: PartitionId, from: Offset | undefined): void;
+  /** How much the records from this offset on take, about, in bytes. */
+  bytesFrom(partition: PartitionId, from: Offset): Promise<number>;
   /** Names this log for ever: made when its first segment was, so that a consumer knows when its offsets speak of another log. */
   readonly identity: string;
 }

@@ -4,7 +4,7 @@ import { BatchBuffer } from './batch-buffer.ts';
 import type { DiskLogSetup } from './disk-options.ts';
 import { logFault } from './log-faults.ts';
 import { SegmentWriter } from './segment-writer.ts';
-import type { SharedPositions } from './shared-positions.ts';
+import { isRefusing, type SharedPositions } from './shared-positions.ts';
 
 /** Counts since the appender was opened, for metrics. */
 export interface AppenderCounters {
@@ -101,10 +101,11 @@ export class DiskAppender implements Appender {
     this.#open = this.#spare;
     this.#spare = batch;
     this.#inFlightBytes = batch.size;
-    const { clock, seed, onCommit } = this.#setup;
+    const { clock, seed, onCommit, shared } = this.#setup;
     const startMs = clock.monotonicMs();
     let fault: SelsynError | undefined;
     try {
+      if (isRefusing(shared)) throw refused();
       batch.seal(this.#positions.end, clock.now(), seed);
       await this.#segments.write(batch.bytes, batch.size, batch.count);
     } catch (error) {
@@ -151,4 +152,10 @@ export class DiskAppender implements Appender {
       details: { sizeBytes, maxRecordBytes: this.#maxRecordBytes },
     });
   }
+}
+
+function refused(): SelsynError {
+  return new SelsynError('log.full', 'the volume has less space left than its floor: nothing more is taken until there is more', {
+    retryable: true,
+  });
 }

@@ -3,7 +3,7 @@ import { logContract, readAll, source, TestWriter } from '../../log.contract.ts'
 import type { Offset, PartitionId } from '../../log.ts';
 import { DiskLogFolder, FIRST } from './disk-fixtures.ts';
 import { openDiskLog } from './disk-log.ts';
-import { newDiskLogShared } from './shared-positions.ts';
+import { newDiskLogShared, setRefusing } from './shared-positions.ts';
 import { silentLogLines } from '../../../kernel/log-lines.ts';
 
 for (const sync of ['always', 'interval'] as const) {
@@ -86,4 +86,20 @@ test('splits a large batch into frames of about one mebibyte', async () => {
     expect(batch.sources).toHaveLength(5);
   }
   expect(counts).toEqual([105, 105, 105, 105, 80]);
+});
+
+test('refuses what is appended while the volume is to be spared, and takes it again afterwards', async () => {
+  await using folder = new DiskLogFolder();
+  const log = await folder.open();
+  const writer = await TestWriter.open(log, FIRST);
+  writer.add(source('a', 't'), 'one');
+  await writer.settled();
+  setRefusing(folder.shared, true);
+  writer.add(source('a', 't'), 'two');
+  await writer.settled();
+  expect(writer.events.at(-1)).toMatchObject({ rejected: 2, error: { code: 'log.full', retryable: true } });
+  setRefusing(folder.shared, false);
+  writer.add(source('a', 't'), 'three');
+  await writer.settled();
+  expect(readAll(await log.openReader(FIRST, 0 as Offset)).map((record) => record.text)).toEqual(['one', 'three']);
 });

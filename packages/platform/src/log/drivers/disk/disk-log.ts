@@ -9,6 +9,7 @@ import { logFault } from './log-faults.ts';
 import { readIdentity, readOrMakeIdentity } from './log-identity.ts';
 import { recoverPartition } from './recovery.ts';
 import { Retention } from './retention.ts';
+import { bytesFrom } from './segment-bytes.ts';
 import { syncFolder } from './segment-create.ts';
 import { countPartitions, listSegments, partitionFolder } from './segment-file.ts';
 import { SharedPositions, isReady, markReady, partitionCount, setPartitionCount } from './shared-positions.ts';
@@ -99,6 +100,14 @@ export class DiskLog implements Log {
   async release(partition: PartitionId, before: Offset): Promise<void> {
     const { end } = this.#positions(partition);
     await this.#retention.release(partition, Math.min(before, end));
+  }
+
+  hold(partition: PartitionId, from: Offset | undefined): void {
+    this.#positions(partition).hold(from);
+  }
+
+  async bytesFrom(partition: PartitionId, from: Offset): Promise<number> {
+    return await bytesFrom(partitionFolder(this.#setup.dir, partition), this.#positions(partition), from);
   }
 
   /** The offset after the last durable record of a partition. */

@@ -28,6 +28,8 @@ export interface DiskLogOptions {
   readonly maxRecordBytes?: number;
   /** Released segments go when they are older or when their partition is larger. Default: one day, 8 GiB. */
   readonly retention?: { readonly maxAgeMs: number; readonly maxBytes: number };
+  /** Released segments that are held (`Log.hold`) go only when they are older than this too, or when their partition is larger. Default: as retention. */
+  readonly held?: { readonly maxAgeMs: number; readonly maxBytes: number };
   /** Sources that a reader keeps objects for, at most twice as many. Default 131,072. */
   readonly maxSources?: number;
   /** Called with the time that each group commit took, for a histogram. */
@@ -49,6 +51,7 @@ export const DISK_LOG_DEFAULTS = {
   maxPendingBytes: 32 * 1024 * 1024,
   maxRecordBytes: 1024 * 1024,
   retention: { maxAgeMs: 24 * 60 * 60 * 1000, maxBytes: 8 * 1024 * 1024 * 1024 },
+  held: { maxAgeMs: 24 * 60 * 60 * 1000, maxBytes: 8 * 1024 * 1024 * 1024 },
   maxSources: 131_072,
   onCommit: () => undefined,
 } as const;

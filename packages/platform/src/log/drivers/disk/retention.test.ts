@@ -11,8 +11,8 @@ let folder: DiskLogFolder;
 let log: DiskLog;
 
 /** Ten segments of three records each, begun an hour apart. */
-async function fill(retention: { maxAgeMs: number; maxBytes: number }): Promise<void> {
-  log = await folder.open({ segmentBytes: 4096, retention });
+async function fill(retention: { maxAgeMs: number; maxBytes: number }, held = retention): Promise<void> {
+  log = await folder.open({ segmentBytes: 4096, retention, held });
   const writer = await TestWriter.open(log, FIRST);
   for (let i = 0; i < 30; i += 1) {
     if (i % 3 === 0) folder.clock.advance(HOUR_MS);
@@ -53,6 +53,49 @@ test('removes released segments that are too old, also while nothing more is rel
   await log.release(FIRST, 0 as Offset);
   expect(await log.oldest(FIRST)).toBe(27);
   expect(readAll(await log.openReader(FIRST, 27 as Offset))).toHaveLength(3);
+});
+
+test('keeps what is held for longer, whichever thread says so, and not beyond the bounds of that', async () => {
+  await fill({ maxAgeMs: 0, maxBytes: 0 }, { maxAgeMs: 100 * HOUR_MS, maxBytes: 20_000 });
+  log.hold(FIRST, 13 as Offset);
+  // Five segments are within 20,000 bytes, and from 12 on six are held.
+  await log.release(FIRST, 30 as Offset);
+  expect(await log.oldest(FIRST)).toBe(15);
+  log.hold(FIRST, 22 as Offset);
+  await log.release(FIRST, 30 as Offset);
+  expect(await log.oldest(FIRST)).toBe(21);
+  folder.clock.advance(200 * HOUR_MS);
+  await log.release(FIRST, 30 as Offset);
+  expect(await log.oldest(FIRST)).toBe(27);
+});
+
+test('forgets that something was held once nobody holds it', async () => {
+  await fill({ maxAgeMs: 0, maxBytes: 0 }, { maxAgeMs: 100 * HOUR_MS, maxBytes: 1e9 });
+  log.hold(FIRST, 0 as Offset);
+  await log.release(FIRST, 30 as Offset);
+  expect(await log.oldest(FIRST)).toBe(0);
+  log.hold(FIRST, undefined);
+  await log.release(FIRST, 30 as Offset);
+  expect(await log.oldest(FIRST)).toBe(27);
+});
+
+test('never lets go what is held and was not released', async () => {
+  await fill({ maxAgeMs: 0, maxBytes: 0 }, { maxAgeMs: 0, maxBytes: 0 });
+  log.hold(FIRST, 20 as Offset);
+  await log.release(FIRST, 6 as Offset);
+  expect(await log.oldest(FIRST)).toBe(6);
+});
+
+test('tells how much the records from an offset on take', async () => {
+  await fill({ maxAgeMs: 1000 * HOUR_MS, maxBytes: 1e9 });
+  const all = await log.bytesFrom(FIRST, 0 as Offset);
+  expect(all).toBeGreaterThan(30 * 1200);
+  expect(all).toBeLessThan(30 * 1400);
+  const half = await log.bytesFrom(FIRST, 15 as Offset);
+  expect(half / all).toBeCloseTo(0.5, 1);
+  const inside = await log.bytesFrom(FIRST, 16 as Offset);
+  expect(inside).toBeLessThan(half);
+  expect(await log.bytesFrom(FIRST, 30 as Offset)).toBe(0);
 });
 
 test('tells a reader that was overtaken, and one that finds records missing', async () => {

@@ -2,6 +2,7 @@ import { stat, statfs, unlink } from 'node:fs/promises';
 import { systemCode } from '../../../kernel/errors.ts';
 import type { DiskLogSetup } from './disk-options.ts';
 import { listSegments, partitionFolder, readSegmentHeader, segmentPath } from './segment-file.ts';
+import { SharedPositions } from './shared-positions.ts';
 
 const EVERY_MS = 60_000;
 
@@ -10,7 +11,7 @@ const EVERY_MS = 60_000;
  * partition.
  *
  * A partition whose segments take more than the volume has left is too many too: what is stored already must not be what
- * fills the disk.
+ * fills the disk. What somebody holds has bounds of its own, and the same end.
  */
 export class Retention {
   readonly #setup: DiskLogSetup;
@@ -57,7 +58,12 @@ export class Retention {
 
   /** From the oldest on, up to the first segment that must stay; never the last one. */
   async #apply(partition: number): Promise<void> {
-    const { clock, retention, dir } = this.#setup;
+    const { clock, retention, held, dir, shared } = this.#setup;
+    const heldFrom = new SharedPositions(shared, partition).held;
+    const longer = {
+      maxAgeMs: Math.max(retention.maxAgeMs, held.maxAgeMs),
+      maxBytes: Math.max(retention.maxBytes, held.maxBytes),
+    };
     const folder = partitionFolder(dir, partition);
     const segments = await sizes(folder);
     let totalBytes = segments.reduce((sum, segment) => sum + segment.sizeBytes, 0);
@@ -66,9 +72,10 @@ export class Retention {
       const next = segments[index + 1];
       const header = next && readSegmentHeader(segmentPath(folder, next.base));
       if (header === undefined || header.previousEnd > (this.#released.get(partition) ?? 0)) return;
+      const { maxAgeMs, maxBytes } = header.previousEnd > heldFrom ? longer : retention;
       // Its last record came before the next segment was made.
-      const isOld = clock.now() - header.madeMs > retention.maxAgeMs;
-      if (!isOld && totalBytes <= Math.min(retention.maxBytes, freeBytes)) return;
+      const isOld = clock.now() - header.madeMs > maxAgeMs;
+      if (!isOld && totalBytes <= Math.min(maxBytes, freeBytes)) return;
       await unlink(segmentPath(folder, segment.base));
       totalBytes -= segment.sizeBytes;
       freeBytes += segment.sizeBytes;

@@ -6,12 +6,14 @@ const FIELDS = 8;
 
 const READY = 0;
 const PARTITIONS = 1;
+const REFUSING = 2;
 
 const END = 0;
 const GENERATION = 1;
 const ACTIVE = 2;
 const TAIL = 3;
 const WRITER = 4;
+const HELD = 5;
 
 /**
  * Memory through which the threads of one process share a disk log: make it once, hand it to every thread.
@@ -46,14 +48,23 @@ export function setPartitionCount(shared: SharedArrayBuffer, count: number): voi
   Atomics.store(new BigInt64Array(shared), PARTITIONS, BigInt(count));
 }
 
+/** While it is set no thread appends: what comes is refused with `log.full`. */
+export function setRefusing(shared: SharedArrayBuffer, refusing: boolean): void {
+  Atomics.store(new BigInt64Array(shared), REFUSING, refusing ? 1n : 0n);
+}
+
+export function isRefusing(shared: SharedArrayBuffer): boolean {
+  return Atomics.load(new BigInt64Array(shared), REFUSING) === 1n;
+}
+
 /**
  * Where one partition stands, written by its appender and read by every thread.
  *
- *   ┌──────────────┬────────────┬─────────────┬──────────────┬────────┐
- *   │ end          │ generation │ active      │ tail         │ writer │   i64 each, 8 fields a partition
- *   │ durable up   │ odd while  │ base of the │ durable      │ 0 or 1 │
- *   │ to here      │ it changes │ last segment│ bytes in it  │        │
- *   └──────────────┴────────────┴─────────────┴──────────────┴────────┘
+ *   ┌──────────────┬────────────┬─────────────┬──────────────┬────────┬──────────────┐
+ *   │ end          │ generation │ active      │ tail         │ writer │ held         │   i64 each, 8 fields a partition
+ *   │ durable up   │ odd while  │ base of the │ durable      │ 0 or 1 │ 1 + offset,  │
+ *   │ to here      │ it changes │ last segment│ bytes in it  │        │ 0: none      │
+ *   └──────────────┴────────────┴─────────────┴──────────────┴────────┴──────────────┘
  *
  * A commit stores `tail`, then `end`. A roll makes `generation` odd, stores `active` and `tail`, and makes it even. So a
  * reader that loads `end` first, and sees the same even generation before and after it loads `tail`, has a tail that
@@ -101,6 +112,16 @@ export class SharedPositions {
   /** False when there is a writer already. */
   claimWriter(): boolean {
     return Atomics.compareExchange(this.#fields, WRITER, 0n, 1n) === 0n;
+  }
+
+  /** Records from here on are held; Infinity: none are. */
+  get held(): number {
+    const held = Number(Atomics.load(this.#fields, HELD));
+    return held === 0 ? Infinity : held - 1;
+  }
+
+  hold(from: number | undefined): void {
+    Atomics.store(this.#fields, HELD, from === undefined ? 0n : BigInt(from) + 1n);
   }
 
   freeWriter(): void {
