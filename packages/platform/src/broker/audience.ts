@@ -25,11 +25,11 @@ export interface AudienceListener {
 
 /** Tells a listener which connected clients of one thread subscribe to what it wants. */
 export class Audience {
-  readonly #listener: AudienceListener | undefined;
+  readonly #listener: AudienceListener;
   /** Sessions that it was told of and that are connected. */
   readonly #told = new Set<Session>();
 
-  constructor(listener: AudienceListener | undefined) {
+  constructor(listener: AudienceListener) {
     this.#listener = listener;
   }
 
@@ -39,25 +39,23 @@ export class Audience {
 
   /** Its client came back to a session of before. */
   resumed(session: Session): void {
-    if (this.#listener !== undefined && session.subscriptionCount > 0)
-      this.#tell(session, [...session.subscriptions.keys()], true);
+    if (session.subscriptionCount > 0) this.#tell(session, [...session.subscriptions.keys()], true);
   }
 
   /** They are not there any more: it unsubscribed, or may not have them now. */
   unsubscribed(session: Session, filters: readonly string[]): void {
     const listener = this.#listener;
-    if (listener === undefined || !this.#told.has(session)) return;
+    if (!this.#told.has(session)) return;
     const wants = (filter: string): boolean => listener.wants(filter);
     if (filters.some(wants) && ![...session.subscriptions.keys()].some(wants)) this.left(session);
   }
 
   left(session: Session): void {
-    if (this.#told.delete(session)) this.#listener?.gone(session.key);
+    if (this.#told.delete(session)) this.#listener.gone(session.key);
   }
 
   #tell(session: Session, filters: readonly string[], resumed: boolean): void {
     const listener = this.#listener;
-    if (listener === undefined) return;
     const wanted = filters.filter((filter) => listener.wants(filter));
     if (wanted.length === 0) return;
     this.#told.add(session);

@@ -43,7 +43,7 @@ export interface BrokerCoreOptions {
   readonly requests: RequestHandler | undefined;
   readonly store: SessionStore | undefined;
   readonly presence: PresenceListener | undefined;
-  readonly audience: AudienceListener | undefined;
+  readonly audiences: readonly AudienceListener[];
 }
 
 /** What the connections and sessions of one thread share: who subscribes, what is retained, what waits for disk. */
@@ -79,7 +79,7 @@ export class BrokerCore implements IntakeListener {
   readonly #doomed: [SessionConnection, CloseReason][] = [];
 
   constructor(options: BrokerCoreOptions) {
-    const { limits, clock, logLines, intake, requests, store, presence, audience } = options;
+    const { limits, clock, logLines, intake, requests, store, presence, audiences } = options;
     this.limits = limits;
     this.clock = clock;
     this.logLines = logLines;
@@ -96,7 +96,7 @@ export class BrokerCore implements IntakeListener {
     this.ends = new ThrottledLines({ logLines, clock, sentence: 'a connection has ended' });
     this.#admission =
       limits.acceptPerSec === 0 ? undefined : new TokenBucket({ perSec: limits.acceptPerSec, burst: limits.acceptPerSec });
-    this.watch = new ClientWatch(this, presence, audience);
+    this.watch = new ClientWatch(this, presence, audiences);
     this.retained = new Retained(this);
     this.groups = new SharedGroups(this);
     this.intake?.attach(this);

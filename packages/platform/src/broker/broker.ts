@@ -36,10 +36,10 @@ export interface BrokerOptions {
   readonly bus?: Bus | undefined;
   /** Told of each connection that was let in, and of its end. */
   readonly presence?: PresenceListener | undefined;
-  /** Told which clients subscribe to what it wants. */
-  readonly audience?: AudienceListener | undefined;
-  /** Sees what clients publish to some topics. */
-  readonly watcher?: TopicWatcher | undefined;
+  /** Told which clients subscribe to what they want. */
+  readonly audiences?: readonly AudienceListener[] | undefined;
+  /** They see what clients publish to some topics. */
+  readonly watchers?: readonly TopicWatcher[] | undefined;
   readonly limits?: Partial<BrokerLimits> | undefined;
   readonly clock: Clock;
   readonly logLines: LogLines;
@@ -64,20 +64,20 @@ export class Broker implements ConnectionHost, SessionCloser, AsyncDisposable {
   #onQuiet: (() => void) | undefined;
 
   constructor(options: BrokerOptions) {
-    const { clock, logLines, intake, requests, bus, store, presence, audience } = options;
+    const { clock, logLines, intake, requests, bus, store, presence, audiences = [] } = options;
     // Without a store nothing outlives its connection.
     const limits = { ...DEFAULT_LIMITS, ...options.limits, ...(store === undefined && { sessionExpiryMaxSec: 0 }) };
     this.authorizer = options.authorizer;
     this.newClientId = () => options.newClientId();
     this.#clock = clock;
     this.#store = store;
-    this.#core = new BrokerCore({ limits, clock, logLines, intake, requests, store, presence, audience });
+    this.#core = new BrokerCore({ limits, clock, logLines, intake, requests, store, presence, audiences });
     this.sessions = new Sessions(this.#core);
     this.#accessChanges = new AccessChanges(this.#core, this.sessions, this.authorizer);
     const { watch, counters } = this.#core;
     this.inspector = new ClientInspector({ sessions: this.sessions, watch, counters });
-    const { watcher: looking } = options;
-    if (looking !== undefined) this.#core.subscriptions.set(looking.filter, new TopicWatch(looking, this.sessions), UNSEEN);
+    for (const watcher of options.watchers ?? [])
+      this.#core.subscriptions.set(watcher.filter, new TopicWatch(watcher, this.sessions), UNSEEN);
     if (bus !== undefined) this.#core.bus = new BusLink(this.#core, bus, this);
   }
 

@@ -32,13 +32,13 @@ export class ClientWatch {
   readonly #core: BrokerCore;
   readonly #presence: Presence;
   readonly #listener: PresenceListener | undefined;
-  readonly #audience: Audience;
+  readonly #audiences: readonly Audience[];
   #lastStamp = 0;
 
-  constructor(core: BrokerCore, listener?: PresenceListener, audience?: AudienceListener) {
+  constructor(core: BrokerCore, listener?: PresenceListener, audiences: readonly AudienceListener[] = []) {
     this.#core = core;
     this.#listener = listener;
-    this.#audience = new Audience(audience);
+    this.#audiences = audiences.map((audience) => new Audience(audience));
     this.#presence = new Presence({
       isWanted: (topic) => core.subscriptions.isWanted(topic),
       publish: (event) => this.#publish(event),
@@ -55,7 +55,7 @@ export class ClientWatch {
     const atMs = this.#core.clock.now();
     this.#listener?.presenceChanged(session.principal.id, 1, atMs);
     this.#presence.connected(this.#presentOf(session, connection), atMs);
-    this.#audience.resumed(session);
+    for (const audience of this.#audiences) audience.resumed(session);
   }
 
   /** @param code what the client was told, where it can be told. */
@@ -69,7 +69,7 @@ export class ClientWatch {
     this.#listener?.presenceChanged(session.principal.id, -1, atMs, reason);
     this.#listener?.connectionEnded(session.key, atMs);
     this.#presence.disconnected(this.#presentOf(session, connection), reason, atMs);
-    this.#audience.left(session);
+    for (const audience of this.#audiences) audience.left(session);
   }
 
   /** @param reason for the operator */
@@ -83,12 +83,12 @@ export class ClientWatch {
 
   subscribed(session: Session, connection: WatchedConnection, filters: readonly string[]): void {
     this.#presence.subscribed(this.#presentOf(session, connection), filters, this.#core.clock.now());
-    this.#audience.subscribed(session, filters);
+    for (const audience of this.#audiences) audience.subscribed(session, filters);
   }
 
   unsubscribed(session: Session, connection: WatchedConnection, filters: readonly string[]): void {
     this.#presence.unsubscribed(this.#presentOf(session, connection), filters, this.#core.clock.now());
-    this.#audience.unsubscribed(session, filters);
+    for (const audience of this.#audiences) audience.unsubscribed(session, filters);
   }
 
   #presentOf({ clientId, principal }: Session, { remoteAddress, stamp }: WatchedConnection): PresentClient {

@@ -11,13 +11,14 @@ export interface TopicWatcher {
 
 /** A watcher among the subscribers. */
 export class TopicWatch implements Subscriber {
-  readonly key = '\0watch';
+  readonly key: string;
   readonly reach = 'session';
   readonly plain = true;
   readonly #watcher: TopicWatcher;
   readonly #sessions: Sessions;
 
   constructor(watcher: TopicWatcher, sessions: Sessions) {
+    this.key = `\0watch ${watcher.filter}`;
     this.#watcher = watcher;
     this.#sessions = sessions;
   }

@@ -68,6 +68,49 @@ test('a device that shows its token is let in as itself', async () => {
   expect(await connect('boiler', token)).toMatchObject({ id: 'boiler', sessionNamespace: 'boiler' });
 });
 
+test('a device that shows nothing but its token, as those of ThingsBoard do, is let in as its owner', async () => {
+  const { token } = await tokens.enrol({ id: boiler });
+  expect(await connect(token, undefined)).toMatchObject({ id: 'boiler', sessionNamespace: 'boiler' });
+  expect(await connect(token, '')).toMatchObject({ id: 'boiler' });
+  const refused = { refused: 'bad-credentials' };
+  expect(await connect(`${token}x`, undefined)).toMatchObject(refused);
+  expect(await connect(token, token)).toMatchObject(refused);
+  expect(await connect('boiler', undefined)).toMatchObject(refused);
+  const known = await connect(token, undefined);
+  if ('refused' in known) throw new Error('refused');
+  const next = await tokens.rotate(boiler);
+  expect(await connect(token, undefined)).toMatchObject(refused);
+  expect(await authorizer.renew(known)).toMatchObject(refused);
+  expect(await connect(next, undefined)).toMatchObject({ id: 'boiler' });
+});
+
+test('a device that may send its telemetry may send it to the topics of ThingsBoard too, and no other may', async () => {
+  const { token } = await tokens.enrol({ id: boiler });
+  const device = await connect('boiler', token);
+  if ('refused' in device) throw new Error('refused');
+  for (const topic of ['v1/devices/me/telemetry', 'v2/t', 'v2/t/j'])
+    expect([topic, device.mayPublish(topic)]).toEqual([topic, true]);
+  for (const topic of ['v1/devices/me/attributes', 'v2/a', 'v2/t/p', 'telemetry/other']) {
+    expect([topic, device.mayPublish(topic)]).toEqual([topic, false]);
+  }
+  const document = JSON.stringify({ statements: [{ effect: 'deny', actions: ['publish'], topics: ['telemetry/${device.id}'] }] });
+  await writer.database
+    .insertInto('policy')
+    .values({ name: 'mute', description: '', document, created_at_ms: 1, updated_at_ms: 1 })
+    .execute();
+  await writer.database
+    .insertInto('policy_attachment')
+    .values({ policy_name: 'mute', target_kind: 'device', target_id: 'boiler' })
+    .execute();
+  await writer.database
+    .updateTable('access_version')
+    .set((builder) => ({ version: builder('version', '+', 1) }))
+    .execute();
+  const muted = await connect('boiler', token);
+  if ('refused' in muted) throw new Error('refused');
+  expect(muted.mayPublish('v1/devices/me/telemetry')).toBe(false);
+});
+
 test('every refusal is the same answer', async () => {
   const { token } = await tokens.enrol({ id: boiler });
   await new DeviceStore({ database: writer.database, clock: new FakeClock() }).ensure([parseDeviceId('tokenless')]);

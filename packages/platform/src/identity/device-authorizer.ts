@@ -37,6 +37,8 @@ export interface DeviceAuthorizerDependencies {
   readonly desk?: CertificateDesk | undefined;
 }
 
+/** As `newSecret` makes it, or another platform did: long enough that nobody tries them all. */
+const TOKEN = /^[A-Za-z0-9_-]{20,128}$/;
 /** A token has 43 bytes; a longer password is not hashed to its end. */
 const MAX_PASSWORD_BYTES = 1024;
 const NOTHING = new Uint8Array();
@@ -44,8 +46,8 @@ const NOTHING = new Uint8Array();
 const SERVER_NONCE_BYTES = 18;
 
 /**
- * Lets in devices that show a certificate that is registered and active, or their token (username = device id, password = token), or
- * prove by SCRAM-SHA-256 that they have it; and units with a claim certificate, which may only ask for one of their own.
+ * Lets in devices that show a certificate that is registered and active, or their token (username = device id, password = token; or the token as
+ * username alone), or prove by SCRAM-SHA-256 that they have it; and units with a claim certificate, which may only ask for one of their own.
  *
  * Each CONNECT looks at the database as last committed: what was revoked, rotated or changed counts from the next CONNECT on, also
  * for a resumed TLS session, and there is no cache that could be stale. Every refusal of a token is the same and has done the same work,
@@ -58,6 +60,7 @@ export class DeviceAuthorizer {
   readonly #certificates: KnownCertificates;
   readonly #facts: DeviceFacts;
   readonly #tokens: PreparedLookup<{ readonly token_hash: string }>;
+  readonly #owners: PreparedLookup<{ readonly device_id: string }>;
 
   constructor(dependencies: DeviceAuthorizerDependencies) {
     this.#dependencies = dependencies;
@@ -73,6 +76,9 @@ export class DeviceAuthorizer {
           .coalesce(builder.selectFrom('device_token').select('token_hash').where('device_id', '=', device), sql.lit(NO_HASH))
           .as('token_hash'),
       ),
+    );
+    this.#owners = new PreparedLookup(database, (hash) =>
+      database.selectFrom('device_token').select('device_id').where('token_hash', '=', hash),
     );
   }
 
@@ -120,10 +126,18 @@ export class DeviceAuthorizer {
 
   async #byToken({ username, password = NOTHING, clientId }: AccessRequest): Promise<AccessGranted | AccessRefused> {
     const name = nameOfUsername(username);
+    if (password.length === 0 && TOKEN.test(name)) return await this.#byTokenAlone(name, clientId);
     const shownHash = hashSecret(password.length > MAX_PASSWORD_BYTES ? NOTHING : password);
     const keptHash = await this.#tokenHash(name);
     if (!sameHash(shownHash, keptHash) || keptHash === NO_HASH || !isDeviceId(name)) return REFUSED;
     return await this.#admit(name, clientId, { tokenHash: keptHash });
+  }
+
+  /** As devices of ThingsBoard connect: the token is the username, and there is no password. */
+  async #byTokenAlone(token: string, clientId: string): Promise<AccessGranted | AccessRefused> {
+    const tokenHash = hashSecret(token);
+    const [owner] = await this.#owners.find(tokenHash);
+    return owner === undefined ? REFUSED : await this.#admit(owner.device_id, clientId, { tokenHash });
   }
 
   async #byCertificate(der: Uint8Array, clientId: string, name: string): Promise<AccessGranted | AccessRefused> {

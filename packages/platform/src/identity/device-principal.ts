@@ -1,4 +1,5 @@
 import { parseSharedFilter } from '@selsyn/wire/topics/topic-filter.ts';
+import { THINGSBOARD_TELEMETRY } from '@selsyn/wire/topics/thingsboard-topics.ts';
 import type { AccessGranted } from './access-decision.ts';
 import type { CompiledPolicies } from './policies/compiled-policies.ts';
 import type { VariableValues } from './policies/topic-pattern.ts';
@@ -40,7 +41,9 @@ export class DevicePrincipal implements AccessGranted {
   }
 
   mayPublish(topic: string): boolean {
-    return this.#policies.allowsTopic('publish', topic, this.#values);
+    if (this.#policies.allowsTopic('publish', topic, this.#values)) return true;
+    // Another name of the device's own telemetry, so that who may send that may send it here.
+    return THINGSBOARD_TELEMETRY.has(topic) && this.#policies.allowsTopic('publish', `telemetry/${this.id}`, this.#values);
   }
 
   mayRetain(topic: string): boolean {

@@ -1,5 +1,5 @@
 import { parseJsonNumber } from './json-number.ts';
-import type { SampleValue } from './parsed-samples.ts';
+import type { SampleValue } from './sample-checks.ts';
 import type { Shape } from './shape.ts';
 import type { TextReader } from './text-reader.ts';
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type SampleValue, parseSamples } from './parsed-samples.ts';
+import { parseSamples } from './parsed-samples.ts';
+import type { SampleValue } from './sample-checks.ts';
 import { PayloadError } from './payload-error.ts';
 import { PAYLOAD_LIMITS } from './payload-limits.ts';
 import type { Shape } from './shape.ts';

@@ -1,6 +1,7 @@
 import { afterSpace } from './json-check.ts';
-import { type ParsedSample, parseSamples, type SampleValue } from './parsed-samples.ts';
+import { type ParsedSample, parseSamples } from './parsed-samples.ts';
 import { PAYLOAD_LIMITS, type PayloadLimits } from './payload-limits.ts';
+import type { SampleValue } from './sample-checks.ts';
 import type { SampleSkeleton } from './sample-skeleton.ts';
 import { type Shape, ShapeCache } from './shape.ts';
 import { SkeletonCache } from './skeleton-cache.ts';

@@ -1,3 +1,4 @@
+import { sparkplugNames } from '@selsyn/wire/topics/sparkplug-topics.ts';
 import { isGroupPath, ROOT_GROUP } from '../../registry/group-path.ts';
 
 /** What is known of a device when it connects. */
@@ -26,12 +27,22 @@ export function valueOf(variable: string, facts: AccessFacts): string | undefine
       return facts.type === undefined ? undefined : safe(facts.type);
     case 'client.id':
       return safe(facts.clientId);
+    case 'sparkplug.group':
+    case 'sparkplug.node':
+      return sparkplugName(variable, facts.deviceId);
     case 'group':
       // Several levels, without the slash that it begins with; the root has no name.
       return facts.group !== ROOT_GROUP && isGroupPath(facts.group) ? facts.group.slice(1) : undefined;
     default:
       return attributeOf(variable, facts.attributes);
   }
+}
+
+/** Only of an edge node: what is behind one has no connection of its own. */
+function sparkplugName(variable: 'sparkplug.group' | 'sparkplug.node', deviceId: string): string | undefined {
+  const names = sparkplugNames(deviceId);
+  if (names === undefined || names.device !== undefined) return undefined;
+  return safe(variable === 'sparkplug.group' ? names.group : names.node);
 }
 
 function attributeOf(variable: string, attributes: Readonly<Record<string, unknown>>): string | undefined {

@@ -25,7 +25,8 @@ const MAX_PATTERNS = 100;
 const MAX_PATTERN_LENGTH = 1_024;
 
 const VARIABLE = /\$\{([^}]*)\}/g;
-const VARIABLE_NAME = /^(device\.id|device\.type|group|client\.id|attributes\.[A-Za-z0-9_-]{1,64}(\.[A-Za-z0-9_-]{1,64}){0,3})$/;
+const VARIABLE_NAME =
+  /^(device\.id|device\.type|group|client\.id|sparkplug\.group|sparkplug\.node|attributes\.[A-Za-z0-9_-]{1,64}(\.[A-Za-z0-9_-]{1,64}){0,3})$/;
 
 /** @throws SelsynError `request.invalid` that names the place and what is wrong there. */
 export function parsePolicyDocument(value: unknown): PolicyDocument {
@@ -72,7 +73,7 @@ function patternsOf(value: unknown, at: string, check: (pattern: string) => stri
     if (unknown !== undefined || pattern.replaceAll(VARIABLE, '').includes('${'))
       throw invalid(
         `${at}[${index}]`,
-        `the variables are \${device.id}, \${device.type}, \${group}, \${client.id} and \${attributes.NAME}`,
+        `the variables are \${device.id}, \${device.type}, \${group}, \${client.id}, \${sparkplug.group}, \${sparkplug.node} and \${attributes.NAME}`,
       );
     const fault = check(pattern);
     if (fault !== undefined) throw invalid(`${at}[${index}]`, fault);
