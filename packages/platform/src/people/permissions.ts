@@ -4,6 +4,7 @@ export const PERMISSIONS = [
   'devices:write',
   'devices:delete',
   'telemetry:read',
+  'telemetry:write',
   'shadows:read',
   'shadows:write',
   'commands:read',
@@ -26,6 +27,10 @@ export const PERMISSIONS = [
   'groups:write',
   'fleets:read',
   'fleets:write',
+  'forwarders:read',
+  'forwarders:write',
+  'storage:read',
+  'storage:write',
   'users:read',
   'users:write',
   'keys:read',
@@ -60,6 +65,8 @@ const VIEWER: readonly Permission[] = [
   'types:read',
   'groups:read',
   'fleets:read',
+  'forwarders:read',
+  'storage:read',
   'checks:read',
   'server:read',
 ];
@@ -81,10 +88,13 @@ const OPERATOR: readonly Permission[] = [
 const ENGINEER: readonly Permission[] = [
   ...OPERATOR,
   'devices:delete',
+  'telemetry:write',
   'provisioning:write',
   'policies:write',
   'types:write',
   'groups:write',
+  'forwarders:write',
+  'storage:write',
 ];
 
 /**

@@ -6,10 +6,12 @@ import type { Principal } from '../../broker/authorizer.ts';
 import { connectOf, publishOf } from '../../broker/broker.fixture.ts';
 import type { Claim } from '../../broker/intake.ts';
 import { systemClock } from '../../kernel/clock.ts';
+import type { DeviceId } from '../../kernel/device-id.ts';
+import { SelsynError } from '../../kernel/errors.ts';
 import { silentLogLines } from '../../kernel/log-lines.ts';
 import { openDiskLog } from '../../log/drivers/disk/disk-log.ts';
 import { newDiskLogShared } from '../../log/drivers/disk/shared-positions.ts';
-import type { Log, Offset, PartitionId } from '../../log/log.ts';
+import { type AppenderListener, type Log, type Offset, type PartitionId, RecordSource, type Ticket } from '../../log/log.ts';
 import { openTestGateway, SocketClient } from './gateway.fixture.ts';
 import { TelemetryIntake } from './telemetry-intake.ts';
 
@@ -48,6 +50,33 @@ describe('the telemetry intake', () => {
     return lines;
   }
 
+  it('claims what edge nodes of Sparkplug send, for the node or the device behind it', async () => {
+    await using intake = new TelemetryIntake({ log, partition: PARTITION });
+    await intake.open();
+    for (const [topic, device] of [
+      ['spBv1.0/G/NBIRTH/N', 'G:N'],
+      ['spBv1.0/G/DDATA/N/D', 'G:N:D'],
+      ['spBv1.0/Plant 1/NDEATH/N', 'Plant::201:N'],
+    ] as const) {
+      expect(intake.claim(ANYBODY, topic)).toMatchObject({ device, topic });
+    }
+    for (const topic of ['spBv1.0/G/NCMD/N', 'spBv1.0/STATE/selsyn', 'spBv1.0/G/NDATA', 'spAv1.0/G/NDATA/N']) {
+      expect(intake.claim(ANYBODY, topic)).toBeUndefined();
+    }
+  });
+
+  it('claims what a device sends to the topics of ThingsBoard as its own, and nothing of who may be anybody', async () => {
+    await using intake = new TelemetryIntake({ log, partition: PARTITION });
+    await intake.open();
+    for (const topic of ['v1/devices/me/telemetry', 'v2/t', 'v2/t/j']) {
+      expect(intake.claim(ANYBODY, topic)).toMatchObject({ device: 'x', topic });
+      for (const id of ['anonymous', 'no device', '']) expect(intake.claim({ ...ANYBODY, id }, topic)).toBeUndefined();
+    }
+    for (const topic of ['v1/devices/me/attributes', 'v2/a', 'v2/t/', 'v1/devices/me/telemetry/x']) {
+      expect(intake.claim(ANYBODY, topic)).toBeUndefined();
+    }
+  });
+
   it('claims the telemetry of devices and nothing else', async () => {
     await using intake = new TelemetryIntake({ log, partition: PARTITION });
     await intake.open();
@@ -69,6 +98,36 @@ describe('the telemetry intake', () => {
       false,
       false,
     ]);
+  });
+
+  it('says of each who waits whether all of theirs is durable, whatever became of others', async () => {
+    let told: AppenderListener | undefined;
+    let tickets = 0;
+    const fake = {
+      openAppender: async (_partition: PartitionId, listener: AppenderListener) => {
+        told = listener;
+        return { add: () => ++tickets, [Symbol.asyncDispose]: async () => {} };
+      },
+    } as unknown as Log;
+    const intake = new TelemetryIntake({ log: fake, partition: PARTITION });
+    await intake.open();
+    const source = new RecordSource('d' as DeviceId, 'telemetry/d');
+    const append = (count: number): Promise<string> => {
+      const first = tickets + 1;
+      for (let i = 0; i < count; i++) intake.append(source, new Uint8Array(), 0, 0);
+      return intake.durable(first, tickets).then(
+        () => 'durable',
+        (error: SelsynError) => error.code,
+      );
+    };
+    const outcomes = [append(2), append(3), append(1), append(1)];
+    const settled = intake.settled();
+    told?.onDurable(3 as Ticket);
+    told?.onRejected(4 as Ticket, new SelsynError('log.full', 'no space'));
+    told?.onDurable(6 as Ticket);
+    told?.onRejected(7 as Ticket, new SelsynError('log.failed', 'no disk'));
+    await settled;
+    expect(await Promise.all(outcomes)).toEqual(['durable', 'log.full', 'durable', 'log.failed']);
   });
 
   it('appends what it accepts, and says when all of it is settled', async () => {
