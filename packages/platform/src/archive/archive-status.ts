@@ -1,0 +1,27 @@
+/**
+ * `idle`: all that is due is archived. `working`. `failing`: the last try failed, and is repeated. `misplaced`: the objects of
+ * the manifest are not where the archive is configured to be: nothing is archived, and nothing dropped.
+ */
+export type ArchiveState = 'off' | 'idle' | 'working' | 'failing' | 'misplaced';
+
+export interface ArchiveStatus {
+  readonly state: ArchiveState;
+  readonly target: 'off' | 'disk' | 's3';
+  /** For people; undefined where it is off. */
+  readonly place: string | undefined;
+  readonly objects: number;
+  readonly bytes: number;
+  readonly points: number;
+  /** Hours that are over and not archived as they are now. */
+  readonly backlogHours: number;
+  /** How long the oldest of them is over. */
+  readonly lagMs: number;
+  /** Erasures that are not done. */
+  readonly openErasures: number;
+  /** When objects were stored last, since the start of the server. */
+  readonly lastStoredAtMs: number | undefined;
+  /** How often something failed since then. */
+  readonly failures: number;
+  /** Of the last try, while it was not repeated with success. */
+  readonly lastError: { readonly code: string; readonly message: string; readonly atMs: number } | undefined;
+}

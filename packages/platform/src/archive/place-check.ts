@@ -1,0 +1,43 @@
+import type { BlobStore } from '../blobs/blob-store.ts';
+import { SelsynError } from '../kernel/errors.ts';
+import { ARCHIVE_PREFIX } from './object-key.ts';
+import type { Manifest } from './manifest.ts';
+import { objectOf } from './object-rows.ts';
+
+/**
+ * Looks whether the objects of the manifest are in the store: all of them where it is another one than before, the newest
+ * else (a volume may not be mounted).
+ *
+ * @returns true where the archive has moved
+ * @throws SelsynError `archive.misplaced`; `blobs.*`
+ */
+export async function checkPlace(manifest: Manifest, blobs: BlobStore, signal: AbortSignal): Promise<boolean> {
+  const before = manifest.place;
+  const newest = manifest.all("SELECT * FROM object WHERE state = 'current' ORDER BY id DESC LIMIT 1").map(objectOf)[0];
+  if (newest === undefined) {
+    manifest.setPlace(blobs.place);
+    return false;
+  }
+  if (before === blobs.place) {
+    const head = await blobs.head(newest.key, { signal });
+    if (head?.sizeBytes !== newest.sizeBytes) throw misplaced(blobs.place, before, newest.key, undefined);
+    return false;
+  }
+  const stored = new Map<string, number>();
+  for await (const { key, sizeBytes } of blobs.list(ARCHIVE_PREFIX, { signal })) stored.set(key, sizeBytes);
+  const all = manifest.all("SELECT * FROM object WHERE state = 'current'").map(objectOf);
+  const missing = all.filter(({ key, sizeBytes }) => stored.get(key) !== sizeBytes);
+  if (missing.length > 0) throw misplaced(blobs.place, before, missing[0]!.key, missing.length);
+  manifest.setPlace(blobs.place);
+  return true;
+}
+
+function misplaced(place: string, before: string | undefined, key: string, missing: number | undefined): SelsynError {
+  return new SelsynError(
+    'archive.misplaced',
+    `the archive was at ${before ?? 'another place'}, and its objects are not at ${place}`,
+    {
+      details: { place, before, key, ...(missing === undefined ? {} : { missing }) },
+    },
+  );
+}

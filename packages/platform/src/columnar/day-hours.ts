@@ -1,0 +1,88 @@
+import { join } from 'node:path';
+import { ChunkReader } from '../telemetry/chunk-reader.ts';
+import { DAY_MS, HOUR_MS } from '../telemetry/day-file-schema.ts';
+import { NO_POINTS, type Columns } from '../telemetry/query-columns.ts';
+import { QueryPace } from '../telemetry/query-pace.ts';
+import { SeriesWalk } from '../telemetry/query-walk.ts';
+import { SeriesReader } from '../telemetry/series-reader.ts';
+import type { HourParquet, HoursRequest } from './parquet-files.ts';
+import type { ParquetWriting } from './parquet-writing.ts';
+import type { PointScanSource, SeriesRun } from './point-scan.ts';
+
+/** The series of one type of devices, by device and metric: names as places in the lists of DaySeries. */
+interface TypeSeries {
+  readonly type: string | undefined;
+  readonly ids: number[];
+  readonly devices: number[];
+  readonly metrics: number[];
+}
+
+/** Writes hours of a day file, each type of devices to a file of its own. */
+export async function writeHours(
+  request: Omit<HoursRequest, 'types'>,
+  typeOf: ReadonlyMap<string, string>,
+  writing: ParquetWriting,
+): Promise<HourParquet[]> {
+  const { telemetryDir, day, hours, folder } = request;
+  using reader = new ChunkReader({ telemetryDir });
+  const { devices, metrics, types } = seriesOfDay(telemetryDir, reader, day, typeOf);
+  const written: HourParquet[] = [];
+  for (const hour of hours) {
+    for (const series of types) {
+      const fromMs = day * DAY_MS + hour * HOUR_MS;
+      const source: PointScanSource = { devices, metrics, open: () => hourRuns(reader, day, series, fromMs) };
+      const path = join(folder, `${String(hour).padStart(2, '0')}-${written.length}.parquet`);
+      const facts = await writing.writeScan(source, path);
+      if (facts !== undefined) written.push({ ...facts, hour, deviceType: series.type });
+    }
+  }
+  return written;
+}
+
+function seriesOfDay(
+  telemetryDir: string,
+  reader: ChunkReader,
+  day: number,
+  typeOf: ReadonlyMap<string, string>,
+): { readonly devices: string[]; readonly metrics: string[]; readonly types: readonly TypeSeries[] } {
+  const stored = reader.series(day);
+  const devices: string[] = [];
+  const metrics: string[] = [];
+  const metricPlaces = new Map<string, number>();
+  const types = new Map<string | undefined, TypeSeries>();
+  using catalog = new SeriesReader(telemetryDir);
+  for (const { device, metric, id } of catalog.all()) {
+    if (!stored.has(id)) continue;
+    if (devices.at(-1) !== device) devices.push(device);
+    let place = metricPlaces.get(metric);
+    if (place === undefined) {
+      metricPlaces.set(metric, (place = metrics.length));
+      metrics.push(metric);
+    }
+    const type = typeOf.get(device);
+    let series = types.get(type);
+    if (series === undefined) types.set(type, (series = { type, ids: [], devices: [], metrics: [] }));
+    series.ids.push(id);
+    series.devices.push(devices.length - 1);
+    series.metrics.push(place);
+  }
+  return { devices, metrics, types: [...types.values()] };
+}
+
+function* hourRuns(reader: ChunkReader, day: number, series: TypeSeries, fromMs: number): Generator<SeriesRun> {
+  const pace = new QueryPace({ clock: { monotonicMs: () => 0 }, maxPoints: Infinity });
+  for (let i = 0; i < series.ids.length; i++) {
+    const walk = new SeriesWalk({
+      reader,
+      pace,
+      series: series.ids[i]!,
+      hot: NO_POINTS,
+      fromMs,
+      toMs: fromMs + HOUR_MS,
+      days: [day],
+    });
+    for (let runs: Columns[] = []; walk.step(runs); runs = []) {
+      for (const { times, values } of runs) yield { device: series.devices[i]!, metric: series.metrics[i]!, times, values };
+    }
+  }
+}
