@@ -58,7 +58,7 @@ export class DeviceTypeStore {
 
   async find(name: string): Promise<DeviceType | undefined> {
     const row = await this.#database.selectFrom('device_type').selectAll().where('name', '=', name).executeTakeFirst();
-    return row === undefined ? undefined : fromRow(row);
+    return row === undefined ? undefined : typeOfRow(row);
   }
 
   /** @throws SelsynError `device-type.not-found` */
@@ -75,7 +75,7 @@ export class DeviceTypeStore {
       this.#database,
       rows.map(({ name }) => word('type', name)),
     );
-    return rows.map((row) => ({ ...fromRow(row), devices: counts.get(row.name) ?? 0 }));
+    return rows.map((row) => ({ ...typeOfRow(row), devices: counts.get(row.name) ?? 0 }));
   }
 
   /**
@@ -93,6 +93,8 @@ export class DeviceTypeStore {
         telemetry: patch.telemetry ?? before.telemetry,
         hardwareVersions: patch.hardwareVersions ?? before.hardwareVersions,
         codec: patch.codec ?? before.codec,
+        maxSeries: patch.maxSeries ?? before.maxSeries,
+        maxSeriesPerDevice: patch.maxSeriesPerDevice ?? before.maxSeriesPerDevice,
         shadowSchemas: patch.shadowSchemas ?? before.shadowSchemas,
       };
       checkTypeDraft(draft);
@@ -144,23 +146,27 @@ export class DeviceTypeStore {
 }
 
 function typeOf(draft: DeviceTypeDraft, createdAtMs: number, updatedAtMs: number): DeviceType {
+  const { maxSeries = 0, maxSeriesPerDevice = 0 } = draft;
   return {
     name: draft.name,
     ...(draft.description !== undefined && draft.description !== '' && { description: draft.description }),
     telemetry: draft.telemetry ?? [],
     hardwareVersions: draft.hardwareVersions ?? [],
-    ...(draft.codec !== undefined && { codec: draft.codec }),
+    ...(draft.codec !== undefined && draft.codec !== '' && { codec: draft.codec }),
+    ...(maxSeries !== 0 && { maxSeries }),
+    ...(maxSeriesPerDevice !== 0 && { maxSeriesPerDevice }),
     shadowSchemas: draft.shadowSchemas ?? [],
     createdAtMs,
     updatedAtMs,
   };
 }
 
-function definitionOf({ description, telemetry, hardwareVersions, codec, shadowSchemas }: DeviceType): string {
-  return JSON.stringify({ description, telemetry, hardwareVersions, codec, shadowSchemas });
+function definitionOf({ name: _name, createdAtMs: _created, updatedAtMs: _updated, ...definition }: DeviceType): string {
+  return JSON.stringify(definition);
 }
 
-function fromRow(row: DeviceTypeTable): DeviceType {
+/** As it is in the database: for those who read it without this store. */
+export function typeOfRow(row: DeviceTypeTable): DeviceType {
   const draft = JSON.parse(row.definition) as Omit<DeviceTypeDraft, 'name'>;
   return typeOf({ ...draft, name: row.name }, Number(row.created_at_ms), Number(row.updated_at_ms));
 }

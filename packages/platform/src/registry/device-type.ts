@@ -30,8 +30,12 @@ export interface DeviceTypeDraft {
   readonly telemetry?: readonly MetricSchema[] | undefined;
   /** Empty: any. A device names its own in the attribute `hardwareVersion`. */
   readonly hardwareVersions?: readonly string[] | undefined;
-  /** How its payloads are read; undefined: as the platform reads telemetry. */
+  /** How its payloads are read; undefined or empty: as the platform reads telemetry. */
   readonly codec?: string | undefined;
+  /** Series that its devices may have together; 0 or undefined: as configured. */
+  readonly maxSeries?: number | undefined;
+  /** Series that one of its devices may have; 0 or undefined: as configured. */
+  readonly maxSeriesPerDevice?: number | undefined;
   /** Each for another shadow. */
   readonly shadowSchemas?: readonly ShadowSchema[] | undefined;
 }
@@ -42,12 +46,15 @@ export interface DeviceType {
   readonly telemetry: readonly MetricSchema[];
   readonly hardwareVersions: readonly string[];
   readonly codec?: string;
+  readonly maxSeries?: number;
+  readonly maxSeriesPerDevice?: number;
   readonly shadowSchemas: readonly ShadowSchema[];
   readonly createdAtMs: number;
   readonly updatedAtMs: number;
 }
 
 export const MAX_METRICS = 256;
+export const MAX_SERIES = 1_000_000_000;
 export const MAX_HARDWARE_VERSIONS = 64;
 export const MAX_METRIC_NAME = 128;
 export const MAX_UNIT = 32;
@@ -82,9 +89,11 @@ export function checkTypeDraft(draft: DeviceTypeDraft): void {
   if (new Set(hardwareVersions).size !== hardwareVersions.length) {
     throw invalid('hardwareVersions', 'a hardware version stands there twice');
   }
-  if (codec !== undefined && !CODEC_NAME.test(codec)) {
+  if (codec !== undefined && codec !== '' && !CODEC_NAME.test(codec)) {
     throw invalid('codec', 'the name of a codec is 1 to 64 of A-Z a-z 0-9 : _ . -');
   }
+  checkLimit('maxSeries', draft.maxSeries);
+  checkLimit('maxSeriesPerDevice', draft.maxSeriesPerDevice);
   checkShadowSchemas(shadowSchemas);
 }
 
@@ -97,6 +106,11 @@ export function checkAgainstType(device: Pick<Device, 'attributes'>, type: Devic
     'attributes',
     `the device type ${type.name} has the hardware versions ${type.hardwareVersions.join(', ')}, not ${JSON.stringify(version).slice(0, 80)}`,
   );
+}
+
+function checkLimit(field: string, limit: number | undefined): void {
+  if (limit === undefined || (Number.isSafeInteger(limit) && limit >= 0 && limit <= MAX_SERIES)) return;
+  throw invalid(field, `a limit of series is a whole number from 0 to ${MAX_SERIES}`);
 }
 
 function checkMetric({ metric, unit, type, min, max }: MetricSchema): void {

@@ -10,6 +10,7 @@ import { checkAgainstType, type DeviceType } from './device-type.ts';
 import { DeviceTypeStore } from './device-type-store.ts';
 import { ensureGroups, type GroupPlaces } from './group-tree.ts';
 import { isWithin, ROOT_GROUP } from './group-path.ts';
+import { keepHeld, requireFree } from './held-devices.ts';
 import { noteDevices } from './registry-stream.ts';
 import { takeShadowTerms } from './shadow-term-store.ts';
 import { ROWS_PER_STATEMENT } from './statement-chunks.ts';
@@ -77,6 +78,7 @@ export async function updateDevices(
 ): Promise<void> {
   if (changes.length === 0) return;
   const { transaction } = context;
+  await keepHeld(transaction, changes);
   const places = await placesOf(context, [...changes.map(({ before }) => before.device), ...changes.map(({ after }) => after)]);
   for (const { before, after } of changes) {
     await transaction.updateTable('device').set(columnsOf(after, places)).where('id', '=', after.id).execute();
@@ -109,9 +111,14 @@ export async function updateDevices(
   );
 }
 
+/** @throws SelsynError `hold.active` */
 export async function deleteDevices(context: WriteContext, devices: readonly StoredDevice[]): Promise<void> {
   if (devices.length === 0) return;
   const { transaction } = context;
+  await requireFree(
+    transaction,
+    devices.map(({ device }) => device),
+  );
   const places = await placesOf(
     context,
     devices.map(({ device }) => device),

@@ -7,6 +7,7 @@ import { SelsynError } from '../kernel/errors.ts';
 import { moveDevicesUp, shiftPostings } from './group-postings.ts';
 import { AFTER_SLASH, isWithin, parentOf, parseGroupPath, ROOT_GROUP, lineageOf } from './group-path.ts';
 import { ensureGroups, findGroups } from './group-tree.ts';
+import { holdsFollow } from './held-devices.ts';
 import { devicesOf } from './index/term-counts.ts';
 import { ALL_DEVICES, inGroup, underGroup } from './index/term.ts';
 import { decodePageCursor, encodePageCursor } from './page-cursor.ts';
@@ -105,7 +106,7 @@ export class GroupStore {
   /**
    * Gives a group another path, and with it everything below: the devices, and what was given to the groups.
    *
-   * @throws SelsynError `group.not-found`, `group.exists`, `request.invalid` for the root, for a path inside the group, and
+   * @throws SelsynError `group.not-found`, `group.exists`, `hold.active`, `request.invalid` for the root, for a path inside the group, and
    *   where a path below would be too long
    */
   async move(from: string, to: string, actor: Actor): Promise<Group> {
@@ -133,7 +134,7 @@ export class GroupStore {
         from: lineageOf(parentOf(from) ?? ROOT_GROUP).map((path) => places.idOf(path)),
         to: lineageOf(above).map((path) => places.idOf(path)),
       });
-      for (const follow of this.#followers) await follow(transaction, { from, to });
+      for (const follow of [holdsFollow, ...this.#followers]) await follow(transaction, { from, to });
       const object = { kind: 'group', id: from };
       const change = { actor, action: 'group.move', object, before: { path: from }, after: { path: to, groups: moved.length } };
       // Both who could see it and who can from now on.
@@ -151,7 +152,7 @@ export class GroupStore {
   /**
    * @param options.force also when there is something in it: the groups below go with it, and all devices then stand in the
    *   group above.
-   * @throws SelsynError `group.not-found`, `group.not-empty`, `request.invalid` for the root
+   * @throws SelsynError `group.not-found`, `group.not-empty`, `hold.active`, `request.invalid` for the root
    */
   async remove(path: string, actor: Actor, options: { readonly force: boolean }): Promise<void> {
     parseGroupPath(path);
@@ -171,7 +172,7 @@ export class GroupStore {
       for (const { id } of [...rows].sort((a, b) => b.path.length - a.path.length)) {
         await transaction.deleteFrom('device_group').where('id', '=', id).execute();
       }
-      for (const follow of this.#followers) await follow(transaction, { from: path, to: undefined });
+      for (const follow of [holdsFollow, ...this.#followers]) await follow(transaction, { from: path, to: undefined });
       const object = { kind: 'group', id: path };
       const before = { path, groups: rows.length - 1, devices: group.devicesBelow };
       await this.#audit.record([{ actor, action: 'group.delete', object, group: path, before }], transaction);

@@ -2,7 +2,7 @@ import { Ajv, type ErrorObject, type Options, type ValidateFunction } from 'ajv'
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
 import { SelsynError } from '../../kernel/errors.ts';
-import { LinearPattern } from './linear-pattern.ts';
+import { LinearPattern } from '../../kernel/linear-pattern.ts';
 import { checkSchemaBounds, type Dialect } from './schema-bounds.ts';
 
 /** Those whose checks take time in proportion to the text. */
