@@ -1,14 +1,20 @@
 import type { FastifyPluginAsync } from 'fastify';
+import type { ArchiveControl, ErasureControl } from '../archive/archive-reading.ts';
 import type { AuditTrail } from '../audit/audit-trail.ts';
 import type { AuditChecks } from '../checks/audit-checks.ts';
 import type { AccessKeys } from '../people/access-keys.ts';
 import type { People } from '../people/people.ts';
+import type { ForwarderService } from '../forwarding/forwarder-service.ts';
 import type { DeviceTokens } from '../identity/device-tokens.ts';
 import type { AccessExplainer } from '../identity/policies/access-explanation.ts';
 import type { PolicyStore } from '../identity/policies/policy-store.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { DeviceId } from '../kernel/device-id.ts';
 import type { LogLines } from '../kernel/log-lines.ts';
+import type { DecoderStore } from '../payloads/decoder-store.ts';
+import type { DecoderTrials } from '../payloads/decoder-trials.ts';
+import type { DeviceSchemas } from '../payloads/device-schemas.ts';
+import type { PointDoor } from '../points/point-door.ts';
 import type { PresenceAlertStore } from '../presence/presence-alert-store.ts';
 import type { PkiServices } from '../pki/pki-services.ts';
 import type { Provisioning } from '../provisioning/provisioning.ts';
@@ -23,11 +29,17 @@ import type { ImportFormat } from '../registry/import/device-import.ts';
 import type { DeviceImports } from '../registry/import/device-imports.ts';
 import type { SearchFollowing } from '../shadows/search/search-following.ts';
 import type { Secrets } from '../secrets/secrets.ts';
+import type { RetentionControl } from '../retention/retention-control.ts';
+import type { SqlQueries } from '../sql/sql-query.ts';
+import type { QualityReader } from '../telemetry/query-quality.ts';
 import type { LiveFeed, TelemetryEraser, TelemetryQueries } from '../telemetry/telemetry-queries.ts';
+import type { TelemetryTransfer } from '../transfer/telemetry-transfer.ts';
 import type { ApiState } from './api-state.ts';
+import type { CardinalitySource } from './cardinality-routes.ts';
 import type { ClientDirectory } from './client-directory.ts';
 import type { onlyProblems } from './route-responses.ts';
 import type { ServerStatsSource } from './server-stats.ts';
+import type { SparkplugDirectory } from './sparkplug-directory.ts';
 import type { TraceSource } from './trace-source.ts';
 
 export interface MetricsText {
@@ -63,12 +75,33 @@ export interface ApiDependencies {
   /** What devices ask that have no credential yet, outside of the guard; it is given how error answers are described. */
   readonly deviceRoutes?: ((problems: typeof onlyProblems) => FastifyPluginAsync) | undefined;
   readonly presence: Pick<PresenceAlertStore, 'list'>;
+  readonly forwarders: Pick<
+    ForwarderService,
+    'list' | 'get' | 'create' | 'update' | 'remove' | 'test' | 'reset' | 'refused' | 'resend' | 'discard'
+  >;
   readonly checks: Pick<AuditChecks, 'run' | 'reports'>;
   readonly people: People;
   readonly accessKeys: Pick<AccessKeys, 'create' | 'list' | 'setDisabled' | 'remove' | 'grant' | 'revoke'>;
   readonly audit: Pick<AuditTrail, 'list' | 'record'>;
   readonly telemetry: TelemetryQueries;
+  /** The way of points that come by HTTP. */
+  readonly points: PointDoor;
+  /** Points in large numbers, and in files. */
+  readonly transfer: TelemetryTransfer;
   readonly eraser: TelemetryEraser;
+  readonly archive: ArchiveControl;
+  readonly erasures: ErasureControl;
+  readonly retention: RetentionControl;
+  readonly cardinality: CardinalitySource;
+  readonly sparkplug: SparkplugDirectory;
+  readonly decoders: Pick<DecoderStore, 'create' | 'get' | 'list' | 'update' | 'remove' | 'isKnown' | 'ensureKnown'>;
+  /** Reads sample messages. */
+  readonly trials: Pick<DecoderTrials, 'ofDecoder' | 'ofDraft' | 'ofType'>;
+  /** What the types of devices say of their metrics. */
+  readonly schemas: Pick<DeviceSchemas, 'of'>;
+  /** Points that do not fit their device type. */
+  readonly quality: Pick<QualityReader, 'page'>;
+  readonly sql: SqlQueries;
   /** Shadows, commands and jobs. */
   readonly state: ApiState;
   /** Fields of shadows by which devices are found. */

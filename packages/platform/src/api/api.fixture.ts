@@ -30,177 +30,31 @@ import { FileMasterKeys } from '../secrets/drivers/file-master-keys.ts';
 import { Secrets } from '../secrets/secrets.ts';
 import { exportDevices } from '../registry/export/device-export.ts';
 import { DeviceImports } from '../registry/import/device-imports.ts';
-import type {
-  AggregateQuery,
-  DeadLetter,
-  LatestValue,
-  LiveFeed,
-  LiveUpdate,
-  PointColumns,
-  RangeAnswer,
-  RangeQuery,
-  TelemetryEraser,
-  TelemetryQueries,
-} from '../telemetry/telemetry-queries.ts';
+import type { PointColumns } from '../telemetry/telemetry-queries.ts';
+import { LegalHoldStore } from '../retention/legal-holds.ts';
+import { FakeRetentionUpkeep } from '../retention/retention-calls.fixture.ts';
+import { RetentionControl } from '../retention/retention-control.ts';
+import { RetentionPolicies } from '../retention/retention-policies.ts';
+import { FakeArchive } from '../archive/archive-control.fixture.ts';
+import { DecoderStore } from '../payloads/decoder-store.ts';
+import { DecoderTrials } from '../payloads/decoder-trials.ts';
+import { DeviceSchemas } from '../payloads/device-schemas.ts';
+import { PointDoor } from '../points/point-door.ts';
+import { FakePointIntake } from '../points/points.fixture.ts';
+import type { ParquetFiles } from '../columnar/parquet-files.ts';
+import { TelemetryTransfer } from '../transfer/telemetry-transfer.ts';
 import type { ApiDependencies } from './api-dependencies.ts';
 import { buildApi } from './build-api.ts';
-import type { ClientDetailJson, ClientDirectory, ClientJson, ClientPageJson, ClientQuery } from './client-directory.ts';
-import type { ServerStats } from './server-stats.ts';
+import { CARDINALITY } from './cardinality.fixture.ts';
+import { FakeSparkplug } from './sparkplug.fixture.ts';
 import { SearchFollowing } from '../shadows/search/search-following.ts';
 import { PresenceAlertStore } from '../presence/presence-alert-store.ts';
+import { testForwarders } from '../forwarding/forwarders.fixture.ts';
+import { FakeSql } from '../sql/fake-sql.fixture.ts';
 import { openTestState, type TestState } from './state.fixture.ts';
-import type { TraceBatchJson, TraceRequest, TraceSource } from './trace-source.ts';
+import { FakeClients, FakeLive, FakeTelemetry, FakeTraces, STATS } from './fakes.fixture.ts';
 
 export const ADMIN_KEY = 'admin-key-of-the-tests';
-
-export const STATS: ServerStats = {
-  atMs: 1,
-  uptimeMs: 2,
-  mqttPort: 1883,
-  version: '0.0.0-test',
-  devices: 3,
-  connections: 4,
-  messagesInPerSecond: { qos0: 0, qos1: 5, qos2: 0 },
-  messagesOutPerSecond: { qos0: 0, qos1: 0, qos2: 0 },
-  pointsPerSecond: 6,
-  bytesInPerSecond: 7,
-  messagesIn: 8,
-  messagesOut: 9,
-  points: 10,
-  deadLetters: 11,
-  log: { recordsPerSecond: 12, syncsPerSecond: 13, syncMs: 14, lagRecords: 15, lagMs: 16 },
-  store: { points: 17, bytes: 18, bytesPerPoint: 19 },
-  memoryBytes: 20,
-  threads: [{ name: 'main', eventLoopDelayMs: 21 }],
-};
-
-/** Answers what the test puts in, and keeps what it was asked. */
-export class FakeTelemetry implements TelemetryQueries, TelemetryEraser {
-  readonly ranges: RangeQuery[] = [];
-  readonly aggregates: AggregateQuery[] = [];
-  readonly forgotten: DeviceId[] = [];
-  series: ReadonlyMap<string, PointColumns> = new Map();
-  nextCursor: string | undefined;
-  latestValues: ReadonlyMap<string, readonly LatestValue[]> = new Map();
-  letters: readonly DeadLetter[] = [];
-  failure: unknown;
-
-  async latest(devices: readonly DeviceId[]): Promise<ReadonlyMap<DeviceId, readonly LatestValue[]>> {
-    this.#mayFail();
-    return new Map(devices.map((device) => [device, this.latestValues.get(device) ?? []]));
-  }
-
-  async range(query: RangeQuery, _signal?: AbortSignal): Promise<RangeAnswer> {
-    this.#mayFail();
-    this.ranges.push(query);
-    return this.nextCursor === undefined ? { metrics: this.series } : { metrics: this.series, cursor: this.nextCursor };
-  }
-
-  async aggregate(query: AggregateQuery): Promise<ReadonlyMap<string, PointColumns>> {
-    this.#mayFail();
-    this.aggregates.push(query);
-    return this.series;
-  }
-
-  async deadLetters(query: { readonly limit: number }): Promise<{ readonly items: readonly DeadLetter[] }> {
-    this.#mayFail();
-    return { items: this.letters.slice(0, query.limit) };
-  }
-
-  async forget(device: DeviceId): Promise<void> {
-    this.#mayFail();
-    this.forgotten.push(device);
-  }
-
-  #mayFail(): void {
-    if (this.failure !== undefined) throw this.failure;
-  }
-}
-
-/** A feed whose updates the test makes. */
-export class FakeLive implements LiveFeed {
-  readonly watches = new Set<{
-    readonly devices: ReadonlySet<DeviceId> | undefined;
-    readonly onUpdate: (updates: readonly LiveUpdate[]) => void;
-  }>();
-
-  watch(devices: ReadonlySet<DeviceId> | undefined, onUpdate: (updates: readonly LiveUpdate[]) => void): () => void {
-    const watch = { devices, onUpdate };
-    this.watches.add(watch);
-    return () => void this.watches.delete(watch);
-  }
-
-  emit(updates: readonly LiveUpdate[]): void {
-    for (const { devices, onUpdate } of this.watches) {
-      const seen = updates.filter((update) => devices === undefined || devices.has(update.device));
-      if (seen.length > 0) onUpdate(seen);
-    }
-  }
-}
-
-export const CLIENT: ClientJson = {
-  clientId: 'sensor1',
-  principalId: 'sensor1',
-  state: 'connected',
-  protocol: '5.0',
-  door: 'tcp',
-  remoteAddress: '192.0.2.1',
-  sinceMs: 1,
-  persistent: true,
-  subscriptions: 1,
-  queuedMessages: 2,
-  inFlight: 3,
-};
-
-export const CLIENT_DETAIL: ClientDetailJson = {
-  ...CLIENT,
-  keepAliveSec: 60,
-  sessionExpirySec: 3600,
-  receiveMaximum: 20,
-  queuedBytes: 4,
-  filters: [{ filter: 'devices/sensor1/#', qos: 1 }],
-  messagesReceived: 5,
-  messagesSent: 6,
-  messagesDropped: 7,
-  closes: [{ reason: 'keep-alive', text: 'nothing came', code: 0x8d, atMs: 1 }],
-  denials: [{ action: 'publish', subject: 'a', code: 0x87, text: '0x87 not authorized', count: 2, lastAtMs: 1 }],
-};
-
-/** Knows one client, and keeps what it was asked. */
-export class FakeClients implements ClientDirectory {
-  readonly queries: ClientQuery[] = [];
-  readonly disconnected: string[] = [];
-
-  async list(query: ClientQuery): Promise<ClientPageJson> {
-    this.queries.push(query);
-    return { items: [CLIENT], totals: { connected: 1, offline: 0 } };
-  }
-
-  async find(clientId: string): Promise<readonly ClientDetailJson[]> {
-    return clientId === CLIENT.clientId ? [CLIENT_DETAIL] : [];
-  }
-
-  async disconnect(clientId: string, session: 'keep' | 'discard', principals?: readonly string[]): Promise<number> {
-    if (clientId !== CLIENT.clientId || principals?.includes(CLIENT.principalId) === false) return 0;
-    this.disconnected.push(`${clientId} ${session}`);
-    return 1;
-  }
-}
-
-/** Traces whose packets the test makes. */
-export class FakeTraces implements TraceSource {
-  readonly running = new Set<{ readonly request: TraceRequest; readonly onBatch: (batch: TraceBatchJson) => void }>();
-
-  open(request: TraceRequest, onBatch: (batch: TraceBatchJson) => void): () => void {
-    const trace = { request, onBatch };
-    this.running.add(trace);
-    return () => void this.running.delete(trace);
-  }
-
-  emit(batch: TraceBatchJson): void {
-    for (const { onBatch } of this.running) onBatch(batch);
-  }
-}
 
 export interface TestApi extends AsyncDisposable {
   readonly app: FastifyInstance;
@@ -211,8 +65,15 @@ export interface TestApi extends AsyncDisposable {
   readonly audit: AuditTrail;
   readonly devices: DeviceStore;
   readonly telemetry: FakeTelemetry;
+  readonly archive: FakeArchive;
+  /** The upkeep thread, as retention asks it. */
+  readonly retention: FakeRetentionUpkeep;
+  /** What came by HTTP. */
+  readonly intake: FakePointIntake;
+  readonly sql: FakeSql;
   readonly live: FakeLive;
   readonly clients: FakeClients;
+  readonly sparkplug: FakeSparkplug;
   readonly traces: FakeTraces;
   readonly state: TestState;
   readonly searchFields: SearchFollowing;
@@ -232,9 +93,14 @@ export async function openTestApi(
   const { database } = open;
   await migrate(database);
   const clock = new FakeClock();
+  const archive = new FakeArchive();
+  const retention = new FakeRetentionUpkeep();
   const telemetry = new FakeTelemetry();
+  const intake = new FakePointIntake();
+  const sql = new FakeSql();
   const live = new FakeLive();
   const clients = new FakeClients();
+  const sparkplug = new FakeSparkplug();
   const traces = new FakeTraces();
   const cut: DeviceId[] = [];
   const accessChanges: (readonly string[] | 'all')[] = [];
@@ -291,6 +157,8 @@ export async function openTestApi(
     certificates: pki.certificates,
     onAccessChanged: async (changed) => void accessChanges.push(changed),
   });
+  const deviceTypes = new DeviceTypeStore({ database, clock });
+  const decoders = new DecoderStore({ database, clock });
   const app = await buildApi({
     devices,
     pki,
@@ -309,14 +177,37 @@ export async function openTestApi(
     }),
     connectivity: new ConnectivityStore({ database }),
     groups: new GroupStore({ database, clock, followers: [fleetsFollow] }),
-    deviceTypes: new DeviceTypeStore({ database, clock }),
+    deviceTypes,
+    decoders,
+    trials: new DecoderTrials({ decoders, types: deviceTypes, clock }),
+    quality: telemetry,
+    sql,
+    schemas: new DeviceSchemas({ database, clock }),
     fleets: new FleetStore({ database, clock }),
     people,
     accessKeys: new AccessKeys({ database, clock, random, audit, roles: people.roles, sealer: secrets.sealer }),
     audit,
     telemetry,
+    points: new PointDoor({
+      intake,
+      devices,
+      openMode: false,
+      onDevicesMade: (made) => void accessChanges.push(made),
+      clock,
+    }),
+    transfer: new TelemetryTransfer({ telemetry, archive: undefined, parquet: noParquet, scratchDir: join(pkiDir, 'transfer') }),
     eraser: telemetry,
+    archive,
+    erasures: archive,
+    retention: new RetentionControl({
+      policies: new RetentionPolicies({ database, clock }),
+      holds: new LegalHoldStore({ database, clock }),
+      upkeep: retention.caller,
+    }),
+    cardinality: { report: async () => CARDINALITY },
+    sparkplug,
     presence: new PresenceAlertStore(database),
+    forwarders: testForwarders({ database, clock, sealer: secrets.sealer }),
     state: state.api,
     searchFields,
     registryChanged: () => undefined,
@@ -358,8 +249,13 @@ export async function openTestApi(
     audit,
     devices,
     telemetry,
+    archive,
+    retention,
+    intake,
+    sql,
     live,
     clients,
+    sparkplug,
     traces,
     state,
     searchFields,
@@ -378,6 +274,9 @@ export async function openTestApi(
 }
 
 export const asAdmin = { authorization: `Bearer ${ADMIN_KEY}` } as const;
+
+/** Whoever needs files of Parquet has the real thing in a test of its own. */
+const noParquet = {} as unknown as ParquetFiles;
 
 /** Different bytes at each call, the same in each run. */
 export function countingRandom(): (count: number) => Uint8Array {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { ADMIN_KEY, asAdmin, CLIENT, CLIENT_DETAIL, openTestApi } from './api.fixture.ts';
+import { ADMIN_KEY, asAdmin, openTestApi } from './api.fixture.ts';
+import { CLIENT, CLIENT_DETAIL } from './fakes.fixture.ts';
 
 const url = '/api/v1/clients';
 

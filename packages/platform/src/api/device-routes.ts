@@ -133,6 +133,7 @@ type Needs = Pick<
   | 'connectivity'
   | 'accessChanged'
   | 'registryFollowed'
+  | 'retention'
 >;
 
 /** Adding, finding and removing devices, and their tokens. */
@@ -262,7 +263,7 @@ export function deviceRoutes(dependencies: Needs): FastifyPluginAsyncZod {
           querystring: z.strictObject({}),
           response: {
             204: z.null().describe('Removed.'),
-            ...problems('device.invalid-id', 'device.not-found', 'telemetry.store-failed', 'thread.timeout'),
+            ...problems('device.invalid-id', 'device.not-found', 'hold.active', 'telemetry.store-failed', 'thread.timeout'),
           },
         },
       },
@@ -305,11 +306,13 @@ export function deviceRoutes(dependencies: Needs): FastifyPluginAsyncZod {
  * 1. no new connection   2. no old one, and no session   3. no telemetry   4. no device   5. no shadow, command or job of it
  */
 async function remove(
-  { devices, tokens, pki, eraser, endSessions, accessChanged, registryFollowed }: Needs,
+  { devices, tokens, pki, eraser, endSessions, accessChanged, registryFollowed, retention }: Needs,
   id: DeviceId,
   { actor, scope }: Pick<Access, 'actor' | 'scope'>,
 ): Promise<void> {
   await devices.ensureKnown(id, scope);
+  // Before anything is taken from it; the removal itself looks again, in its transaction.
+  await retention.requireFree([id]);
   await tokens.revoke(id);
   await pki.certificates.revokeOfDevice(id, actor);
   await endSessions(id);

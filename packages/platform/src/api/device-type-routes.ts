@@ -8,6 +8,7 @@ import {
   MAX_HARDWARE_VERSIONS,
   MAX_METRIC_NAME,
   MAX_METRICS,
+  MAX_SERIES,
   MAX_SHADOW_SCHEMAS,
   MAX_UNIT,
   SHADOW_NAME_PATTERN,
@@ -50,8 +51,18 @@ const fields = {
     .array(z.string().regex(HARDWARE_VERSION_PATTERN, 'must be 1 to 64 of A-Z a-z 0-9 : _ . + -'))
     .max(MAX_HARDWARE_VERSIONS)
     .describe('A device names its own in the attribute `hardwareVersion`, and it must be one of these. Empty: any.'),
-  codec: z.string().min(1).max(64).describe('The name of what reads the payloads; absent: the platform’s telemetry.'),
+  codec: z.string().min(1).max(64).describe('The decoder that reads the payloads; absent: the platform’s own JSON.'),
   shadowSchemas: z.array(shadowSchemaSchema).max(MAX_SHADOW_SCHEMAS),
+  maxSeries: z
+    .int()
+    .min(0)
+    .max(MAX_SERIES)
+    .describe('Series (one metric of one device) that its devices may have together; 0: `cardinality.maxSeriesPerType`.'),
+  maxSeriesPerDevice: z
+    .int()
+    .min(0)
+    .max(MAX_SERIES)
+    .describe('Series that one of its devices may have; 0: `cardinality.maxSeriesPerDevice`.'),
 };
 
 const name = z.string().regex(TYPE_NAME_PATTERN, 'must be 1 to 64 of A-Z a-z 0-9 : _ . -');
@@ -63,6 +74,12 @@ const typeSchema = z
     telemetry: z.array(metricSchema),
     hardwareVersions: z.array(z.string()),
     codec: z.string().optional(),
+    codecMissing: z
+      .literal(true)
+      .optional()
+      .describe('There is no decoder of this name: all that its devices send are dead letters. Not in lists.'),
+    maxSeries: z.number().optional(),
+    maxSeriesPerDevice: z.number().optional(),
     shadowSchemas: z.array(shadowSchemaSchema),
     createdAtMs: z.number(),
     updatedAtMs: z.number(),
@@ -79,10 +96,17 @@ const draftSchema = z.strictObject({
   telemetry: fields.telemetry.optional(),
   hardwareVersions: fields.hardwareVersions.optional(),
   codec: fields.codec.optional(),
+  maxSeries: fields.maxSeries.optional(),
+  maxSeriesPerDevice: fields.maxSeriesPerDevice.optional(),
   shadowSchemas: fields.shadowSchemas.optional(),
 });
 
-const patchSchema = draftSchema.omit({ name: true }).describe('What is absent stays.');
+const patchSchema = draftSchema
+  .omit({ name: true })
+  .extend({
+    codec: z.string().max(64).optional().describe('The decoder that reads the payloads; empty: the platform’s own JSON.'),
+  })
+  .describe('What is absent stays.');
 const params = z.object({ name: z.string().min(1).max(128).describe('The name of the device type.') });
 const BODY = ['request.too-large', 'request.unsupported-media-type'] as const;
 
@@ -90,7 +114,8 @@ const BODY = ['request.too-large', 'request.unsupported-media-type'] as const;
 export function deviceTypeRoutes({
   deviceTypes,
   devices,
-}: Pick<ApiDependencies, 'deviceTypes' | 'devices'>): FastifyPluginAsyncZod {
+  decoders,
+}: Pick<ApiDependencies, 'deviceTypes' | 'devices' | 'decoders'>): FastifyPluginAsyncZod {
   return async (app) => {
     app.get(
       '/device-types',
@@ -124,6 +149,7 @@ export function deviceTypeRoutes({
         },
       },
       async (request, reply) => {
+        if (request.body.codec !== undefined) await decoders.ensureKnown(request.body.codec);
         const type = await deviceTypes.create(request.body, access(request).actor);
         return await reply
           .code(201)
@@ -149,7 +175,9 @@ export function deviceTypeRoutes({
         const { devices: all, ...type } = await deviceTypes.get(request.params.name);
         const scope = scopeOf(access(request).caller, 'devices:read');
         const filter = `type = ${JSON.stringify(type.name)}`;
-        return shown(type, isEverything(scope) ? all : await devices.count({ filter, scope }));
+        const count = isEverything(scope) ? all : await devices.count({ filter, scope });
+        const isMissing = type.codec !== undefined && !(await decoders.isKnown(type.codec));
+        return { ...shown(type, count), ...(isMissing && { codecMissing: true as const }) };
       },
     );
 
@@ -167,7 +195,11 @@ export function deviceTypeRoutes({
           response: { 200: typeSchema, ...problems('device-type.not-found', ...BODY) },
         },
       },
-      async (request) => shown(await deviceTypes.update(request.params.name, request.body, access(request).actor)),
+      async (request) => {
+        const { codec = '' } = request.body;
+        if (codec !== '') await decoders.ensureKnown(codec);
+        return shown(await deviceTypes.update(request.params.name, request.body, access(request).actor));
+      },
     );
 
     app.delete(

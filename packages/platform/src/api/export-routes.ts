@@ -55,16 +55,16 @@ export function exportRoutes({ exportDevices }: Pick<ApiDependencies, 'exportDev
   };
 }
 
-function isSame(scope: Scope, now: Scope | undefined): boolean {
+export function isSame(scope: Scope, now: Scope | undefined): boolean {
   return now !== undefined && now.groups.join(' ') === scope.groups.join(' ');
 }
 
 /** @throws Error when the caller has lost the permission: the connection is broken off */
-async function* whileAllowed(texts: AsyncIterable<string>, isAllowed: () => Promise<boolean>): AsyncGenerator<string> {
+export async function* whileAllowed<T>(texts: AsyncIterable<T>, isAllowed: () => Promise<boolean>): AsyncGenerator<T> {
   let pieces = 0;
   for await (const text of texts) {
     pieces += 1;
-    if (pieces % PIECES_BETWEEN_CHECKS === 0 && !(await isAllowed())) throw new Error('the caller may not read devices any more');
+    if (pieces % PIECES_BETWEEN_CHECKS === 0 && !(await isAllowed())) throw new Error('the caller may not read this any more');
     yield text;
   }
 }

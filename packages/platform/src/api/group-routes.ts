@@ -108,7 +108,7 @@ export function groupRoutes({ groups, accessChanged }: Pick<ApiDependencies, 'gr
           tags: ['devices'],
           params,
           body: z.strictObject({ path: groupField.describe('Where it is from now on; what is missing above is made.') }),
-          response: { 200: groupSchema, ...problems('group.not-found', 'group.exists', ...BODY) },
+          response: { 200: groupSchema, ...problems('group.not-found', 'group.exists', 'hold.active', ...BODY) },
         },
       },
       async (request) => {
@@ -140,7 +140,7 @@ export function groupRoutes({ groups, accessChanged }: Pick<ApiDependencies, 'gr
                 '`true`: also when it is not empty. The groups below go with it, its devices then stand in the group above.',
               ),
           }),
-          response: { 204: z.null().describe('Removed.'), ...problems('group.not-found', 'group.not-empty') },
+          response: { 204: z.null().describe('Removed.'), ...problems('group.not-found', 'group.not-empty', 'hold.active') },
         },
       },
       async (request, reply) => {

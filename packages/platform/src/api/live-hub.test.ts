@@ -3,7 +3,7 @@ import { parseDeviceId, type DeviceId } from '../kernel/device-id.ts';
 import { silentLogLines } from '../kernel/log-lines.ts';
 import { FakeClock } from '../kernel/fake-clock.ts';
 import type { LiveUpdate } from '../telemetry/telemetry-queries.ts';
-import { FakeLive, STATS } from './api.fixture.ts';
+import { FakeLive, STATS } from './fakes.fixture.ts';
 import type { LiveSink } from './live-client.ts';
 import { LiveHub } from './live-hub.ts';
 import type { LiveViewer } from './live-viewer.ts';

@@ -2,7 +2,8 @@ import { connect, type AddressInfo } from 'node:net';
 import { expect, test } from 'vitest';
 import { parseDeviceId } from '../kernel/device-id.ts';
 import { systemClock } from '../kernel/clock.ts';
-import { asAdmin, openTestApi, STATS, type TestApi } from './api.fixture.ts';
+import { asAdmin, openTestApi, type TestApi } from './api.fixture.ts';
+import { STATS } from './fakes.fixture.ts';
 
 const one = parseDeviceId('one');
 

@@ -19,6 +19,7 @@ export async function describeRoutes(app: FastifyInstance, version: string): Pro
       tags: [
         { name: 'devices', description: 'Adding, finding and removing devices.' },
         { name: 'telemetry', description: 'What devices sent.' },
+        { name: 'storage', description: 'What is kept of telemetry and where, for how long, and how it is erased.' },
         { name: 'shadows', description: 'What devices are to be, and what they say they are.' },
         { name: 'commands', description: 'Requests to devices, with an answer.' },
         { name: 'jobs', description: 'Work for many devices.' },

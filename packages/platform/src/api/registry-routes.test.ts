@@ -160,7 +160,7 @@ test('a fleet has the members of now, of its group, and says how many', async ()
 test('types are checked, and stay while devices are of them', async () => {
   await using api = await openTestApi();
   const telemetry = [{ metric: 'temperature', unit: '°C', type: 'number', min: -40, max: 120 }];
-  expect((await ask(api, 'POST', '/device-types', { name: 'boiler', telemetry, codec: 'modbus-1' })).status).toBe(201);
+  expect((await ask(api, 'POST', '/device-types', { name: 'boiler', telemetry, codec: 'cbor' })).status).toBe(201);
   for (const wrong of [
     [{ metric: 'on', type: 'boolean', min: 1 }],
     [{ metric: 'a', type: 'number', min: 2, max: 1 }],
@@ -173,9 +173,21 @@ test('types are checked, and stay while devices are of them', async () => {
   }
   await ask(api, 'POST', '/devices', { id: 'd1', type: 'boiler', group: '/a' });
   const key = await keyAt(api, 'viewer', '/b');
-  expect((await ask(api, 'GET', '/device-types/boiler')).body).toMatchObject({ devices: 1, telemetry, codec: 'modbus-1' });
+  expect((await ask(api, 'GET', '/device-types/boiler')).body).toMatchObject({ devices: 1, telemetry, codec: 'cbor' });
   expect((await ask(api, 'GET', '/device-types/boiler', undefined, key)).body).toMatchObject({ devices: 0 });
   expect((await ask(api, 'GET', '/device-types', undefined, key)).body.items?.[0]).not.toHaveProperty('devices');
+  for (const [patch, limits] of [
+    [
+      { maxSeries: 1000, maxSeriesPerDevice: 50 },
+      { maxSeries: 1000, maxSeriesPerDevice: 50 },
+    ],
+    [{ maxSeries: 0 }, { maxSeriesPerDevice: 50 }],
+    [{ description: 'b' }, { maxSeriesPerDevice: 50 }],
+  ] as const) {
+    const { maxSeries, maxSeriesPerDevice } = (await ask(api, 'PATCH', '/device-types/boiler', patch)).body;
+    expect(JSON.parse(JSON.stringify({ maxSeries, maxSeriesPerDevice }))).toEqual(limits);
+  }
+  expect((await ask(api, 'PATCH', '/device-types/boiler', { maxSeries: -1 })).status).toBe(400);
   expect((await ask(api, 'DELETE', '/device-types/boiler')).body['code']).toBe('device-type.in-use');
   await ask(api, 'PATCH', '/devices/d1', { type: null });
   expect((await ask(api, 'DELETE', '/device-types/boiler')).status).toBe(204);

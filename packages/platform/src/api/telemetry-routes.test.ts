@@ -199,3 +199,25 @@ test('dead letters show their payload as text and exactly', async () => {
   const answer = await api.app.inject({ url: '/api/v1/dead-letters?device=sensor1&limit=5', headers: asAdmin });
   expect(answer.json()).toEqual({ items: [{ ...letter, payload: '{�', payloadBase64: 'e/8=', payloadBytes: 4000 }] });
 });
+
+test('a plot is asked for by its width, and says what it was made of', async () => {
+  await using api = await openWithDevice();
+  api.telemetry.series = new Map([['a', columns([[1, 2]])]]);
+  const answer = await api.app.inject({ url: `${url}?every=auto&width=800&plot=lttb&from=0&to=9&metrics=a`, headers: asAdmin });
+  expect(answer.json()).toEqual({ a: [[1, 2]] });
+  expect(answer.headers['selsyn-resolution']).toBe('1h');
+  expect(api.telemetry.plots).toMatchObject([
+    { device: 'sensor1', metrics: ['a'], fromMs: 0, toMs: 9, width: 800, method: 'lttb' },
+  ]);
+  expect((await api.app.inject({ url: `${url}?every=auto&fn=mean`, headers: asAdmin })).statusCode).toBe(400);
+  expect((await api.app.inject({ url: `${url}?every=auto&width=2`, headers: asAdmin })).statusCode).toBe(400);
+});
+
+test('buckets for which points are gone are announced', async () => {
+  await using api = await openWithDevice();
+  const whole = await api.app.inject({ url: `${url}?every=1m`, headers: asAdmin });
+  expect(whole.headers).not.toHaveProperty('selsyn-incomplete-before');
+  api.telemetry.incompleteBeforeMs = Date.UTC(2026, 10, 16);
+  const answer = await api.app.inject({ url: `${url}?every=1m`, headers: asAdmin });
+  expect(answer.headers['selsyn-incomplete-before']).toBe('2026-11-16T00:00:00.000Z');
+});

@@ -34,16 +34,23 @@ const rangeSchema = z.strictObject({
     .string()
     .max(32)
     .optional()
-    .describe('An interval such as `15m`, `1h`, `1d`, `1w`, `1mo`: one value for each instead of points.'),
+    .describe(
+      'An interval such as `15m`, `1h`, `1d`, `1w`, `1mo`: one value for each instead of points. `auto`: as many points as a plot of `width` pixels shows.',
+    ),
   fn: z.enum(AGGREGATES).optional().describe('With `every`: how a value is made of the points. Default: mean.'),
+  width: wholeNumber({ min: 3, max: 10_000, default: 1_000 }).describe('With `every=auto`: columns of pixels.'),
+  plot: z
+    .enum(['m4', 'lttb'])
+    .default('m4')
+    .describe('With `every=auto`: `m4` has at most four points a column and loses no peak; `lttb` has one, and keeps the shape.'),
   tz: z.string().max(64).optional().describe('With `every`: the IANA time zone in which days begin. Default: UTC.'),
 });
 
 type RangeParameters = z.output<typeof rangeSchema>;
-type Needs = Pick<ApiDependencies, 'devices' | 'telemetry' | 'clock'>;
+type Needs = Pick<ApiDependencies, 'devices' | 'telemetry' | 'schemas' | 'clock'>;
 
 /** Reading the telemetry of a device. */
-export function telemetryRoutes({ devices, telemetry, clock }: Needs): FastifyPluginAsyncZod {
+export function telemetryRoutes({ devices, telemetry, schemas, clock }: Needs): FastifyPluginAsyncZod {
   const timeZones = new TimeZones();
   return async (app) => {
     app.get(
@@ -55,7 +62,11 @@ export function telemetryRoutes({ devices, telemetry, clock }: Needs): FastifyPl
           summary: 'Read points, or one value for each interval',
           description:
             'Where more points are left, the headers `Selsyn-Next-Cursor` and `Link` (rel="next", RFC 8288) tell how to go on: ' +
-            'the points of the first metric come first, then those of the second. With `every` an answer is always whole.',
+            'the points of the first metric come first, then those of the second. With `every` an answer is always whole: hours and ' +
+            'days that are kept as such are used where they give the same values as the points would. Where a part of the asked time ' +
+            'needs points that were let go, the header `Selsyn-Incomplete-Before` tells until when. With `every=auto` the header ' +
+            '`Selsyn-Resolution` (`raw`, `1h`, `1d`) tells what the plot was made of, and `Selsyn-Points-From` from when on there are ' +
+            'points, where of a part of the asked time only hours or days are kept.',
           tags: ['telemetry'],
           params: deviceParams,
           querystring: rangeSchema,
@@ -76,15 +87,23 @@ export function telemetryRoutes({ devices, telemetry, clock }: Needs): FastifyPl
           ...(query.metrics === undefined ? {} : { metrics: query.metrics }),
           limit: query.limit,
         };
+        if (query.every === 'auto') {
+          const plot = { ...asked, width: query.width, method: query.plot };
+          const answer = await withinDeadline(reply, QUERY_DEADLINE_MS, (signal) => telemetry.plot(plot, signal));
+          reply.header('Selsyn-Resolution', answer.level);
+          if (answer.pointsFromMs !== undefined) reply.header('Selsyn-Points-From', new Date(answer.pointsFromMs).toISOString());
+          return sendSeries(reply, answer.metrics);
+        }
         if (query.every !== undefined) {
           const { every } = query;
           const interval = parseField('query', 'every', () => parseInterval(every));
           const timeZone = timeZones.find(query.tz ?? 'UTC');
           const aggregate = { ...asked, every: interval, fn: query.fn ?? 'mean', timeZone };
-          return sendSeries(
-            reply,
-            await withinDeadline(reply, QUERY_DEADLINE_MS, (signal) => telemetry.aggregate(aggregate, signal)),
-          );
+          const answer = await withinDeadline(reply, QUERY_DEADLINE_MS, (signal) => telemetry.aggregate(aggregate, signal));
+          const { incompleteBeforeMs } = answer;
+          if (incompleteBeforeMs !== undefined)
+            reply.header('Selsyn-Incomplete-Before', new Date(incompleteBeforeMs).toISOString());
+          return sendSeries(reply, answer.metrics);
         }
         const points = query.cursor === undefined ? asked : { ...asked, cursor: query.cursor };
         const answer = await withinDeadline(reply, QUERY_DEADLINE_MS, (signal) => telemetry.range(points, signal));
@@ -113,7 +132,7 @@ export function telemetryRoutes({ devices, telemetry, clock }: Needs): FastifyPl
         const device = parseDeviceId(request.params.id);
         await devices.ensureKnown(device, access(request).scope);
         const values = await withinDeadline(reply, QUERY_DEADLINE_MS, (signal) => telemetry.latest([device], signal));
-        return sendJson(reply, latestToJson(values.get(device) ?? []));
+        return sendJson(reply, latestToJson(values.get(device) ?? [], await schemas.of(device)));
       },
     );
   };
@@ -122,9 +141,9 @@ export function telemetryRoutes({ devices, telemetry, clock }: Needs): FastifyPl
 /** @throws SelsynError `request.invalid` for times that are none, and for parameters that do not go together. */
 function rangeOf(query: RangeParameters, nowMs: number): { readonly fromMs: number; readonly toMs: number } {
   const issues: RequestIssue[] = [];
-  if (query.every === undefined) {
+  if (query.every === undefined || query.every === 'auto') {
     for (const field of ['fn', 'tz'] as const) {
-      if (query[field] !== undefined) issues.push({ in: 'query', field, message: 'is for answers with "every"' });
+      if (query[field] !== undefined) issues.push({ in: 'query', field, message: 'is for answers with an interval as "every"' });
     }
   } else if (query.cursor !== undefined) {
     issues.push({ in: 'query', field: 'cursor', message: 'does not go with "every": such an answer is always whole' });

@@ -30,3 +30,8 @@ async function* gathered(texts: AsyncIterable<string>): AsyncGenerator<Buffer> {
   }
   if (waiting !== '') yield Buffer.from(waiting);
 }
+
+/** Answers with the bytes of a file. */
+export function sendFile(reply: FastifyReply, type: string, name: string, bytes: Readable): FastifyReply {
+  return reply.header('Content-Type', type).header('Content-Disposition', `attachment; filename="${name}"`).send(bytes);
+}

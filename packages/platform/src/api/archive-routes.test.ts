@@ -1,0 +1,86 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { addDevice, asAdmin, openTestApi, type TestApi } from './api.fixture.ts';
+
+let api: TestApi;
+
+beforeEach(async () => {
+  api = await openTestApi();
+});
+afterEach(async () => {
+  await api[Symbol.asyncDispose]();
+});
+
+async function ask(method: 'GET' | 'POST', url: string, payload?: object, headers: Record<string, string> = asAdmin) {
+  return await api.app.inject({ method, url: `/api/v1${url}`, headers, ...(payload === undefined ? {} : { payload }) });
+}
+
+/** A key that may all in one group. */
+async function keyAt(group: string): Promise<Record<string, string>> {
+  await ask('POST', '/groups', { path: group });
+  const made = await ask('POST', '/api-keys', { name: 'k', grants: [{ role: 'engineer', group }] });
+  return { authorization: `Bearer ${made.json<{ key: string }>().key}` };
+}
+
+test('the state of the archive says what it waits for and why', async () => {
+  expect((await ask('GET', '/archive')).json()).toEqual({
+    state: 'failing',
+    target: 's3',
+    place: 's3://bucket/',
+    objects: 2,
+    bytes: 300,
+    points: 20,
+    backlogHours: 3,
+    lagMs: 7_200_400,
+    openErasures: 1,
+    lastStoredAtMs: 1_700_000_000_000,
+    failures: 4,
+    lastError: { code: 'blobs.unavailable', message: 'no route to the host', atMs: 1_700_000_100_000 },
+  });
+});
+
+test('objects are listed page by page', async () => {
+  const first = (await ask('GET', '/archive/objects?limit=1')).json<{ items: object[]; cursor: string }>();
+  expect(first).toMatchObject({ items: [{ id: 7, deviceType: 'meter', day: '2023-11-14', hour: 7, points: 10 }], cursor: '7' });
+  const second = (await ask('GET', `/archive/objects?limit=1&cursor=${first.cursor}`)).json<{ items: object[] }>();
+  expect(second).toMatchObject({ items: [{ id: 9, bytes: 150 }] });
+  expect(second).not.toHaveProperty('cursor');
+  expect(second.items[0]).not.toHaveProperty('hour');
+  expect(second.items[0]).not.toHaveProperty('deviceType');
+});
+
+test('it is archived at once on demand', async () => {
+  expect((await ask('POST', '/archive/run')).statusCode).toBe(202);
+  expect(api.archive.runs).toBe(1);
+});
+
+test('an erasure is begun, audited, listed and shown', async () => {
+  await addDevice(api, 'd1');
+  const begun = await ask('POST', '/erasures', { device: 'd1' });
+  expect(begun.statusCode).toBe(202);
+  expect(begun.json()).toMatchObject({ id: '0', device: 'd1', reason: 'requested', state: 'hidden' });
+  await ask('POST', '/erasures', { device: 'not-there-any-more' });
+  const page = (await ask('GET', '/erasures?limit=1')).json<{ items: object[]; cursor: string }>();
+  expect(page).toMatchObject({ items: [{ device: 'not-there-any-more' }], cursor: '1' });
+  expect((await ask('GET', `/erasures?limit=1&cursor=${page.cursor}`)).json()).toMatchObject({ items: [{ device: 'd1' }] });
+  expect((await ask('GET', '/erasures?device=d1')).json<{ items: object[] }>().items).toHaveLength(1);
+  expect((await ask('GET', '/erasures/0')).json()).toMatchObject({ device: 'd1', begunAtMs: 1_700_000_000_000 });
+  expect((await ask('GET', '/erasures/5')).json()).toMatchObject({ code: 'erasure.not-found' });
+  const entries = await api.audit.list({ limit: 10, action: 'erasure.begin' });
+  expect(entries.map(({ object, after }) => [object, after])).toEqual([
+    [{ kind: 'erasure', id: '1' }, { device: 'not-there-any-more' }],
+    [{ kind: 'erasure', id: '0' }, { device: 'd1' }],
+  ]);
+});
+
+test('a legal hold refuses an erasure, and who acts in a group erases only devices of it', async () => {
+  await addDevice(api, 'd1');
+  api.archive.held.add('d1');
+  expect((await ask('POST', '/erasures', { device: 'd1' })).json()).toMatchObject({ code: 'hold.active' });
+  api.archive.held.clear();
+  const key = await keyAt('/acme');
+  expect((await ask('POST', '/erasures', { device: 'd1' }, key)).json()).toMatchObject({ code: 'device.not-found' });
+  await ask('POST', '/devices', { id: 'd2', group: '/acme' });
+  expect((await ask('POST', '/erasures', { device: 'd2' }, key)).statusCode).toBe(202);
+  expect((await ask('GET', '/erasures', undefined, key)).statusCode).toBe(403);
+  expect(api.archive.all.map(({ device }) => device)).toEqual(['d2']);
+});

@@ -1,0 +1,149 @@
+import { expect, test } from 'vitest';
+import { addDevice, asAdmin, columns, openTestApi, type TestApi } from '../api.fixture.ts';
+
+const BASE = '/prometheus/api/v1';
+const START = 1_700_000_000;
+
+async function openWithDevices(): Promise<TestApi> {
+  const api = await openTestApi();
+  await addDevice(api, 'pump-1');
+  await addDevice(api, 'pump-2');
+  const points = Array.from({ length: 61 }, (_, i) => [(START + i * 60) * 1000, i] as const);
+  api.telemetry.series = new Map([
+    ['temperature', columns(points)],
+    ['cpu.load (%)', columns(points)],
+    ['cpu.usage;cpu=cpu0;host=a', columns(points)],
+    ['state', { times: Float64Array.of(START * 1000, START * 1000 + 1), values: ['on', true] }],
+  ]);
+  return api;
+}
+
+async function form(api: TestApi, url: string, parameters: Record<string, string>) {
+  const headers = { ...asAdmin, 'content-type': 'application/x-www-form-urlencoded' };
+  return await api.app.inject({
+    method: 'POST',
+    url: `${BASE}${url}`,
+    headers,
+    payload: new URLSearchParams(parameters).toString(),
+  });
+}
+
+test("Grafana's check of a data source, and what it asks to know its kind", async () => {
+  await using api = await openWithDevices();
+  const check = await form(api, '/query', { query: '1+1', time: String(START) });
+  expect(check.json()).toEqual({ status: 'success', data: { resultType: 'scalar', result: [START, '2'] } });
+  const info = await api.app.inject({ url: `${BASE}/status/buildinfo`, headers: asAdmin });
+  expect(info.json()).toMatchObject({ status: 'success', data: { version: expect.stringMatching(/^2\.\d+\.0$/) } });
+});
+
+test('a panel of a device, as Grafana asks for it', async () => {
+  await using api = await openWithDevices();
+  const answer = await form(api, '/query_range', {
+    query: 'temperature{device=~"pump-1|pump-2"}',
+    start: String(START + 600),
+    end: String(START + 900.25),
+    step: '150',
+  });
+  const [first, second] = [START + 600, START + 750];
+  expect(answer.statusCode).toBe(200);
+  expect(answer.json()).toEqual({
+    status: 'success',
+    data: {
+      resultType: 'matrix',
+      result: ['pump-1', 'pump-2'].map((device) => ({
+        metric: { __name__: 'temperature', device, group: '/' },
+        values: [
+          [first, '10'],
+          [second, '12'],
+          [START + 900, '15'],
+        ],
+      })),
+    },
+  });
+  expect(api.telemetry.plots.map(({ device, metrics }) => [device, metrics])).toEqual([
+    ['pump-1', ['temperature']],
+    ['pump-2', ['temperature']],
+  ]);
+});
+
+test('metrics whose names PromQL does not take, and booleans', async () => {
+  await using api = await openWithDevices();
+  const load = await form(api, '/query', { query: 'sum(max_over_time(cpu_load____[1h]))', time: String(START + 3600) });
+  expect(load.json()).toMatchObject({ data: { resultType: 'vector', result: [{ metric: {}, value: [START + 3600, '120'] }] } });
+  const quoted = await form(api, '/query', { query: '{"cpu.load (%)", device="pump-2"}', time: String(START) });
+  expect(quoted.json()).toMatchObject({
+    data: { result: [{ metric: { __name__: 'cpu_load____', device: 'pump-2' }, value: [START, '0'] }] },
+  });
+  const labelled = await form(api, '/query', { query: 'cpu_usage{cpu="cpu0", device="pump-1"}', time: String(START) });
+  const metric = { __name__: 'cpu_usage', cpu: 'cpu0', host: 'a', device: 'pump-1', group: '/' };
+  expect(labelled.json()).toMatchObject({ data: { result: [{ metric, value: [START, '0'] }] } });
+  const state = await form(api, '/query', { query: 'state{device="pump-1"}', time: String(START + 1) });
+  expect(state.json()).toMatchObject({ data: { result: [{ metric: { device: 'pump-1' }, value: [START + 1, '1'] }] } });
+});
+
+test("what Grafana's query editor offers", async () => {
+  await using api = await openWithDevices();
+  const get = async (path: string): Promise<unknown> =>
+    (await api.app.inject({ url: `${BASE}${path}`, headers: asAdmin })).json<{ data: unknown }>().data;
+  expect(await get('/label/__name__/values')).toEqual(['cpu_load____', 'cpu_usage', 'state', 'temperature']);
+  expect(await get('/label/device/values?match[]=temperature&start=1&end=2')).toEqual(['pump-1', 'pump-2']);
+  expect(await get('/labels?match[]={device="pump-1"}')).toEqual(['__name__', 'cpu', 'device', 'group', 'host']);
+  expect(await get('/series?match[]=state{device="pump-2"}')).toEqual([{ __name__: 'state', device: 'pump-2', group: '/' }]);
+  expect(await get('/label/nothing/values')).toEqual([]);
+  expect(await get('/metadata')).toEqual({});
+  expect(await get('/rules')).toEqual({ groups: [] });
+});
+
+test.each([
+  ['/query', { query: 'sum(', time: '1' }, 400, 'bad_data', /1:5: parse error/],
+  ['/query', { time: '1' }, 400, 'bad_data', /invalid parameter "query"/],
+  ['/query', { query: '1', time: 'yesterday' }, 400, 'bad_data', /valid timestamp/],
+  ['/query_range', { query: '1', start: '2', end: '1', step: '1' }, 400, 'bad_data', /end timestamp/],
+  ['/query_range', { query: '1', start: '1', end: '2', step: '0' }, 400, 'bad_data', /step/],
+  ['/query_range', { query: '1', start: '1', end: '99999', step: '1' }, 400, 'bad_data', /maximum resolution/],
+  ['/query', { query: 'temperature + on(group) temperature', time: String(START) }, 422, 'execution', /many-to-many/],
+] as const)('%s with %j is refused in the words of Prometheus', async (url, parameters, status, errorType, message) => {
+  await using api = await openWithDevices();
+  const answer = await form(api, url, parameters);
+  expect(answer.statusCode).toBe(status);
+  expect(answer.json()).toMatchObject({ status: 'error', errorType, error: expect.stringMatching(message) });
+});
+
+test('a key is taken as the password of any user, and nobody else is let in', async () => {
+  await using api = await openWithDevices();
+  const key = asAdmin.authorization.replace('Bearer ', '');
+  const basic = (password: string): { authorization: string } => ({
+    authorization: `Basic ${Buffer.from(`grafana:${password}`).toString('base64')}`,
+  });
+  const url = `${BASE}/query?query=1`;
+  expect((await api.app.inject({ url, headers: basic(key) })).statusCode).toBe(200);
+  expect((await api.app.inject({ url, headers: basic('wrong') })).statusCode).toBe(401);
+  expect((await api.app.inject({ url })).statusCode).toBe(401);
+  // The other doors of the API take no passwords.
+  expect((await api.app.inject({ url: '/api/v1/devices', headers: basic(key) })).statusCode).toBe(401);
+});
+
+test('a key of a group sees the devices of the group', async () => {
+  await using api = await openWithDevices();
+  await api.app.inject({ method: 'POST', url: '/api/v1/groups', headers: asAdmin, payload: { path: '/a' } });
+  await api.app.inject({ method: 'PATCH', url: '/api/v1/devices/pump-2', headers: asAdmin, payload: { group: '/a' } });
+  const made = await api.app.inject({
+    method: 'POST',
+    url: '/api/v1/api-keys',
+    headers: asAdmin,
+    payload: { name: 'of a', grants: [{ role: 'viewer', group: '/a' }] },
+  });
+  const headers = { authorization: `Bearer ${made.json<{ key: string }>().key}` };
+  for (const query of [
+    'temperature',
+    'temperature{device=~"pump-1|pump-2"}',
+    'temperature{group="/a"}',
+    'temperature{device=~"pump.+"}',
+  ]) {
+    const url = `${BASE}/query?query=${encodeURIComponent(query)}&time=${START}`;
+    const { data } = (await api.app.inject({ url, headers })).json<{ data: { result: { metric: unknown }[] } }>();
+    expect(data.result.map(({ metric }) => metric)).toEqual([{ __name__: 'temperature', device: 'pump-2', group: '/a' }]);
+  }
+  const hidden = await api.app.inject({ url: `${BASE}/label/device/values`, headers });
+  expect(hidden.json()).toMatchObject({ data: ['pump-2'] });
+});
