@@ -1,7 +1,7 @@
 import type { Database } from '../database/schema.ts';
 import { contextOf as placeOfDeviceSecret } from './device-secrets.ts';
 import type { SealContext } from './sealed-value.ts';
-import { accessKeyPlace } from './sealer.ts';
+import { accessKeyPlace, forwarderPlace } from './sealer.ts';
 
 /** A sealed value as it stands in a row that names its data key. */
 export interface SealedRow {
@@ -106,5 +106,40 @@ const ACCESS_KEYS: SealedRows = {
   },
 };
 
+const FORWARDERS: SealedRows = {
+  what: 'secrets of forwarders',
+  async count(database, keyId) {
+    const { count } = await database
+      .selectFrom('forwarder')
+      .select((builder) => builder.fn.countAll().as('count'))
+      .where('key_id', '!=', keyId)
+      .executeTakeFirstOrThrow();
+    return Number(count);
+  },
+  async page(database, keyId, [after = ''], limit) {
+    const rows = await database
+      .selectFrom('forwarder')
+      .select(['id', 'sealed'])
+      .where('key_id', '!=', keyId)
+      .where('id', '>', after)
+      .orderBy('id')
+      .limit(limit)
+      .execute();
+    return rows.map(({ id, sealed }) => ({ at: [id], sealed, place: forwarderPlace(id) }));
+  },
+  async replace(database, { at: [id = ''], sealed }, anew) {
+    await database
+      .updateTable('forwarder')
+      .set({ sealed: anew.sealed, key_id: anew.keyId })
+      .where('id', '=', id)
+      .where('sealed', '=', sealed)
+      .execute();
+  },
+  async uses(database, keyId) {
+    const row = await database.selectFrom('forwarder').select('id').where('key_id', '=', keyId).limit(1).executeTakeFirst();
+    return row !== undefined;
+  },
+};
+
 /** All of them. */
-export const SEALED_ROWS: readonly SealedRows[] = [DEVICE_SECRETS, ACCESS_KEYS];
+export const SEALED_ROWS: readonly SealedRows[] = [DEVICE_SECRETS, ACCESS_KEYS, FORWARDERS];

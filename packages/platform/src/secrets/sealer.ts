@@ -12,3 +12,8 @@ export interface Sealer {
 export function accessKeyPlace(id: string): SealContext {
   return { purpose: 'access-key', owner: id, name: 'secret' };
 }
+
+/** Where the secrets of a forwarder belong. */
+export function forwarderPlace(id: string): SealContext {
+  return { purpose: 'forwarder', owner: id, name: 'secrets' };
+}
