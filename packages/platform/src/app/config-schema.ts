@@ -4,8 +4,14 @@ import { parsePublicEndpoints } from '../gateways/http/public-endpoints.ts';
 import { parseOpenPolicy } from '../identity/open-policy.ts';
 import { isSelsynError } from '../kernel/errors.ts';
 import { parseOidcRoles } from '../people/oidc-roles.ts';
+import { ARCHIVE_SETTINGS } from './archive-settings.ts';
+import { CARDINALITY_SETTINGS } from './cardinality-settings.ts';
+import { FORWARDING_SETTINGS } from './forwarding-settings.ts';
 import { PKI_SETTINGS, SECRETS_SETTINGS } from './key-settings.ts';
+import { RETENTION_SETTINGS } from './retention-settings.ts';
 import { SHADOW_SETTINGS } from './shadow-settings.ts';
+import { SPARKPLUG_SETTINGS } from './sparkplug-settings.ts';
+import { SQL_SETTINGS } from './sql-settings.ts';
 
 const port = z.coerce.number().int().min(0).max(65_535);
 const count = z.coerce.number().int().positive();
@@ -357,7 +363,13 @@ export const CONFIG_SCHEMA = z.strictObject({
         .describe('Points kept in memory before chunks are written early; 16 bytes each and some.'),
     })
     .prefault({}),
+  archive: ARCHIVE_SETTINGS,
+  retention: RETENTION_SETTINGS,
+  cardinality: CARDINALITY_SETTINGS,
+  forwarding: FORWARDING_SETTINGS,
   shadows: SHADOW_SETTINGS,
+  sparkplug: SPARKPLUG_SETTINGS,
+  sql: SQL_SETTINGS,
 });
 
 export type Config = Readonly<z.infer<typeof CONFIG_SCHEMA>>;

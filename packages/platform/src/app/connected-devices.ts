@@ -42,6 +42,17 @@ export class ConnectedDevices {
     await recorded;
   }
 
+  /** These devices were not known, and are now: that they are connected could not be kept before. */
+  async registered(devices: Iterable<DeviceId>, atMs: number): Promise<void> {
+    for (const device of devices) {
+      if ((this.#connections.get(device) ?? 0) > 0)
+        this.#turned.push({ deviceId: device, connected: true, atMs, reason: undefined });
+    }
+    const recorded = this.#recording.catch(() => {}).then(async () => await this.#recordTurned());
+    this.#recording = recorded;
+    await recorded;
+  }
+
   #count(changes: PresenceReport['changes']): void {
     for (const { device, change, atMs, reason } of changes) {
       const before = this.#connections.get(device) ?? 0;

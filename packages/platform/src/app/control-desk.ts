@@ -46,6 +46,8 @@ export type ControlCalls = {
   registerJustInTime(der: Uint8Array): Promise<boolean>;
   certificateUsed(certificateId: string): Promise<void>;
   presence(report: PresenceReport): Promise<void>;
+  /** Somebody listens to what hosts of Sparkplug say. */
+  sparkplugWanted(argument: null): Promise<void>;
 };
 
 /** Who answers, in main. */
@@ -54,6 +56,7 @@ export interface ControlServices {
   registerJustInTime: ControlCalls['registerJustInTime'];
   certificateUsed: ControlCalls['certificateUsed'];
   presence(thread: number, report: PresenceReport): Promise<void>;
+  sparkplugWanted(): Promise<void>;
 }
 
 /** Main's end: one desk, at which each gateway thread has a port. */
@@ -79,6 +82,7 @@ export class ControlDesk implements Disposable {
       certificateUsed: async (id) =>
         await this.#noted('the first use of a certificate could not be noted', services.certificateUsed(id)),
       presence: async (report) => await this.#noted('who is connected could not be noted', services.presence(thread, report)),
+      sparkplugWanted: async () => await services.sparkplugWanted(),
     });
     port1.unref();
     this.#ports.push(port1);

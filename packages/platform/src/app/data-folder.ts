@@ -25,6 +25,10 @@ export interface DataPaths {
   readonly telemetryLog: string;
   readonly sessionLog: string;
   readonly telemetry: string;
+  /** What was archived, where it is on this disk, and what is kept of an archive elsewhere. */
+  readonly archive: string;
+  /** Where each forwarder is in the log. */
+  readonly forwarding: string;
   /** Keys and certificates. */
   readonly pki: string;
 }
@@ -60,6 +64,8 @@ export function openDataFolder(folder: string): DataFolder {
       telemetryLog: join(root, 'log', 'telemetry'),
       sessionLog: join(root, 'log', 'sessions'),
       telemetry: join(root, 'telemetry'),
+      archive: join(root, 'archive'),
+      forwarding: join(root, 'forwarding.db'),
       pki: join(root, 'pki'),
     },
     [Symbol.dispose]: () => lock.close(),

@@ -3,6 +3,7 @@ import type { LogLines } from '../kernel/log-lines.ts';
 import type { DiskLogOptions } from '../log/drivers/disk/disk-options.ts';
 import type { Config } from './config-schema.ts';
 import type { DataPaths } from './data-folder.ts';
+import { backlogBounds } from './forwarding-settings.ts';
 
 const HOUR_MS = 3_600_000;
 
@@ -13,7 +14,7 @@ export function diskLogOptions(from: {
   readonly shared: SharedArrayBuffer;
   readonly logLines: LogLines;
 }): Omit<DiskLogOptions, 'role'> {
-  const { log, mqtt } = from.config;
+  const { log, mqtt, forwarding } = from.config;
   return {
     dir: from.paths.telemetryLog,
     shared: from.shared,
@@ -24,5 +25,6 @@ export function diskLogOptions(from: {
     segmentBytes: log.segmentBytes,
     maxRecordBytes: mqtt.maxPacketBytes,
     retention: { maxAgeMs: log.retentionHours * HOUR_MS, maxBytes: log.retentionBytes },
+    held: backlogBounds(forwarding),
   };
 }

@@ -27,6 +27,8 @@ import { openLogLines } from '../kernel/log-lines.ts';
 import { openMetrics, type MetricsSnapshot } from '../kernel/metrics.ts';
 import { ThreadCaller } from '../kernel/thread-channel.ts';
 import { openDiskLog } from '../log/drivers/disk/disk-log.ts';
+import { AppendPoints } from '../points/append-points.ts';
+import type { PointCalls } from '../points/point-intake.ts';
 import type { PartitionId } from '../log/log.ts';
 import { JournalSessionStore } from '../session-store/drivers/journal/journal-session-store.ts';
 import type { Authorizer } from '../broker/authorizer.ts';
@@ -41,6 +43,7 @@ import { NewDevices } from './new-devices.ts';
 import { PresenceReports } from './presence-reports.ts';
 import { sessionLogOptions, type SessionLogPlace } from './session-logs.ts';
 import { RequestDoors } from './request-doors.ts';
+import { SparkplugAudience } from './sparkplug-audience.ts';
 import { StateLink } from './state-link.ts';
 import { runThread } from './thread.ts';
 import type { ClientThread } from './thread-clients.ts';
@@ -74,32 +77,33 @@ export interface GatewayThreadData {
 
 /** What main may ask of a gateway thread. */
 // A type, not an interface: only that fits `Calls`, which has an index signature.
-export type GatewayCalls = Pick<ClientThread, keyof ClientThread> & {
-  metrics(argument: null): Promise<MetricsSnapshot>;
-  /** Closes the connections of a device; done when all that they had sent is durable or refused. */
-  cut(device: string): Promise<void>;
-  /** Ends the sessions of a device, with what waits in them: it is no more. Done when all that it had sent is durable or refused. */
-  endSessionsOf(device: string): Promise<void>;
-  /** What these devices may do has changed: done when their connections heed it. */
-  accessChanged(devices: readonly string[] | 'all'): Promise<void>;
-  /** Of every connection of this thread whose client showed a certificate. */
-  credentialUses(argument: null): readonly CredentialUse[];
-  /** Clients of this thread whose connections were taken over so often. */
-  takenOver(atLeast: number): readonly ClientTakeovers[];
-  /** Publishes messages of the platform itself, in this order. Done when all that must have them durably have them. */
-  publish(messages: readonly OwnMessage[]): Promise<void>;
-  /** Publishes a message that came by HTTP. Answers a reason code, once all that must have it durably have it. */
-  publishVisitor(message: VisitorMessage): Promise<number>;
-  findRetained(topic: string): RetainedMessage | undefined;
-  listRetained(page: { readonly after: string | undefined; readonly limit: number }): Promise<readonly RetainedSummary[]>;
-  /** To a client of this thread. */
-  sendDirect(message: DirectMessage): Promise<DirectOutcome>;
-  /** Opens the doors: asked of all once all threads are there. Throws `listen.failed`. */
-  open(argument: null): Promise<DoorPorts>;
-  /** New TLS handshakes use this certificate and trust these authorities. */
-  renewTls(material: TlsMaterial): void;
-  stop(argument: null): Promise<void>;
-};
+export type GatewayCalls = Pick<ClientThread, keyof ClientThread> &
+  PointCalls & {
+    metrics(argument: null): Promise<MetricsSnapshot>;
+    /** Closes the connections of a device; done when all that they had sent is durable or refused. */
+    cut(device: string): Promise<void>;
+    /** Ends the sessions of a device, with what waits in them: it is no more. Done when all that it had sent is durable or refused. */
+    endSessionsOf(device: string): Promise<void>;
+    /** What these devices may do has changed: done when their connections heed it. */
+    accessChanged(devices: readonly string[] | 'all'): Promise<void>;
+    /** Of every connection of this thread whose client showed a certificate. */
+    credentialUses(argument: null): readonly CredentialUse[];
+    /** Clients of this thread whose connections were taken over so often. */
+    takenOver(atLeast: number): readonly ClientTakeovers[];
+    /** Publishes messages of the platform itself, in this order. Done when all that must have them durably have them. */
+    publish(messages: readonly OwnMessage[]): Promise<void>;
+    /** Publishes a message that came by HTTP. Answers a reason code, once all that must have it durably have it. */
+    publishVisitor(message: VisitorMessage): Promise<number>;
+    findRetained(topic: string): RetainedMessage | undefined;
+    listRetained(page: { readonly after: string | undefined; readonly limit: number }): Promise<readonly RetainedSummary[]>;
+    /** To a client of this thread. */
+    sendDirect(message: DirectMessage): Promise<DirectOutcome>;
+    /** Opens the doors: asked of all once all threads are there. Throws `listen.failed`. */
+    open(argument: null): Promise<DoorPorts>;
+    /** New TLS handshakes use this certificate and trust these authorities. */
+    renewTls(material: TlsMaterial): void;
+    stop(argument: null): Promise<void>;
+  };
 
 /** For the other threads to take in what is wanted here, when there are many subscriptions to restore. */
 const SETTLE_DEADLINE_MS = 9_000;
@@ -123,6 +127,7 @@ await runThread<GatewayThreadData, GatewayCalls, null>(async (data) => {
   // Partitions are numbered as the gateway threads are.
   const intake = new TelemetryIntake({ log, partition: index as PartitionId });
   await intake.open();
+  const points = new AppendPoints(intake);
   const sessionLog = await openDiskLog({
     ...sessionLogOptions({ config, place: data.sessions, logLines }),
     role: 'writer',
@@ -154,9 +159,9 @@ await runThread<GatewayThreadData, GatewayCalls, null>(async (data) => {
           }),
     intake,
     requests: new RequestDoors([new ForwardedRequests(control, logLines), state]),
-    audience: state,
+    audiences: [state, new SparkplugAudience(() => void control.call('sparkplugWanted', null).catch(() => undefined))],
     presence,
-    watcher: presence.statuses,
+    watchers: [presence.statuses, presence.sparkplug],
     store,
     bus,
     limits,
@@ -229,6 +234,7 @@ await runThread<GatewayThreadData, GatewayCalls, null>(async (data) => {
       disconnectClient: async ({ clientId, discard, principals, withWill }) =>
         broker.inspector.disconnect(clientId, discard, principals, withWill),
       publishVisitor: async (message) => await broker.publishVisitor(message),
+      appendPoints: async (batch) => await points.append(batch),
       findRetained: (topic) => broker.findRetained(topic),
       listRetained: async (page) => await broker.listRetained(page),
       sendDirect: async (message) => await broker.sendDirect(message),

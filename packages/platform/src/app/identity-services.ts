@@ -30,6 +30,7 @@ export interface IdentityServices {
   readonly enrolment: EnrolmentDoors;
   /** Where gateway threads ask. */
   readonly desk: ControlDesk;
+  readonly connected: Pick<ConnectedDevices, 'registered'>;
 }
 
 /** Puts them together. What ends before the database does is added to `ending`. */
@@ -39,6 +40,8 @@ export function openIdentityServices(options: {
   readonly random: RandomBytes;
   /** Keeps who came and went. */
   readonly onPresence: (changes: readonly ConnectivityChange[]) => Promise<void>;
+  /** Somebody listens to what hosts of Sparkplug say. */
+  readonly onSparkplugWanted: () => Promise<void>;
   readonly logLines: LogLines;
   readonly signing: Signing;
   /** See the settings of these names. */
@@ -89,9 +92,10 @@ export function openIdentityServices(options: {
         registerJustInTime: async (der) => await enrolment.justInTime.register(der),
         certificateUsed: async (id) => await pki.certificates.credentialUsed(id),
         presence: async (thread, report) => await connected.apply(thread, report),
+        sparkplugWanted: options.onSparkplugWanted,
       },
       logLines,
     ),
   );
-  return { trail, devices, tokens, policies, explainer, access, pki, provisioning, enrolment, desk };
+  return { trail, devices, tokens, policies, explainer, access, pki, provisioning, enrolment, desk, connected };
 }

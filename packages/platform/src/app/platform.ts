@@ -3,9 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { rmSync, writeFileSync } from 'node:fs';
 import { hostname, networkInterfaces } from 'node:os';
 import { join } from 'node:path';
-import { MessageChannel } from 'node:worker_threads';
 import { buildApi } from '../api/build-api.ts';
-import { AuditChecks } from '../checks/audit-checks.ts';
 import type { OwnMessage } from '../broker/own-message.ts';
 import { migrate, MIGRATIONS } from '../database/migrate.ts';
 import { openSqliteDatabase } from '../database/drivers/sqlite/sqlite-database.ts';
@@ -16,14 +14,9 @@ import { openPeople } from '../people/people.ts';
 import { systemClock } from '../kernel/clock.ts';
 import type { DeviceId } from '../kernel/device-id.ts';
 import { openLogLines } from '../kernel/log-lines.ts';
-import { ThreadCaller } from '../kernel/thread-channel.ts';
 import { openDiskLog } from '../log/drivers/disk/disk-log.ts';
 import { newDiskLogShared } from '../log/drivers/disk/shared-positions.ts';
-import type { HotCalls } from '../telemetry/hot-calls.ts';
-import { SharedLiveFeed } from '../telemetry/query-live-feed.ts';
-import { StoreQueries } from '../telemetry/query-store.ts';
 import { awsRoutesDependencies } from './aws-doors.ts';
-import { checkRules, clientFactsOf } from './client-facts.ts';
 import { bulkServices } from './bulk-services.ts';
 import { isLoopback } from './config.ts';
 import type { Config } from './config-schema.ts';
@@ -31,26 +24,25 @@ import { openDataFolder, readOrMakeAdminKey } from './data-folder.ts';
 import { diskLogOptions } from './disk-log-options.ts';
 import { doorAddresses, type DoorUrls, doorUrls } from './doors.ts';
 import { deviceRoutesDependencies } from './enrolment-doors.ts';
-import type { GatewayCalls } from './gateway-thread.ts';
 import { httpsAddress, HttpsListening } from './https-listening.ts';
 import { openIdentityServices } from './identity-services.ts';
 import { listenFailure, type ListenerAddress, reservePorts, urlOf } from './listening.ts';
 import { MetricsHub } from './metrics-hub.ts';
+import { startMonitoring } from './monitoring.ts';
 import { OpenRegistration } from './open-registration.ts';
-import type { ProcessorCalls, ProcessorThreadData } from './processor-thread.ts';
 import { allowedHosts, listOf, oidcSettings, sessionLimits } from './people-settings.ts';
+import { openPointDoors } from './point-doors.ts';
 import { openPresence } from './presence-services.ts';
 import { openRegistryServices } from './registry-services.ts';
-import { ReplayWatch } from './replay-watch.ts';
 import { openSecrets } from './secret-services.ts';
 import { openSessionLogs } from './session-logs.ts';
+import { holdLog } from './forwarding-services.ts';
 import { startGateways } from './start-gateways.ts';
 import { startSigner } from './start-signer.ts';
+import { sparkplugDirectory, SparkplugDesk } from './sparkplug-desk.ts';
 import { openState } from './open-state.ts';
-import { StatsSampler } from './stats-sampler.ts';
-import { SysPublisher } from './sys-publisher.ts';
-import { Thread } from './thread.ts';
-import { ThreadClients, type ClientThread } from './thread-clients.ts';
+import { openTelemetry, openTelemetryLife } from './telemetry-services.ts';
+import { clientThreadOf, ThreadClients } from './thread-clients.ts';
 import { TlsKeeper } from './tls-keeper.ts';
 import { TraceControl } from './trace-control.ts';
 
@@ -131,6 +123,7 @@ export async function startPlatform(config: Config): Promise<Platform> {
       await registryServices.connectivity.record(changes);
       presence.heard(changes);
     },
+    onSparkplugWanted: async () => await sparkplug.wanted(),
     logLines,
     signing: signer.signing,
     certificateDays: config.pki.certificateDays,
@@ -169,31 +162,35 @@ export async function startPlatform(config: Config): Promise<Platform> {
 
   const { threads } = config.gateway;
   const logShared = newDiskLogShared(threads);
-  starting.use(await openDiskLog({ ...diskLogOptions({ config, paths, shared: logShared, logLines }), role: 'owner' }));
+  holdLog(starting.use(await openDiskLog({ ...diskLogOptions({ config, paths, shared: logShared, logLines }), role: 'owner' })));
   const sessions = await openSessionLogs({ config, paths, logLines });
   starting.use(sessions.log);
 
-  const hotChannel = new MessageChannel();
-  const liveChannel = new MessageChannel();
   const registration = new OpenRegistration({ devices, logLines });
-  const newDevices = registration.port();
-  const processor = await Thread.start<ProcessorThreadData, ProcessorCalls, null>({
-    name: 'processor',
-    script: new URL('./processor-thread.ts', import.meta.url),
-    data: { config, paths, logShared, hot: hotChannel.port2, live: liveChannel.port2, newDevices },
-    transfer: [hotChannel.port2, liveChannel.port2, newDevices],
+  const sparkplug: SparkplugDesk = new SparkplugDesk({
+    ...config.sparkplug,
+    devices,
+    connected: identity.connected,
+    publish: async (messages) => await publish(messages),
+    clock,
+    logLines,
   });
-  starting.defer(async () => await processor.stop());
-  metrics.add(processor);
-  const hot = new ThreadCaller<HotCalls>(hotChannel.port1);
-  const queries = starting.use(new StoreQueries({ telemetryDir: paths.telemetry, hot, clock }));
-  const live = starting.use(new SharedLiveFeed({ hot, updates: liveChannel.port1, clock, log: logLines }));
-  live.start();
   const { database } = registry;
+  const telemetry = await openTelemetry({
+    config,
+    paths,
+    logShared,
+    newDevices: registration.port(),
+    sparkplug: sparkplug.port(),
+    database,
+    deviceTypes: registryServices.deviceTypes,
+    metrics,
+    clock,
+    logLines,
+    ending: starting,
+  });
+  const { processor } = telemetry;
   const state = await openState({ config, paths, metrics, database, trail: identity.trail, clock, logLines, ending: starting });
-  const replay = starting.use(new ReplayWatch({ processor: processor.calls, clock }));
-  replay.start();
-
   const traces = starting.use(new TraceControl());
   const gateways = await startGateways({
     config,
@@ -214,47 +211,43 @@ export async function startPlatform(config: Config): Promise<Platform> {
   identity.access.attach(gateways.map(({ calls }) => ({ accessChanged: async (ids) => await calls.call('accessChanged', ids) })));
   // From any one thread a message reaches the subscribers of all.
   const publish = async (messages: readonly OwnMessage[]) => await gateways[0]?.calls.call('publish', messages);
+  const life = await openTelemetryLife({
+    config,
+    paths,
+    logShared,
+    telemetry,
+    database,
+    devices,
+    sealer: secrets.sealer,
+    publish,
+    metrics,
+    clock,
+    logLines,
+    ending: starting,
+  });
   await presence.start();
+  starting.use(sparkplug);
+  await sparkplug.start(async (topic) => (await gateways[0]?.calls.call('findRetained', topic)) !== undefined);
   // Only when all are there: a connection may have to be served by any of them.
   for (const gateway of gateways) await gateway.calls.call('open', null);
   tls?.start(async (material) => {
     https.renew(material);
     await Promise.all(gateways.map(async (gateway) => await gateway.calls.call('renewTls', material)));
   });
-  const stats = starting.use(
-    new StatsSampler({
-      snapshots: async () => await metrics.snapshots(),
-      countDevices: async () => await devices.count(),
-      clock,
-      logLines,
-      version,
-      mqttPort: ports.tcp ?? 0,
-    }),
-  );
-  stats.start();
   pki.begin({ publish, reloadTls: async () => await tls?.reload() });
-  const sys = starting.use(
-    new SysPublisher({
-      snapshots: async () => await metrics.snapshots(),
-      publish,
-      clock,
-      logLines,
-      version,
-      intervalSec: config.mqtt.sysIntervalSec,
-    }),
-  );
-  sys.start();
-  const checks = starting.use(
-    new AuditChecks({
-      database: registry.database,
-      clients: clientFactsOf(gateways),
-      rules: checkRules(config),
-      isLogging: config.logLevel !== 'silent',
-      clock,
-      logLines,
-    }),
-  );
-  await checks.start();
+  const { stats, checks } = await startMonitoring({
+    config,
+    database,
+    devices,
+    gateways,
+    mqttPort: ports.tcp ?? 0,
+    metrics,
+    publish,
+    version,
+    clock,
+    logLines,
+    ending: starting,
+  });
   const cutConnections = async (device: DeviceId): Promise<void> => {
     await Promise.all(gateways.map(async (gateway) => await gateway.calls.call('cut', device)));
   };
@@ -285,8 +278,23 @@ export async function startPlatform(config: Config): Promise<Platform> {
     people,
     logLines,
   });
+  const points = openPointDoors({
+    config,
+    threads: gateways,
+    devices,
+    identities: people.identities,
+    onDevicesMade: (ids) => {
+      onAccessChanged(ids);
+      state.followed.poke();
+    },
+    metrics: metrics.registry,
+    clock,
+    logLines,
+    version,
+  });
   const api = await buildApi({
     secrets,
+    points: points.door,
     ...bulkServices({ database, clock, random: randomBytes, onAccessChanged, cutConnections }),
     devices,
     tokens,
@@ -296,8 +304,11 @@ export async function startPlatform(config: Config): Promise<Platform> {
     deviceRoutes: (problems) => async (scope) => {
       await scope.register(deviceFacingRoutes(deviceRoutes, problems));
       await scope.register(awsRoutes(aws));
+      await scope.register(points.routes);
     },
     ...registryServices,
+    ...telemetry.payloads,
+    ...life.api,
     accessChanged: identity.access.changed,
     policies: identity.policies,
     explainer: identity.explainer,
@@ -312,19 +323,19 @@ export async function startPlatform(config: Config): Promise<Platform> {
       sealer: secrets.sealer,
     }),
     audit: identity.trail,
-    telemetry: queries,
-    eraser: queries,
+    telemetry: telemetry.queries,
+    sparkplug: sparkplugDirectory(processor.thread.calls, sparkplug),
     presence: presence.store,
     state: state.api,
     searchFields: state.searchFields,
     registryFollowed: async () => await state.followed.followed(),
     registryChanged: () => state.followed.poke(),
-    live,
+    live: telemetry.live,
     clients,
     traces,
     stats,
     metrics,
-    readiness: replay,
+    readiness: telemetry.replay,
     cutConnections,
     endSessions,
     dashboardDir: DASHBOARD_DIR,
@@ -349,7 +360,8 @@ export async function startPlatform(config: Config): Promise<Platform> {
   const deviceCount = await devices.count();
   const failed = Promise.race([
     signer.thread.failed,
-    processor.failed,
+    processor.thread.failed,
+    life.failed,
     state.failed,
     ...gateways.map((gateway) => gateway.failed),
   ]);
@@ -366,15 +378,6 @@ export async function startPlatform(config: Config): Promise<Platform> {
     failed,
     reloadTls: async () => await tls?.reload(),
     [Symbol.asyncDispose]: async () => await running.disposeAsync(),
-  };
-}
-
-function clientThreadOf({ calls }: Thread<GatewayCalls, null>): ClientThread {
-  return {
-    clients: async (query) => await calls.call('clients', query),
-    recallClients: async (places) => await calls.call('recallClients', places),
-    client: async (clientId) => await calls.call('client', clientId),
-    disconnectClient: async (request) => await calls.call('disconnectClient', request),
   };
 }
 

@@ -4,7 +4,8 @@ import type { Clock } from '../kernel/clock.ts';
 import { type DeviceId, isDeviceId } from '../kernel/device-id.ts';
 import type { ThreadCaller } from '../kernel/thread-channel.ts';
 import type { ControlCalls, GoneReason, PresenceChange, PresenceReport } from './control-desk.ts';
-import { StatusTopics } from './status-topics.ts';
+import { SparkplugPresence } from './sparkplug-presence.ts';
+import { type OnPresence, StatusTopics } from './status-topics.ts';
 
 const GATHER_MS = 250;
 /** In one message to main. */
@@ -20,6 +21,8 @@ export class PresenceReports implements PresenceListener {
   readonly #changes = new Map<DeviceId, { change: number; atMs: number; reason: GoneReason | undefined }>();
   /** What clients say of devices that are behind them. */
   readonly statuses: StatusTopics;
+  /** And edge nodes of Sparkplug. */
+  readonly sparkplug: SparkplugPresence;
   /** Was not taken yet. */
   #report: PresenceReport | undefined;
   #lastNumber = 0;
@@ -27,7 +30,9 @@ export class PresenceReports implements PresenceListener {
 
   constructor(control: Pick<ThreadCaller<ControlCalls>, 'call'>, clock: Clock) {
     this.#control = control;
-    this.statuses = new StatusTopics((device, change, reason) => this.#changed(device, change, clock.now(), reason));
+    const onPresence: OnPresence = (device, change, reason) => this.#changed(device, change, clock.now(), reason);
+    this.statuses = new StatusTopics(onPresence);
+    this.sparkplug = new SparkplugPresence(onPresence);
   }
 
   presenceChanged(principalId: string, change: 1 | -1, atMs: number, reason?: CloseReason): void {
@@ -36,6 +41,7 @@ export class PresenceReports implements PresenceListener {
 
   connectionEnded(client: string): void {
     this.statuses.left(client);
+    this.sparkplug.left(client);
   }
 
   #changed(device: DeviceId, change: 1 | -1, atMs: number, reason: GoneReason | undefined): void {

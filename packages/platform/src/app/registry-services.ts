@@ -7,6 +7,7 @@ import { DeviceTypeStore } from '../registry/device-type-store.ts';
 import { FleetStore } from '../registry/fleet-store.ts';
 import { GroupStore } from '../registry/group-store.ts';
 import { groupsAreNoted } from '../registry/registry-stream.ts';
+import { retentionFollows } from '../retention/retention-policies.ts';
 import { groupFollowers } from './group-followers.ts';
 
 /** What devices are sorted by. */
@@ -35,7 +36,11 @@ export async function openRegistryServices(options: {
   const connectivity = new ConnectivityStore({ database });
   await connectivity.disconnectAll(clock.now());
   return {
-    groups: new GroupStore({ database, clock, followers: [...groupFollowers, groupsAreNoted(() => clock.now())] }),
+    groups: new GroupStore({
+      database,
+      clock,
+      followers: [...groupFollowers, retentionFollows(clock), groupsAreNoted(() => clock.now())],
+    }),
     deviceTypes: new DeviceTypeStore({ database, clock }),
     fleets: new FleetStore({ database, clock }),
     connectivity,

@@ -1,3 +1,5 @@
+import type { GatewayCalls } from './gateway-thread.ts';
+import type { Thread } from './thread.ts';
 import type {
   ClientCloseJson,
   ClientDenialJson,
@@ -217,4 +219,14 @@ function closeJson({ reason, code, atMs }: ClientClose): ClientCloseJson {
 
 function denialJson({ action, subject, code, count, lastAtMs }: ClientDenial): ClientDenialJson {
   return { action, subject, code, text: codeWords(code), count, lastAtMs };
+}
+
+/** A gateway thread, as one that has clients. */
+export function clientThreadOf({ calls }: Thread<GatewayCalls, null>): ClientThread {
+  return {
+    clients: async (query) => await calls.call('clients', query),
+    recallClients: async (places) => await calls.call('recallClients', places),
+    client: async (clientId) => await calls.call('client', clientId),
+    disconnectClient: async (request) => await calls.call('disconnectClient', request),
+  };
 }

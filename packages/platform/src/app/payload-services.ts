@@ -1,0 +1,35 @@
+import type { Database } from '../database/schema.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { DecoderStore } from '../payloads/decoder-store.ts';
+import { DecoderTrials } from '../payloads/decoder-trials.ts';
+import { DeviceSchemas } from '../payloads/device-schemas.ts';
+import { ScriptRunner } from '../sandbox/script-runner.ts';
+import type { DeviceTypeStore } from '../registry/device-type-store.ts';
+import { QualityReader } from '../telemetry/query-quality.ts';
+
+/** How payloads are read, as main knows it: what is declared, trials of it, and what came of it that looks wrong. */
+export interface PayloadServices {
+  readonly decoders: DecoderStore;
+  readonly trials: DecoderTrials;
+  readonly schemas: DeviceSchemas;
+  readonly quality: QualityReader;
+}
+
+export function openPayloadServices(options: {
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly deviceTypes: DeviceTypeStore;
+  readonly telemetryDir: string;
+  readonly ending: AsyncDisposableStack;
+}): PayloadServices {
+  const { database, clock, deviceTypes, telemetryDir, ending } = options;
+  // Somebody waits, and main has other work: a script that does not come back is not tried twice.
+  const scripts = ending.use(new ScriptRunner({ hardMs: 300, tries: 1 }));
+  const decoders = new DecoderStore({ database, clock, scripts });
+  return {
+    decoders,
+    trials: new DecoderTrials({ decoders, types: deviceTypes, clock, scripts }),
+    schemas: new DeviceSchemas({ database, clock }),
+    quality: ending.use(new QualityReader({ telemetryDir })),
+  };
+}
