@@ -73,6 +73,11 @@ export class ApiClient {
     return await this.#send('GET', path, query, undefined, signal);
   }
 
+  /** The raw answer of a POST, for streams and headers. */
+  async openPost(path: string, body: unknown, signal?: AbortSignal): Promise<Response> {
+    return await this.#send('POST', path, {}, body, signal);
+  }
+
   /** Every item of a paged list, page by page. */
   async *pages<T>(path: string, query: Query = {}): AsyncGenerator<T> {
     let cursor: string | undefined;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { counted, formatAge, formatDuration, formatTable } from './table.ts';
+import { counted, formatAge, formatBytes, formatDuration, formatTable } from './table.ts';
 
 test('columns are as wide as their widest cell; those of numbers are aligned right', () => {
   expect(
@@ -51,5 +51,18 @@ test('one is one', () => {
     '1 device',
     '0 devices',
     '1,500 devices',
+  ]);
+});
+
+test('bytes have three digits', () => {
+  expect([0, 999, 1_000, 12_345, 999_600, 1_400_000_000, 5e15, 5e18].map(formatBytes)).toEqual([
+    '0 B',
+    '999 B',
+    '1.00 kB',
+    '12.3 kB',
+    '1.00 MB',
+    '1.40 GB',
+    '5.00 PB',
+    '5.00e+3 PB',
   ]);
 });

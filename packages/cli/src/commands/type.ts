@@ -19,6 +19,9 @@ interface TypeItem {
   readonly telemetry: readonly MetricItem[];
   readonly hardwareVersions: readonly string[];
   readonly codec?: string;
+  readonly codecMissing?: true;
+  readonly maxSeries?: number;
+  readonly maxSeriesPerDevice?: number;
   readonly shadowSchemas: readonly { readonly shadow?: string; readonly desired?: object; readonly reported?: object }[];
   readonly devices?: number;
 }
@@ -27,6 +30,8 @@ interface Fields {
   readonly description?: string;
   readonly hardware?: readonly string[];
   readonly codec?: string;
+  readonly maxSeries?: string;
+  readonly maxSeriesPerDevice?: string;
   readonly telemetry?: string;
   readonly shadowSchemas?: string;
 }
@@ -68,7 +73,7 @@ export function addTypeCommands(program: Command): void {
       const item = await new ApiClient(findServer(options)).get<TypeItem>(pathOf(name));
       if (options.json === true) return print(JSON.stringify(item));
       print(
-        `name      ${item.name}\nabout     ${item.description ?? '-'}\ndevices   ${item.devices ?? '-'}\nhardware  ${item.hardwareVersions.join(', ') || 'any'}\ncodec     ${item.codec ?? '-'}\n`,
+        `name      ${item.name}\nabout     ${item.description ?? '-'}\ndevices   ${item.devices ?? '-'}\nhardware  ${item.hardwareVersions.join(', ') || 'any'}\ncodec     ${item.codec ?? '-'}${item.codecMissing === true ? ' (there is no such decoder: all messages are refused)' : ''}\nseries    ${limitsOf(item)}\n`,
       );
       const rows = item.telemetry.map((each) => [
         each.metric,
@@ -114,7 +119,9 @@ function fieldOptions(command: Command): Command {
   return command
     .option('--description <text>', 'for people')
     .option('--hardware <versions...>', 'the hardware versions that there are')
-    .option('--codec <name>', 'what reads the payloads')
+    .option('--codec <name>', 'the decoder that reads the payloads; empty: the platform’s own JSON')
+    .option('--max-series <count>', 'series that its devices may have together; 0: as configured')
+    .option('--max-series-per-device <count>', 'series that one of its devices may have; 0: as configured')
     .option(
       '--telemetry <file>',
       'a JSON file: [{"metric": "temperature", "unit": "°C", "type": "number", "min": -40, "max": 120}]',
@@ -125,14 +132,24 @@ function fieldOptions(command: Command): Command {
     );
 }
 
-function fieldsOf({ description, hardware, codec, telemetry, shadowSchemas }: Fields): object {
+function fieldsOf({ description, hardware, codec, telemetry, shadowSchemas, maxSeries, maxSeriesPerDevice }: Fields): object {
   return {
     ...(description !== undefined && { description }),
     ...(hardware !== undefined && { hardwareVersions: hardware }),
     ...(codec !== undefined && { codec }),
+    ...(maxSeries !== undefined && { maxSeries: Number(maxSeries) }),
+    ...(maxSeriesPerDevice !== undefined && { maxSeriesPerDevice: Number(maxSeriesPerDevice) }),
     ...(telemetry !== undefined && { telemetry: readJson(telemetry) }),
     ...(shadowSchemas !== undefined && { shadowSchemas: readJson(shadowSchemas) }),
   };
+}
+
+function limitsOf({ maxSeries, maxSeriesPerDevice }: TypeItem): string {
+  const limits = [
+    ...(maxSeries === undefined ? [] : [`at most ${maxSeries}`]),
+    ...(maxSeriesPerDevice === undefined ? [] : [`at most ${maxSeriesPerDevice} of a device`]),
+  ];
+  return limits.join(', ') || 'as configured';
 }
 
 function readJson(file: string): unknown {
