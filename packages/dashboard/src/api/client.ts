@@ -16,6 +16,8 @@ export interface RequestOptions {
   /** Instead of the signed-in key: one that is being tried; empty: none, so that a cookie counts. */
   readonly key?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Default 30 s. */
+  readonly deadlineMs?: number;
 }
 
 const DEADLINE_MS = 30_000;
@@ -45,13 +47,14 @@ export class ApiClient {
   }
 
   /**
-   * @throws Problem with status 0 when no answer came within 30 s, else with the server's problem document.
+   * @throws Problem with status 0 when no answer came in time, else with the server's problem document.
    * An AbortError of the caller's own signal passes through.
    */
   async send(method: string, path: string, options: RequestOptions): Promise<Response> {
-    const deadline = AbortSignal.timeout(DEADLINE_MS);
+    const deadlineMs = options.deadlineMs ?? DEADLINE_MS;
+    const deadline = AbortSignal.timeout(deadlineMs);
     const signal = options.signal === undefined ? deadline : AbortSignal.any([options.signal, deadline]);
-    const response = await this.#fetch(method, path, options, signal);
+    const response = await this.#fetch(method, path, options, signal, deadlineMs);
     if (response.ok) return response;
     const problem = await problemOf(response);
     if (response.status === 401 && options.key === undefined) this.#options.onUnauthenticated();
@@ -60,7 +63,7 @@ export class ApiClient {
 
   /** The live feed: no deadline here, its reader has one for silence. */
   async openStream(path: string, query: Query, signal: AbortSignal): Promise<ReadableStream<Uint8Array>> {
-    const response = await this.#fetch('GET', path, { query }, signal);
+    const response = await this.#fetch('GET', path, { query }, signal, 0);
     if (!response.ok) {
       if (response.status === 401) this.#options.onUnauthenticated();
       throw await problemOf(response);
@@ -69,7 +72,13 @@ export class ApiClient {
     return response.body;
   }
 
-  async #fetch(method: string, path: string, options: RequestOptions, signal: AbortSignal): Promise<Response> {
+  async #fetch(
+    method: string,
+    path: string,
+    options: RequestOptions,
+    signal: AbortSignal,
+    deadlineMs: number,
+  ): Promise<Response> {
     const key = options.key ?? this.#options.key() ?? '';
     const headers: Record<string, string> = { ...options.headers };
     if (key !== '') headers['authorization'] = `Bearer ${key}`;
@@ -83,7 +92,7 @@ export class ApiClient {
       });
     } catch (cause) {
       if (options.signal?.aborted === true) throw cause;
-      throw new Problem(noAnswer(cause), cause);
+      throw new Problem(noAnswer(cause, deadlineMs), cause);
     }
   }
 }
@@ -95,11 +104,11 @@ function queryText(query: Query = {}): string {
   return encoded === '' ? '' : `?${encoded}`;
 }
 
-function noAnswer(cause: unknown): { title: string; detail: string; status: number; code: string } {
+function noAnswer(cause: unknown, deadlineMs: number): { title: string; detail: string; status: number; code: string } {
   const late = cause instanceof DOMException && cause.name === 'TimeoutError';
   return {
     title: 'The server does not answer',
-    detail: late ? 'No answer came within 30 seconds.' : 'The connection could not be made.',
+    detail: late ? `No answer came within ${deadlineMs / 1000} seconds.` : 'The connection could not be made.',
     status: 0,
     code: '',
   };

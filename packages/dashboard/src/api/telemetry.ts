@@ -1,15 +1,18 @@
 import type { ApiClient } from './client.ts';
-import { asArray, asObject } from './json.ts';
+import { asArray, asObject, isJson } from './json.ts';
 
 export type PointValue = number | boolean | string;
 export type Point = readonly [timeMs: number, value: PointValue];
 export type Series = ReadonlyMap<string, readonly Point[]>;
-export type Aggregate = 'mean' | 'min' | 'max' | 'sum' | 'count' | 'first' | 'last';
+/** What a plot was made of: points, or what is known of each hour or day. */
+export type Resolution = 'raw' | '1h' | '1d';
 
 export interface LatestValue {
   readonly metric: string;
   readonly timeMs: number;
   readonly value: PointValue;
+  /** Beyond the range that the device type gives the metric; absent: within it, or not known. */
+  readonly isOutOfRange?: boolean;
 }
 
 export interface RangeRequest {
@@ -36,21 +39,47 @@ export async function fetchRange(client: ApiClient, request: RangeRequest, signa
   return { series: seriesFrom(await response.json()), complete: !response.headers.has('selsyn-next-cursor') };
 }
 
-export async function fetchBuckets(
-  client: ApiClient,
-  request: RangeRequest & { readonly every: string; readonly fn: Aggregate },
-  signal?: AbortSignal,
-): Promise<Series> {
-  const query = { ...rangeQuery(request), every: request.every, fn: request.fn, tz: localTimeZone() };
-  return seriesFrom(await client.get(pathOf(request.device), { query, signal }));
+export interface PlotRequest {
+  readonly device: string;
+  /** Empty: all of them. */
+  readonly metrics: readonly string[];
+  /** Absent: from the first point. */
+  readonly fromMs: number | undefined;
+  /** Absent: to the last point. */
+  readonly toMs: number | undefined;
+  /** Columns of pixels. */
+  readonly widthPx: number;
+  /** `m4`: no peak is lost; `lttb`: one point a column. */
+  readonly method: 'm4' | 'lttb';
 }
 
-/** `{"temperature":[ms,value]}` as a list in alphabetical order. */
+export interface Plot {
+  readonly series: Series;
+  readonly resolution: Resolution;
+  /** Where points of the asked time are gone: from when on there are some. */
+  readonly pointsFromMs: number | undefined;
+}
+
+/** As many points as a plot of so many pixels shows. */
+export async function fetchPlot(client: ApiClient, request: PlotRequest, signal?: AbortSignal): Promise<Plot> {
+  const { device, metrics, fromMs: from, toMs: to, widthPx: width, method: plot } = request;
+  const query = { metrics: listOf(metrics), from, to, every: 'auto', width, plot };
+  const response = await client.send('GET', pathOf(device), { query, signal });
+  const resolution = response.headers.get('selsyn-resolution');
+  const pointsFromMs = Date.parse(response.headers.get('selsyn-points-from') ?? '');
+  return {
+    series: seriesFrom(await response.json()),
+    resolution: resolution === '1h' || resolution === '1d' ? resolution : 'raw',
+    pointsFromMs: Number.isNaN(pointsFromMs) ? undefined : pointsFromMs,
+  };
+}
+
+/** `{"temperature":[ms,value]}`, or `[ms,value,{"outOfRange":true}]`, as a list in alphabetical order. */
 export function latestFrom(json: unknown): readonly LatestValue[] {
   return Object.entries(asObject(json, 'latest'))
     .map(([metric, pair]) => {
       const [timeMs, value] = pointFrom(pair, metric);
-      return { metric, timeMs, value };
+      return { metric, timeMs, value, ...(isMarked(pair) && { isOutOfRange: true }) };
     })
     .sort((a, b) => (a.metric < b.metric ? -1 : 1));
 }
@@ -68,15 +97,18 @@ function pointFrom(pair: unknown, metric: string): Point {
   throw new TypeError(`The server's answer has an unexpected point of "${metric}".`);
 }
 
-function rangeQuery(request: RangeRequest) {
-  const metrics = request.metrics.length === 0 ? undefined : request.metrics.join(',');
-  return { metrics, from: request.fromMs, to: request.toMs, limit: request.limit };
+function isMarked(pair: unknown): boolean {
+  return Array.isArray(pair) && isJson(pair[2]) && pair[2]['outOfRange'] === true;
+}
+
+function rangeQuery({ metrics, fromMs, toMs, limit }: RangeRequest) {
+  return { metrics: listOf(metrics), from: fromMs, to: toMs, limit };
+}
+
+function listOf(metrics: readonly string[]): string | undefined {
+  return metrics.length === 0 ? undefined : metrics.join(',');
 }
 
 function pathOf(device: string): string {
   return `/devices/${encodeURIComponent(device)}/telemetry`;
-}
-
-function localTimeZone(): string {
-  return Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC';
 }

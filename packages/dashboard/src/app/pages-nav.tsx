@@ -1,15 +1,22 @@
 import { Link } from '@tanstack/react-router';
+import { DATA_PAGES } from '../data/data-pages.ts';
 import { useWho } from '../session/who.ts';
 import styles from './shell.module.css';
 
 /** The pages that whoever is signed in may see something of. */
 export function PagesNav() {
-  const { may, mayEverywhere } = useWho();
+  const signedIn = useWho();
+  const { may, mayEverywhere } = signedIn;
   return (
     <nav className={styles.nav} aria-label="Pages">
       <Link to="/" className={styles.tab} activeOptions={{ exact: true, includeSearch: false }}>
         Devices
       </Link>
+      {DATA_PAGES.some(({ isFor }) => isFor(signedIn)) && (
+        <Link to="/telemetry" className={styles.tab}>
+          Telemetry
+        </Link>
+      )}
       {(may('jobs:read') || may('shadows:read')) && (
         <Link to="/jobs" className={styles.tab} activeOptions={{ includeSearch: false }}>
           Jobs

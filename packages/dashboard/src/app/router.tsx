@@ -76,6 +76,50 @@ const auditRoute = createRoute({
   validateSearch: (search): AuditSearch => searchTexts(search, ['kind', 'id', 'actor', 'action', 'from']),
 });
 
+const dataRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: '/telemetry',
+  component: lazyRouteComponent(() => import('../data/data-page.tsx'), 'DataPage'),
+});
+
+const firstDataRoute = createRoute({
+  getParentRoute: () => dataRoute,
+  path: '/',
+  component: lazyRouteComponent(() => import('../data/data-page.tsx'), 'FirstDataPage'),
+});
+
+const sqlRoute = createRoute({
+  getParentRoute: () => dataRoute,
+  path: 'sql',
+  component: lazyRouteComponent(() => import('../sql/sql-page.tsx'), 'SqlPage'),
+  validateSearch: (search): SqlSearch => searchTexts(search, ['q']),
+});
+
+const storageRoute = createRoute({
+  getParentRoute: () => dataRoute,
+  path: 'storage',
+  component: lazyRouteComponent(() => import('../storage/storage-page.tsx'), 'StoragePage'),
+});
+
+const forwardersRoute = createRoute({
+  getParentRoute: () => dataRoute,
+  path: 'forwarders',
+  component: lazyRouteComponent(() => import('../forwarders/forwarders-page.tsx'), 'ForwardersPage'),
+});
+
+const decodersRoute = createRoute({
+  getParentRoute: () => dataRoute,
+  path: 'decoders',
+  component: lazyRouteComponent(() => import('../decoders/decoders-page.tsx'), 'DecodersPage'),
+  validateSearch: (search): DecodersSearch => searchTexts(search, ['name']),
+});
+
+const cardinalityRoute = createRoute({
+  getParentRoute: () => dataRoute,
+  path: 'cardinality',
+  component: lazyRouteComponent(() => import('../cardinality/cardinality-page.tsx'), 'CardinalityPage'),
+});
+
 const serverRoute = createRoute({
   getParentRoute: () => rootRoute,
   path: '/server',
@@ -116,6 +160,16 @@ export interface ProvisioningSearch {
   readonly state?: string;
 }
 
+export interface SqlSearch {
+  /** The query that was run last. */
+  readonly q?: string;
+}
+
+export interface DecodersSearch {
+  /** The decoder that is shown. */
+  readonly name?: string;
+}
+
 export interface SecuritySearch {
   /** Which certificates. */
   readonly show?: string;
@@ -138,6 +192,7 @@ export const router = createRouter({
     jobsRoute,
     jobRoute,
     provisioningRoute,
+    dataRoute.addChildren([firstDataRoute, sqlRoute, storageRoute, forwardersRoute, decodersRoute, cardinalityRoute]),
     securityRoute,
     auditRoute,
     serverRoute,

@@ -4,7 +4,7 @@ import { formatTime } from '../format/age.ts';
 import { CopyButton } from '../ui/copy-button.tsx';
 import dialog from '../ui/dialog.module.css';
 import { Icon } from '../ui/icons.tsx';
-import { saveText } from '../ui/save-text.ts';
+import { saveText } from '../ui/save-file.ts';
 import styles from './certificates.module.css';
 
 /** The files of a new certificate, named as the command line names them. */

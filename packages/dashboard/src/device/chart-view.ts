@@ -11,6 +11,8 @@ export interface ChartViewOptions {
   readonly ink: string;
   readonly grid: string;
   readonly font: string;
+  /** Of the lines at the ends of the range. */
+  readonly limit: string;
   readonly widthPx: number;
   /** The row under the cursor, or none. */
   readonly onCursor: (row: number | undefined) => void;
@@ -23,24 +25,21 @@ export const CHART_HEIGHT = { number: 188, boolean: 92 } as const;
 /** Charts of one page show the same moment under the cursor; a drag stays with the chart it began in. */
 const CURSOR_SYNC = { key: 'device', filters: { sub: (type: string) => type === 'mousemove' || type === 'mouseleave' } };
 
-/** One metric drawn by uPlot: its line, and the band between minimum and maximum where points were put into buckets. */
+/** One metric drawn by uPlot, with the lines of its range where the device type gives one. */
 export class ChartView {
   readonly #plot: uPlot;
   readonly #options: ChartViewOptions;
+  #limits: readonly number[] = [];
 
   constructor(parent: HTMLElement, options: ChartViewOptions) {
     this.#options = options;
-    this.#plot = new uPlot(this.#config(), [[], [], [], []], parent);
+    this.#plot = new uPlot(this.#config(), [[], []], parent);
   }
 
-  draw(columns: ChartColumns, fromMs: number, toMs: number): void {
-    const empty = columns.low === undefined ? columns.mid.map(() => null) : [];
-    const data: uPlot.AlignedData = [
-      [...columns.times],
-      [...columns.mid],
-      [...(columns.high ?? empty)],
-      [...(columns.low ?? empty)],
-    ];
+  /** @param limits values at which a line is drawn, where they are in view */
+  draw(columns: ChartColumns, fromMs: number, toMs: number, limits: readonly number[] = []): void {
+    this.#limits = limits;
+    const data: uPlot.AlignedData = [[...columns.times], [...columns.values]];
     this.#plot.batch(() => {
       this.#plot.setData(data, false);
       this.#plot.setScale('x', { min: fromMs, max: toMs });
@@ -61,7 +60,6 @@ export class ChartView {
     const stepped = kind === 'boolean' ? uPlot.paths.stepped?.({ align: 1 }) : undefined;
     const paths = stepped === undefined ? {} : { paths: stepped };
     const lines = { stroke: grid, width: 1 };
-    const edge: uPlot.Series = { scale: 'y', stroke: 'transparent', width: 0, points: { show: false }, ...paths };
     return {
       width: Math.max(widthPx, 100),
       height: CHART_HEIGHT[kind],
@@ -103,10 +101,7 @@ export class ChartView {
           ...(kind === 'boolean' ? { fill: `${color}33` } : {}),
           points: { size: 4, fill: color, filter: isolatedPoints, ...(kind === 'boolean' ? { show: () => false } : {}) },
         },
-        edge,
-        edge,
       ],
-      bands: [{ series: [2, 3], fill: `${color}38` }],
       cursor: {
         y: false,
         points: { size: 7 },
@@ -114,8 +109,28 @@ export class ChartView {
         sync: CURSOR_SYNC,
         bind: { dblclick: () => () => (onReset(), null) },
       },
-      hooks: { setCursor: [(plot) => this.#cursorMoved(plot)], setSelect: [(plot) => this.#selected(plot)] },
+      hooks: {
+        drawAxes: [(plot) => this.#drawLimits(plot)],
+        setCursor: [(plot) => this.#cursorMoved(plot)], setSelect: [(plot) => this.#selected(plot)],
+      },
     };
+  }
+
+  #drawLimits({ ctx, bbox, scales, valToPos }: uPlot): void {
+    const { min = 0, max = 0 } = scales['y'] ?? {};
+    ctx.save();
+    ctx.strokeStyle = this.#options.limit;
+    ctx.lineWidth = uPlot.pxRatio;
+    ctx.setLineDash([4 * uPlot.pxRatio, 4 * uPlot.pxRatio]);
+    for (const limit of this.#limits) {
+      if (min === null || max === null || limit <= min || limit >= max) continue;
+      const y = Math.round(valToPos(limit, 'y', true));
+      ctx.beginPath();
+      ctx.moveTo(bbox.left, y);
+      ctx.lineTo(bbox.left + bbox.width, y);
+      ctx.stroke();
+    }
+    ctx.restore();
   }
 
   #cursorMoved(plot: uPlot): void {

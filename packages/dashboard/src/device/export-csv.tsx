@@ -3,7 +3,7 @@ import { useMutation } from '@tanstack/react-query';
 import { fetchRange } from '../api/telemetry.ts';
 import { useServices } from '../app/services.ts';
 import { Icon } from '../ui/icons.tsx';
-import { saveText } from '../ui/save-text.ts';
+import { saveText } from '../ui/save-file.ts';
 import { toCsv } from './csv.ts';
 import { windowAt, type TimeRange } from './time-range.ts';
 

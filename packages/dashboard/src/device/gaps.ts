@@ -18,31 +18,17 @@ export function longestSilenceMs(times: readonly number[], atLeastMs: number): n
   return Math.max(atLeastMs, usual * INTERVALS_THAT_MAKE_A_GAP);
 }
 
-/** A row of nulls in every silence that is longer: the chart breaks its line there. */
+/** A row without a value in every silence that is longer: the chart breaks its line there. */
 export function withGaps(columns: ChartColumns, silenceMs: number): ChartColumns {
-  const { times, mid, low, high } = columns;
-  const banded = low !== undefined && high !== undefined;
-  let cuts = 0;
-  for (let i = 1; i < times.length; i++) if ((times[i] ?? 0) - (times[i - 1] ?? 0) > silenceMs) cuts++;
-  if (cuts === 0) return columns;
-  const out = {
-    times: [] as number[],
-    mid: [] as (number | null)[],
-    low: [] as (number | null)[],
-    high: [] as (number | null)[],
-  };
-  const push = (timeMs: number, m: number | null, l: number | null, h: number | null) => {
+  const out = { times: [] as number[], values: [] as (number | null)[] };
+  columns.times.forEach((timeMs, i) => {
+    const before = columns.times[i - 1];
+    if (before !== undefined && timeMs - before > silenceMs) {
+      out.times.push((before + timeMs) / 2);
+      out.values.push(null);
+    }
     out.times.push(timeMs);
-    out.mid.push(m);
-    if (!banded) return;
-    out.low.push(l);
-    out.high.push(h);
-  };
-  for (let i = 0; i < times.length; i++) {
-    const timeMs = times[i] ?? 0;
-    const before = times[i - 1];
-    if (before !== undefined && timeMs - before > silenceMs) push((before + timeMs) / 2, null, null, null);
-    push(timeMs, mid[i] ?? null, low?.[i] ?? null, high?.[i] ?? null);
-  }
-  return banded ? out : { times: out.times, mid: out.mid };
+    out.values.push(columns.values[i] ?? null);
+  });
+  return out.times.length === columns.times.length ? columns : out;
 }

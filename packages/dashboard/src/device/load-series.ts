@@ -1,7 +1,7 @@
 import type { ApiClient } from '../api/client.ts';
-import { fetchBuckets, fetchRange, type Point } from '../api/telemetry.ts';
-import { columnsFromBuckets, columnsFromPoints, type ChartColumns } from './chart-columns.ts';
-import { planBuckets, type QueryPlan } from './query-plan.ts';
+import { fetchPlot, type Point, type Resolution } from '../api/telemetry.ts';
+import { columnsFromPoints, type ChartColumns } from './chart-columns.ts';
+import { plotWindow } from './plot-window.ts';
 
 export interface SeriesRequest {
   readonly device: string;
@@ -10,54 +10,37 @@ export interface SeriesRequest {
   readonly text: readonly string[];
   readonly fromMs: number;
   readonly toMs: number;
-  readonly plan: QueryPlan;
-  readonly widthPx: number;
+  /** Of the plot, in pixels. */
+  readonly columns: number;
 }
 
 export interface LoadedSeries {
-  /** 0 for points, otherwise the length of a bucket. */
-  readonly everyMs: number;
-  readonly every: string | undefined;
+  /** What a pixel stands for. */
+  readonly columnMs: number;
+  readonly resolution: Resolution;
+  readonly pointsFromMs: number | undefined;
   readonly columns: ReadonlyMap<string, ChartColumns>;
   readonly texts: ReadonlyMap<string, readonly Point[]>;
 }
 
-const MOST_POINTS = 1_000_000;
 /** A device's clock may be ahead. */
 const AHEAD_MS = 60_000;
 
-/** Fetches what the charts of a device need: points, or buckets where there are too many points for that. */
+/** Fetches what the charts of a device show: so many points that no pixel would be another one with more. */
 export async function loadSeries(client: ApiClient, request: SeriesRequest, signal: AbortSignal): Promise<LoadedSeries> {
-  if (request.numeric.length + request.text.length === 0)
-    return { everyMs: 0, every: undefined, columns: new Map(), texts: new Map() };
-  const window = { device: request.device, fromMs: Math.floor(request.fromMs), toMs: Math.ceil(request.toMs) + AHEAD_MS };
-  let plan = request.plan;
-  if (plan.kind === 'raw') {
-    const metrics = [...request.numeric, ...request.text];
-    const { series, complete } = await fetchRange(client, { ...window, metrics, limit: plan.limit }, signal);
-    if (complete) {
-      return {
-        everyMs: 0,
-        every: undefined,
-        columns: new Map(request.numeric.map((metric) => [metric, columnsFromPoints(series.get(metric) ?? [])])),
-        texts: new Map(request.text.map((metric) => [metric, series.get(metric) ?? []])),
-      };
-    }
-    plan = planBuckets(request.toMs - request.fromMs, request.widthPx);
+  const { device, numeric, text, fromMs, toMs, columns } = request;
+  const metrics = [...numeric, ...text];
+  const columnMs = (toMs - fromMs) / columns;
+  if (metrics.length === 0) {
+    return { columnMs, resolution: 'raw', pointsFromMs: undefined, columns: new Map(), texts: new Map() };
   }
-  const { every, everyMs } = plan;
-  const buckets = async (metrics: readonly string[], fn: 'mean' | 'min' | 'max' | 'last') =>
-    metrics.length === 0
-      ? new Map<string, readonly Point[]>()
-      : await fetchBuckets(client, { ...window, metrics, limit: MOST_POINTS, every, fn }, signal);
-  const [mean, min, max, texts] = await Promise.all([
-    buckets(request.numeric, 'mean'),
-    buckets(request.numeric, 'min'),
-    buckets(request.numeric, 'max'),
-    buckets(request.text, 'last'),
-  ]);
-  const columns = request.numeric.map(
-    (metric) => [metric, columnsFromBuckets(mean.get(metric) ?? [], min.get(metric) ?? [], max.get(metric) ?? [])] as const,
-  );
-  return { everyMs, every, columns: new Map(columns), texts };
+  const window = plotWindow(fromMs, toMs, columns, AHEAD_MS);
+  const { series, resolution, pointsFromMs } = await fetchPlot(client, { device, metrics, ...window, method: 'm4' }, signal);
+  return {
+    columnMs,
+    resolution,
+    pointsFromMs,
+    columns: new Map(numeric.map((metric) => [metric, columnsFromPoints(series.get(metric) ?? [])])),
+    texts: new Map(text.map((metric) => [metric, series.get(metric) ?? []])),
+  };
 }

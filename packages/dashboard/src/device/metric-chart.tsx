@@ -1,5 +1,6 @@
 import { useComputedColorScheme } from '@mantine/core';
 import { useEffect, useLayoutEffect, useRef } from 'react';
+import type { MetricSchema } from '../api/device-types.ts';
 import { useServices } from '../app/services.ts';
 import { readChartColors, seriesColor, SERIES_COLORS } from '../theme/chart-colors.ts';
 import { useOnScreen } from '../ui/use-on-screen.ts';
@@ -9,14 +10,17 @@ import { longestSilenceMs, withGaps } from './gaps.ts';
 import type { LiveTail } from './live-tail.ts';
 import styles from './metric-chart.module.css';
 import { readout } from './readout.ts';
-import { spanMs, windowAt, zoomRange, type TimeRange } from './time-range.ts';
+import { endsNow, spanMs, windowAt, zoomRange, type TimeRange } from './time-range.ts';
 
 interface MetricChartProps {
   readonly metric: string;
   readonly kind: 'number' | 'boolean';
   readonly colorIndex: number;
   readonly base: ChartColumns | undefined;
-  readonly everyMs: number;
+  /** What a pixel of the fetched part stands for. */
+  readonly columnMs: number;
+  /** What the device type says of it: its unit, and its range, of which the ends are drawn. */
+  readonly schema: MetricSchema | undefined;
   readonly tail: LiveTail;
   readonly range: TimeRange;
   readonly loading: boolean;
@@ -26,15 +30,17 @@ interface MetricChartProps {
 
 /** A window that moved by less than a part of this has moved by less than a pixel. */
 const WIDEST_PX = 1200;
+/** So many pixels without a point are still a line. */
+const WIDEST_GAP_PX = 2;
 
 /** The longer the window, the less a new point changes it: ten times a second for five minutes, once for an hour. */
-function redrawEveryMs(range: TimeRange): number {
-  return Math.min(1000, Math.max(100, spanMs(range) / 3600));
+function redrawEveryMs(windowMs: number): number {
+  return Math.min(1000, Math.max(100, windowMs / 3600));
 }
 
 /** A chart of one metric. React draws its frame; the canvas is drawn by hand, at a bounded rate. */
 export function MetricChart(props: MetricChartProps) {
-  const { metric, kind, colorIndex, base, everyMs, tail, range, loading } = props;
+  const { metric, kind, colorIndex, base, columnMs, schema, tail, range, loading } = props;
   const { ticker } = useServices();
   const scheme = useComputedColorScheme('light', { getInitialValueInEffect: false });
   const place = useRef<HTMLDivElement>(null);
@@ -56,6 +62,7 @@ export function MetricChart(props: MetricChartProps) {
       color: colors.series[colorIndex % SERIES_COLORS] ?? colors.ink,
       ink: colors.ink,
       grid: colors.grid,
+      limit: colors.limit,
       font: `11px ${getComputedStyle(parent).fontFamily}`,
       widthPx: parent.clientWidth,
       onCursor: (row) => {
@@ -75,31 +82,35 @@ export function MetricChart(props: MetricChartProps) {
     };
   }, [kind, colorIndex, scheme]);
 
+  const { min, max } = schema ?? {};
+
   useEffect(() => {
     if (!onScreen) return undefined;
+    const limits = [min, max].filter((end) => end !== undefined);
     const draw = () => {
       const { fromMs, toMs } = windowAt(range, ticker.exact());
-      const live = range.kind === 'live' ? tail.points(metric) : [];
-      const all = clip(withLive(base ?? NO_COLUMNS, live, everyMs), fromMs, toMs);
-      const columns = withGaps(all, longestSilenceMs(all.times, everyMs));
+      const live = endsNow(range) ? tail.points(metric) : [];
+      const all = clip(withLive(base ?? NO_COLUMNS, live), fromMs, toMs);
+      const columns = withGaps(all, longestSilenceMs(all.times, columnMs * WIDEST_GAP_PX));
       shown.current.columns = columns;
-      view.current?.draw(columns, fromMs, toMs);
+      view.current?.draw(columns, fromMs, toMs, limits);
       if (words.current !== null) words.current.textContent = readout(columns, shown.current.row, kind);
       if (place.current !== null) place.current.dataset['rows'] = String(columns.times.length);
     };
     draw();
-    if (range.kind !== 'live') return undefined;
+    if (!endsNow(range)) return undefined;
+    const windowMs = spanMs(range, ticker.exact());
     let drawnVersion = tail.version();
     let drawnMs = ticker.exact();
     const timer = setInterval(() => {
-      const moved = ticker.exact() - drawnMs >= spanMs(range) / WIDEST_PX;
+      const moved = ticker.exact() - drawnMs >= windowMs / WIDEST_PX;
       if (!moved && tail.version() === drawnVersion) return;
       drawnVersion = tail.version();
       drawnMs = ticker.exact();
       draw();
-    }, redrawEveryMs(range));
+    }, redrawEveryMs(windowMs));
     return () => clearInterval(timer);
-  }, [base, everyMs, tail, metric, kind, range, onScreen, scheme, colorIndex, ticker]);
+  }, [base, columnMs, schema, tail, metric, kind, range, onScreen, scheme, colorIndex, ticker]);
 
   const isEmpty = !loading && base !== undefined && base.times.length === 0 && tail.points(metric).length === 0;
   return (
@@ -108,6 +119,7 @@ export function MetricChart(props: MetricChartProps) {
         <i style={{ background: seriesColor(colorIndex) }} aria-hidden="true" />
         <span className={styles.name} title={metric}>
           {metric}
+          {schema?.unit !== undefined && <small>{schema.unit}</small>}
         </span>
         <span ref={words} className={styles.readout} data-testid="readout" />
       </figcaption>

@@ -1,6 +1,6 @@
 import { useQuery, keepPreviousData } from '@tanstack/react-query';
 import { memo, useMemo } from 'react';
-import { fetchBuckets, type LatestValue, type Point } from '../api/telemetry.ts';
+import { fetchPlot, type LatestValue, type Point } from '../api/telemetry.ts';
 import { useServices } from '../app/services.ts';
 import { formatValue } from '../format/number-format.ts';
 import { seriesColor } from '../theme/chart-colors.ts';
@@ -9,33 +9,38 @@ import { Sparkline } from '../ui/sparkline.tsx';
 import { toNumber } from './chart-columns.ts';
 import { longestSilenceMs } from './gaps.ts';
 import styles from './metric-tiles.module.css';
-import { planBuckets } from './query-plan.ts';
-import { spanMs, windowAt, type TimeRange } from './time-range.ts';
+import { isOutOfRange, rangeWords, type MetricSchemas } from './metric-schema.ts';
+import { plotWindow, refetchEveryMs } from './plot-window.ts';
+import { endsNow, isKnown, spanMs, windowAt, type TimeRange } from './time-range.ts';
 
 interface MetricTilesProps {
   readonly device: string;
   readonly values: readonly LatestValue[];
+  readonly schemas: MetricSchemas;
   readonly range: TimeRange;
   readonly charted: ReadonlySet<string>;
   readonly onToggle: (metric: string) => void;
 }
 
-const SPARKLINE_PX = 200;
+const SPARKLINE_COLUMNS = 80;
+/** So many columns without a point are still a line. */
+const WIDEST_GAP_COLUMNS = 3;
 const NO_POINTS: readonly Point[] = [];
 
 /** The latest value of every metric; pressing one puts its chart on the page or takes it away. */
-export function MetricTiles({ device, values, range, charted, onToggle }: MetricTilesProps) {
+export function MetricTiles({ device, values, schemas, range, charted, onToggle }: MetricTilesProps) {
   const { client, ticker } = useServices();
-  const plan = planBuckets(spanMs(range), SPARKLINE_PX);
+  const windowMs = spanMs(range, ticker.exact());
   const { data } = useQuery({
     queryKey: ['sparklines', device, range],
-    queryFn: ({ signal }) => {
+    queryFn: async ({ signal }) => {
       const { fromMs, toMs } = windowAt(range, ticker.exact());
-      const window = { device, metrics: [], fromMs: Math.floor(fromMs), toMs: Math.ceil(toMs), limit: 1_000_000 };
-      return fetchBuckets(client, { ...window, every: plan.every, fn: 'last' }, signal);
+      const window = plotWindow(fromMs, toMs, SPARKLINE_COLUMNS, 0);
+      return (await fetchPlot(client, { device, metrics: [], ...window, method: 'lttb' }, signal)).series;
     },
+    enabled: isKnown(range),
     placeholderData: keepPreviousData,
-    refetchInterval: range.kind === 'live' ? Math.min(300_000, Math.max(5000, plan.everyMs)) : false,
+    refetchInterval: endsNow(range) ? refetchEveryMs(windowMs, SPARKLINE_COLUMNS) : false,
   });
   return (
     <div className={styles.tiles} role="group" aria-label="Latest values">
@@ -43,13 +48,15 @@ export function MetricTiles({ device, values, range, charted, onToggle }: Metric
         <Tile
           key={value.metric}
           value={value}
+          unit={schemas.get(value.metric)?.unit}
+          wrong={wrongWords(value, schemas)}
           colorIndex={index}
           history={data?.get(value.metric) ?? NO_POINTS}
           silenceMs={longestSilenceMs(
             (data?.get(value.metric) ?? NO_POINTS).map(([timeMs]) => timeMs),
-            plan.everyMs,
+            (windowMs / SPARKLINE_COLUMNS) * WIDEST_GAP_COLUMNS,
           )}
-          live={range.kind === 'live'}
+          live={endsNow(range)}
           charted={charted.has(value.metric)}
           onToggle={onToggle}
         />
@@ -60,6 +67,9 @@ export function MetricTiles({ device, values, range, charted, onToggle }: Metric
 
 interface TileProps {
   readonly value: LatestValue;
+  readonly unit: string | undefined;
+  /** How the value does not fit the device type; undefined where it does. */
+  readonly wrong: string | undefined;
   readonly colorIndex: number;
   readonly history: readonly Point[];
   /** A longer time between two points is a gap. */
@@ -69,7 +79,13 @@ interface TileProps {
   readonly onToggle: (metric: string) => void;
 }
 
-const Tile = memo(function Tile({ value, colorIndex, history, silenceMs, live, charted, onToggle }: TileProps) {
+function wrongWords(value: LatestValue, schemas: MetricSchemas): string | undefined {
+  const schema = schemas.get(value.metric);
+  if (!isOutOfRange(value, schema)) return undefined;
+  return schema === undefined ? 'Out of the range that the device type gives it' : `It should be ${rangeWords(schema)}`;
+}
+
+const Tile = memo(function Tile({ value, unit, wrong, colorIndex, history, silenceMs, live, charted, onToggle }: TileProps) {
   const points = useMemo(() => {
     const all: readonly Point[] = live ? [...history, [value.timeMs, value.value]] : history;
     return all.flatMap(([x, y]) => {
@@ -89,9 +105,15 @@ const Tile = memo(function Tile({ value, colorIndex, history, silenceMs, live, c
       <span className={styles.name}>
         <i style={{ background: charted ? seriesColor(colorIndex) : 'var(--line-strong)' }} aria-hidden="true" />
         <span>{value.metric}</span>
+        {wrong !== undefined && (
+          <em title={wrong} data-testid="out-of-range">
+            out of range
+          </em>
+        )}
       </span>
-      <span className={styles.value} data-kind={typeof value.value} data-testid="value">
-        {formatValue(value.value)}
+      <span className={styles.value} data-kind={typeof value.value} data-wrong={wrong !== undefined}>
+        <span data-testid="value">{formatValue(value.value)}</span>
+        {unit !== undefined && typeof value.value === 'number' && <small>{unit}</small>}
       </span>
       <span className={styles.spark}>
         {typeof value.value !== 'string' && (

@@ -58,7 +58,7 @@ export function OverviewTab({ device }: { readonly device: Device }) {
           </Button>
         )}
       </section>
-      {may('telemetry:read', device.group) && <TelemetrySection deviceId={device.id} />}
+      {may('telemetry:read', device.group) && <TelemetrySection deviceId={device.id} type={device.type} />}
       <EditDeviceDialog device={device} opened={editing} onClose={() => setEditing(false)} />
     </div>
   );

@@ -33,6 +33,14 @@ export function RangePicker({ range, onChange }: RangePickerProps) {
             {preset}
           </button>
         ))}
+        <button
+          type="button"
+          className={styles.preset}
+          aria-pressed={range.kind === 'all'}
+          onClick={() => onChange({ kind: 'all' })}
+        >
+          Everything
+        </button>
         <CustomRange range={range} onChange={onChange} className={styles.preset ?? ''} />
       </div>
       <div className={styles.steps} role="group" aria-label="Move and zoom">

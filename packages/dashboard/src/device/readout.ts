@@ -6,22 +6,18 @@ import type { ChartColumns } from './chart-columns.ts';
 export function readout(columns: ChartColumns, row: number | undefined, kind: 'number' | 'boolean'): string {
   if (row === undefined) return kind === 'boolean' ? '' : extremes(columns);
   const timeMs = columns.times[row];
-  const value = columns.mid[row];
+  const value = columns.values[row];
   if (timeMs === undefined || value === undefined || value === null) return '';
-  const low = columns.low?.[row];
-  const high = columns.high?.[row];
-  const at = formatTime(timeMs);
-  if (kind === 'boolean' && low === undefined) return `${at}   ${value === 1}`;
-  if (kind === 'boolean') return `${at}   true ${Math.round(value * 100)} %`;
-  const band =
-    typeof low === 'number' && typeof high === 'number' && low !== high ? `   ${formatNumber(low)} … ${formatNumber(high)}` : '';
-  return `${at}   ${formatNumber(value)}${band}`;
+  return `${formatTime(timeMs)}   ${kind === 'boolean' ? String(value === 1) : formatNumber(value)}`;
 }
 
-function extremes(columns: ChartColumns): string {
+function extremes({ values }: ChartColumns): string {
   let low = Infinity;
   let high = -Infinity;
-  for (const value of columns.low ?? columns.mid) if (value !== null && value < low) low = value;
-  for (const value of columns.high ?? columns.mid) if (value !== null && value > high) high = value;
+  for (const value of values) {
+    if (value === null) continue;
+    low = Math.min(low, value);
+    high = Math.max(high, value);
+  }
   return low > high ? '' : `min ${formatNumber(low)}   max ${formatNumber(high)}`;
 }

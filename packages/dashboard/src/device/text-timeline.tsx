@@ -7,13 +7,13 @@ import { longestSilenceMs } from './gaps.ts';
 import type { LiveTail } from './live-tail.ts';
 import { textSegments } from './text-segments.ts';
 import styles from './text-timeline.module.css';
-import { windowAt, type TimeRange } from './time-range.ts';
+import { endsNow, windowAt, type TimeRange } from './time-range.ts';
 
 interface TextTimelineProps {
   readonly metric: string;
   readonly base: readonly Point[] | undefined;
-  /** Length of a bucket; 0 for points. */
-  readonly everyMs: number;
+  /** What a pixel of the fetched part stands for. */
+  readonly columnMs: number;
   readonly tail: LiveTail;
   readonly range: TimeRange;
 }
@@ -21,20 +21,22 @@ interface TextTimelineProps {
 const ROWS = 6;
 /** Of the strip's width. */
 const ROOM_FOR_A_LABEL = 0.07;
+/** So many pixels without a point are no silence. */
+const WIDEST_GAP_PX = 2;
 const NONE: readonly Point[] = [];
 
 /** A text metric: a strip of what it said when, and its last changes as a table. */
-export function TextTimeline({ metric, base = NONE, everyMs, tail, range }: TextTimelineProps) {
+export function TextTimeline({ metric, base = NONE, columnMs, tail, range }: TextTimelineProps) {
   const { ticker } = useServices();
   const nowMs = useSyncExternalStore(ticker.subscribe, ticker.now);
   useSyncExternalStore(tail.subscribe, tail.version);
   const { fromMs, toMs } = windowAt(range, Math.max(nowMs, ticker.exact()));
   const lastMs = base.at(-1)?.[0] ?? -Infinity;
-  const live = range.kind === 'live' ? tail.points(metric).filter(([timeMs]) => timeMs > lastMs) : NONE;
+  const live = endsNow(range) ? tail.points(metric).filter(([timeMs]) => timeMs > lastMs) : NONE;
   const points = [...base, ...live];
   const silenceMs = longestSilenceMs(
     points.map(([timeMs]) => timeMs),
-    everyMs,
+    columnMs * WIDEST_GAP_PX,
   );
   const segments = textSegments(points, fromMs, toMs, silenceMs);
   const colors = new Map(

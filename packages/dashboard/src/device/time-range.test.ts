@@ -5,6 +5,7 @@ import {
   rangeFromSearch,
   scaledRange,
   searchFromRange,
+  wholeRange,
   windowAt,
   zoomRange,
   type TimeRange,
@@ -20,6 +21,7 @@ it('a preset ends now, two times stay where they are', () => {
 it('goes into the address and comes back the same', () => {
   const ranges: TimeRange[] = [
     { kind: 'live', preset: '7d' },
+    { kind: 'all' },
     { kind: 'fixed', fromMs: 1000, toMs: 5000 },
   ];
   for (const range of ranges) expect(rangeFromSearch(parseRangeSearch({ ...searchFromRange(range) }))).toEqual(range);
@@ -61,4 +63,12 @@ it('grows and shrinks around its middle, or at its end where that is now', () =>
     fromMs: 9.5 * HOUR,
     toMs: 10 * HOUR,
   });
+});
+
+it('everything runs from the first point to now, or to a last point that is long ago or still to come', () => {
+  expect(windowAt(wholeRange(2 * HOUR, 99 * HOUR, 100 * HOUR), 101 * HOUR)).toEqual({ fromMs: 2 * HOUR, toMs: 101 * HOUR });
+  expect(windowAt(wholeRange(2 * HOUR, 12 * HOUR, 100 * HOUR), 101 * HOUR)).toEqual({ fromMs: 2 * HOUR, toMs: 12 * HOUR + 1 });
+  expect(windowAt(wholeRange(2 * HOUR, 120 * HOUR, 100 * HOUR), 101 * HOUR).toMs).toBe(120 * HOUR + 1);
+  const { fromMs, toMs } = windowAt(wholeRange(5 * HOUR, 5 * HOUR, 5 * HOUR), 5 * HOUR);
+  expect(fromMs).toBeLessThan(toMs);
 });

@@ -1,9 +1,11 @@
-/** What the page shows: a span that ends now and moves, or two fixed times. */
+/** What the page shows: a span that ends now and moves, two fixed times, or everything there is. */
 export type TimeRange =
   | { readonly kind: 'live'; readonly preset: Preset }
-  | { readonly kind: 'fixed'; readonly fromMs: number; readonly toMs: number };
+  | { readonly kind: 'fixed'; readonly fromMs: number; readonly toMs: number }
+  /** From the first point; to now, or to the last point where that is long ago or still to come. Both absent until it is known. */
+  | { readonly kind: 'all'; readonly fromMs?: number; readonly toMs?: number };
 
-export const PRESETS = ['5m', '15m', '1h', '6h', '24h', '7d', '30d'] as const;
+export const PRESETS = ['5m', '15m', '1h', '6h', '24h', '7d', '30d', '1y'] as const;
 export type Preset = (typeof PRESETS)[number];
 
 const MINUTE = 60_000;
@@ -18,6 +20,7 @@ const SPANS: Readonly<Record<Preset, number>> = {
   '24h': DAY,
   '7d': 7 * DAY,
   '30d': 30 * DAY,
+  '1y': 365 * DAY,
 };
 
 export const DEFAULT_RANGE: TimeRange = { kind: 'live', preset: '5m' };
@@ -26,7 +29,7 @@ export const NARROWEST_MS = 1000;
 
 /** The search part of the device page's address. */
 export interface RangeSearch {
-  readonly range?: Preset;
+  readonly range?: Preset | 'all';
   readonly from?: number;
   readonly to?: number;
 }
@@ -36,30 +39,52 @@ export function rangeFromSearch(search: RangeSearch): TimeRange {
   if (search.from !== undefined && search.to !== undefined && search.to > search.from) {
     return { kind: 'fixed', fromMs: search.from, toMs: search.to };
   }
+  if (search.range === 'all') return { kind: 'all' };
   return search.range === undefined ? DEFAULT_RANGE : { kind: 'live', preset: search.range };
 }
 
 export function searchFromRange(range: TimeRange): RangeSearch {
+  if (range.kind === 'all') return { range: 'all' };
   return range.kind === 'live' ? { range: range.preset } : { from: range.fromMs, to: range.toMs };
 }
 
 /** Keeps of an unknown search object what is valid. */
 export function parseRangeSearch(search: Readonly<Record<string, unknown>>): RangeSearch {
-  const preset = PRESETS.find((name) => name === search['range']);
+  const preset = search['range'] === 'all' ? 'all' : PRESETS.find((name) => name === search['range']);
   const from = time(search['from']);
   const to = time(search['to']);
   if (from !== undefined && to !== undefined && to > from) return { from, to };
   return preset === undefined ? {} : { range: preset };
 }
 
-export function spanMs(range: TimeRange): number {
-  return range.kind === 'live' ? SPANS[range.preset] : range.toMs - range.fromMs;
+/** How long the window is at this moment. */
+export function spanMs(range: TimeRange, nowMs: number): number {
+  const { fromMs, toMs } = windowAt(range, nowMs);
+  return toMs - fromMs;
+}
+
+/** Whether points that come now are in it. */
+export function endsNow(range: TimeRange): boolean {
+  return range.kind === 'live' || (range.kind === 'all' && range.toMs === undefined);
+}
+
+/** Whether its ends are known: those of everything have to be asked for. */
+export function isKnown(range: TimeRange): boolean {
+  return range.kind !== 'all' || range.fromMs !== undefined;
 }
 
 /** The window at this moment. */
 export function windowAt(range: TimeRange, nowMs: number): { readonly fromMs: number; readonly toMs: number } {
-  if (range.kind === 'fixed') return range;
-  return { fromMs: nowMs - SPANS[range.preset], toMs: nowMs };
+  if (range.kind === 'live') return { fromMs: nowMs - SPANS[range.preset], toMs: nowMs };
+  if (range.kind === 'fixed') return { fromMs: range.fromMs, toMs: range.toMs };
+  const toMs = range.toMs ?? nowMs;
+  return { fromMs: Math.min(range.fromMs ?? toMs - DAY, toMs - NARROWEST_MS), toMs };
+}
+
+/** Everything from the first point to the last: to now where the last one is not long ago, compared with all of it. */
+export function wholeRange(firstMs: number, lastMs: number, nowMs: number): TimeRange {
+  const isLate = nowMs - lastMs > Math.max(HOUR, (lastMs - firstMs) / 10);
+  return isLate || lastMs > nowMs ? { kind: 'all', fromMs: firstMs, toMs: lastMs + 1 } : { kind: 'all', fromMs: firstMs };
 }
 
 /** What a drag over the chart asks for: whole milliseconds, in order, not narrower than a second. */
@@ -86,6 +111,6 @@ export function movedRange(range: TimeRange, nowMs: number, by: number): TimeRan
 export function scaledRange(range: TimeRange, nowMs: number, factor: number): TimeRange {
   const { fromMs, toMs } = windowAt(range, nowMs);
   const length = Math.max(NARROWEST_MS, Math.round((toMs - fromMs) * factor));
-  const end = range.kind === 'live' ? toMs : Math.min(nowMs, (fromMs + toMs) / 2 + length / 2);
+  const end = endsNow(range) ? toMs : Math.min(nowMs, (fromMs + toMs) / 2 + length / 2);
   return { kind: 'fixed', fromMs: Math.round(end) - length, toMs: Math.round(end) };
 }

@@ -2,6 +2,7 @@
 export interface ChartColors {
   readonly ink: string;
   readonly grid: string;
+  readonly limit: string;
   readonly series: readonly string[];
 }
 
@@ -13,6 +14,7 @@ export function readChartColors(): ChartColors {
   return {
     ink: read('--ink-faint'),
     grid: read('--line'),
+    limit: read('--warn'),
     series: Array.from({ length: SERIES_COLORS }, (_, i) => read(`--series-${i + 1}`)),
   };
 }

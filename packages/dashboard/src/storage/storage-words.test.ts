@@ -1,0 +1,26 @@
+import { expect, it } from 'vitest';
+import { blockedText, conditionText, daysText, keptText, spanText, volumeWords } from './storage-words.ts';
+
+it('says days as people do', () => {
+  expect([7, 90, 365, 1826, 400, null].map(daysText)).toEqual(['7 d', '90 d', '1 y', '5 y', '400 d', 'for ever']);
+  expect(keptText({ raw: 7, daily: null }, 'daily')).toBe('for ever');
+  expect(keptText({ raw: 7 }, 'hourly')).toBe('');
+});
+
+it('says what a policy is about', () => {
+  expect(conditionText({ deviceType: 'boiler', group: '/acme', metric: 'vibration.*' })).toBe('type boiler, in /acme, metric vibration.*');
+  expect(conditionText({ deviceType: undefined, group: undefined, metric: undefined })).toBe('everything else');
+});
+
+it('says one day once', () => {
+  expect(spanText({ from: '2026-11-01', to: '2026-11-01' })).toBe('2026-11-01');
+  expect(spanText({ from: '2026-11-01', to: '2026-11-07' })).toBe('2026-11-01 … 2026-11-07');
+  expect(spanText({ from: undefined, to: undefined })).toBe('');
+});
+
+it('warns only where space is short, and has a word for what it does not know', () => {
+  expect(volumeWords('ok').note).toBe('');
+  for (const state of ['low', 'short', 'refusing']) expect(volumeWords(state).note).not.toBe('');
+  expect(blockedText('held')).toBe('kept by a legal hold');
+  expect(blockedText('another')).toBe('another');
+});

@@ -1,0 +1,97 @@
+import type { KeepDays, KeptLevel, RetentionPolicy } from '../api/retention.ts';
+import type { Storage, StoredPart } from '../api/storage.ts';
+import type { Tone } from '../ui/badge.tsx';
+
+type PartKey = keyof Storage['parts'];
+
+/** The parts of what is stored, in the order of the table. */
+export const PARTS: readonly { readonly key: PartKey; readonly label: string; readonly always?: boolean }[] = [
+  { key: 'raw', label: 'Points (raw)', always: true },
+  { key: 'hourly', label: 'Hours', always: true },
+  { key: 'daily', label: 'Days', always: true },
+  { key: 'archive', label: 'Archive on this disk', always: true },
+  { key: 'log', label: 'Log', always: true },
+  { key: 'other', label: 'Database and all else', always: true },
+  { key: 'future', label: 'Of raw: days to come' },
+  { key: 'broken', label: 'Set aside: cannot be read' },
+];
+
+/** The parts of the bar; days to come are of raw, and not counted twice. */
+export const BAR_PARTS: readonly { readonly keys: readonly PartKey[]; readonly label: string; readonly color: string }[] = [
+  { keys: ['raw'], label: 'points', color: 'var(--series-1)' },
+  { keys: ['hourly'], label: 'hours', color: 'var(--series-7)' },
+  { keys: ['daily'], label: 'days', color: 'var(--series-3)' },
+  { keys: ['archive'], label: 'archive', color: 'var(--series-2)' },
+  { keys: ['log'], label: 'log', color: 'var(--series-5)' },
+  { keys: ['other', 'broken'], label: 'database and all else', color: 'var(--series-6)' },
+];
+
+export function volumeWords(state: string): { readonly tone: Tone; readonly text: string; readonly note: string } {
+  switch (state) {
+    case 'ok':
+      return { tone: 'good', text: 'enough', note: '' };
+    case 'low':
+      return { tone: 'warn', text: 'low', note: 'Less than twice the floor is free.' };
+    case 'short':
+      return { tone: 'bad', text: 'short', note: 'Less than the floor is free: the oldest raw telemetry is let go, a day at a time.' };
+    default:
+      return { tone: 'bad', text: state, note: 'Less than the floor is free: telemetry is refused.' };
+  }
+}
+
+/** Which days a part is of. */
+export function spanText({ from, to }: Pick<StoredPart, 'from' | 'to'>): string {
+  if (from === undefined || to === undefined) return '';
+  return from === to ? from : `${from} … ${to}`;
+}
+
+/** A number of days as people say it: `7 d`, `5 y`. */
+export function daysText(days: number | null): string {
+  if (days === null) return 'for ever';
+  if (days >= 365 && Math.abs(days / 365.25 - Math.round(days / 365.25)) < 0.01) return `${Math.round(days / 365.25)} y`;
+  return `${days} d`;
+}
+
+/** What a policy is about. */
+export function conditionText({ deviceType, group, metric }: Pick<RetentionPolicy, 'deviceType' | 'group' | 'metric'>): string {
+  const words = [
+    ...(deviceType === undefined ? [] : [`type ${deviceType}`]),
+    ...(group === undefined ? [] : [`in ${group}`]),
+    ...(metric === undefined ? [] : [`metric ${metric}`]),
+  ];
+  return words.length === 0 ? 'everything else' : words.join(', ');
+}
+
+export const LEVEL_NAMES: Readonly<Record<KeptLevel, string>> = {
+  raw: 'Points',
+  hourly: 'Hours',
+  daily: 'Days',
+  archive: 'Archive',
+};
+
+/** A file of what level, in words. */
+export function levelName(level: string): string {
+  return Object.entries(LEVEL_NAMES).find(([key]) => key === level)?.[1] ?? level;
+}
+
+/** How long a level is kept by a policy; nothing where it leaves it to others. */
+export function keptText(keepDays: KeepDays, level: KeptLevel): string {
+  const days = keepDays[level];
+  return days === undefined ? '' : daysText(days);
+}
+
+const BLOCKED: Readonly<Record<string, string>> = {
+  held: 'kept by a legal hold',
+  'not-archived': 'waits for the archive',
+  'hot-points': 'points have just come',
+  'stale-hours': 'points have just come',
+  'not-durable': 'points have just come',
+  changed: 'points have just come',
+  'finer-kept': 'finer points of these days go first',
+  'no-room': 'no room to copy what stays',
+};
+
+/** Why something that is too old stays for now. */
+export function blockedText(blocked: string): string {
+  return BLOCKED[blocked] ?? blocked;
+}
