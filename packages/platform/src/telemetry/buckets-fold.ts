@@ -1,6 +1,7 @@
 import { SelsynError } from '../kernel/errors.ts';
 import type { Buckets } from './buckets.ts';
 import { lowerBound, type Columns } from './query-columns.ts';
+import type { RollupColumns } from './rollups/rollup-columns.ts';
 import type { Aggregate, PointColumns, PointValue } from './telemetry-queries.ts';
 
 /** How many buckets all folds of a query may still give. */
@@ -49,6 +50,15 @@ export class BucketFold {
       if (values instanceof Float64Array) this.#addNumbers(values, start, end);
       else this.#addMixed(values, start, end);
       start = end;
+    }
+  }
+
+  /** Takes rollups that are all later than what came before, each of which lies in one bucket with all of its time. */
+  addRollups(rollups: RollupColumns): void {
+    const { startsMs } = rollups;
+    for (let i = 0; i < startsMs.length; i++) {
+      if (startsMs[i]! >= this.#endMs) this.#open(startsMs[i]!);
+      this.#addRollup(rollups, i);
     }
   }
 
@@ -105,6 +115,26 @@ export class BucketFold {
       case 'last':
         return this.#kept;
     }
+  }
+
+  #addRollup(rollups: RollupColumns, i: number): void {
+    const isFirst = this.#count === 0;
+    switch (this.#fn) {
+      case 'count':
+        this.#count += rollups.counts[i]!;
+        return;
+      case 'first':
+      case 'last':
+        if (this.#fn === 'last' || isFirst) this.#kept = (this.#fn === 'last' ? rollups.lasts : rollups.firsts)[i]!;
+        this.#count += rollups.counts[i]!;
+        return;
+    }
+    const numbers = rollups.numbers[i]!;
+    if (numbers === 0) return;
+    if (this.#fn === 'min') this.#extreme = minimum(rollups.mins, i, i + 1, isFirst ? Infinity : this.#extreme);
+    else if (this.#fn === 'max') this.#extreme = maximum(rollups.maxs, i, i + 1, isFirst ? -Infinity : this.#extreme);
+    else this.#addSum(rollups.sums, i, i + 1);
+    this.#count += numbers;
   }
 
   #addNumbers(values: Float64Array, start: number, end: number): void {
@@ -165,6 +195,10 @@ export class BucketFold {
       this.#lost *= SCALE;
       this.#scale = SCALE;
       this.#addSum(values, start, end);
+    } else {
+      // The sum of a rollup is infinite itself.
+      this.#sum = sum;
+      this.#lost = 0;
     }
   }
 }

@@ -1,7 +1,8 @@
-import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
-import { daysFolder } from './day-file-schema.ts';
+import { daysFolder, listDays } from './day-file-schema.ts';
+import { syncFolder } from './sync-folder.ts';
 import { inTransaction } from './sqlite-transaction.ts';
 
 /*
@@ -9,11 +10,13 @@ import { inTransaction } from './sqlite-transaction.ts';
  *
  * counter           `series`: the next series id. Ids are never used again.
  *                   `assigned`: the newest time, ms, that a sample without one was given before the low-water mark.
+ *                   `generation`: the newest one that was given to a day file. `epoch`: how often the catalog was opened.
  * log               the logs that offsets ever spoke of; the largest number is the current one.
  * low_water         records before `upto` are of no more interest: their points are in day files, durably.
  * series            last_day: the newest UTC day of which a chunk may exist. Written before that chunk is.
  * touched           days whose file may have marks beyond the low-water mark. Written before those marks are.
  * uncompacted       days whose file was written to since it was compacted. Written before the file is.
+ * unrolled          days whose file may have marks with stale hours (day-file-schema.ts). Written before those marks are.
  * forgotten         records of `device` before `upto` are skipped: it was removed. Pruned by the low-water mark.
  * forgotten_series  whose chunks are still to be deleted.
  */
@@ -27,8 +30,15 @@ CREATE TABLE touched (day INTEGER PRIMARY KEY);
 CREATE TABLE uncompacted (day INTEGER PRIMARY KEY);
 CREATE TABLE forgotten (log INTEGER NOT NULL, device TEXT NOT NULL, partition INTEGER NOT NULL, upto INTEGER NOT NULL,
   PRIMARY KEY (log, device, partition)) WITHOUT ROWID;
-CREATE TABLE forgotten_series (series INTEGER PRIMARY KEY);
-PRAGMA user_version = 1;`;
+CREATE TABLE forgotten_series (series INTEGER PRIMARY KEY);`;
+/** Version 2. */
+const ROLLUPS = `
+INSERT INTO counter VALUES ('generation', 0), ('epoch', 0);
+CREATE TABLE unrolled (day INTEGER PRIMARY KEY);
+PRAGMA user_version = 2;`;
+
+/** Commits to a file in one life of the process: more than there can be. */
+const EPOCH_COMMITS = 2 ** 32;
 
 export interface SeriesRow {
   readonly id: number;
@@ -41,6 +51,7 @@ export interface CatalogChanges {
   readonly newSeries?: readonly SeriesRow[];
   readonly lastDays?: readonly { readonly series: number; readonly day: number }[];
   readonly touchedDay?: number;
+  readonly unrolledDay?: number;
 }
 
 /** Offsets by partition. */
@@ -52,6 +63,8 @@ export class Catalog {
   readonly #statements = new Map<string, StatementSync>();
   /** Names the log that offsets speak of, in the day files too. 0 before `useLog`. */
   log = 0;
+  /** Versions of files (`meta.version`) that this process gives lie above it; no other one ever gives the same. */
+  versionEpoch = 0;
 
   constructor(telemetryDir: string) {
     this.#dir = telemetryDir;
@@ -64,7 +77,10 @@ export class Catalog {
     db.exec(
       'PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 100; PRAGMA journal_size_limit = 16777216;',
     );
-    if (this.#get('PRAGMA user_version')?.['user_version'] === 0) db.exec(`BEGIN; ${DDL} COMMIT;`);
+    const version = this.#get('PRAGMA user_version')?.['user_version'];
+    if (version === 0) db.exec(`BEGIN; ${DDL} ${ROLLUPS} COMMIT;`);
+    else if (version === 1) this.#addRollups(db);
+    this.versionEpoch = this.#count('epoch') * EPOCH_COMMITS;
     for (const folder of [daysFolder(this.#dir), this.#dir, dirname(this.#dir)]) syncFolder(folder);
   }
 
@@ -141,6 +157,20 @@ export class Catalog {
     this.#run('DELETE FROM uncompacted WHERE day = ?', day);
   }
 
+  unrolledDays(): number[] {
+    return this.#all('SELECT day FROM unrolled').map((row) => Number(row['day']));
+  }
+
+  /** No mark of the day's file has stale hours, durably; or there is no such file. */
+  dayRolledUp(day: number): void {
+    this.#run('DELETE FROM unrolled WHERE day = ?', day);
+  }
+
+  /** A number for a day file that none has had: `meta.generation`. */
+  nextGeneration(): number {
+    return this.#count('generation');
+  }
+
   save(changes: CatalogChanges): void {
     this.#transaction(() => {
       for (const { id, device, metric } of changes.newSeries ?? []) {
@@ -149,6 +179,7 @@ export class Catalog {
       const newest = changes.newSeries?.at(-1);
       if (newest !== undefined) this.#run("UPDATE counter SET next = ? WHERE name = 'series'", newest.id + 1);
       for (const { series, day } of changes.lastDays ?? []) this.#run('UPDATE series SET last_day = ? WHERE id = ?', day, series);
+      if (changes.unrolledDay !== undefined) this.#run('INSERT OR IGNORE INTO unrolled VALUES (?)', changes.unrolledDay);
       if (changes.touchedDay === undefined) return;
       this.#run('INSERT OR IGNORE INTO touched VALUES (?)', changes.touchedDay);
       this.#run('INSERT OR IGNORE INTO uncompacted VALUES (?)', changes.touchedDay);
@@ -200,6 +231,19 @@ export class Catalog {
     });
   }
 
+  /** Upgrades version 1: nothing that it speaks of is rolled up yet. */
+  #addRollups(db: DatabaseSync): void {
+    inTransaction(db, () => {
+      db.exec(ROLLUPS);
+      for (const day of listDays(this.#dir)) this.#run('INSERT INTO unrolled VALUES (?)', day);
+    });
+  }
+
+  /** Counts one up, durably. @returns the new count */
+  #count(name: string): number {
+    return Number(this.#get('UPDATE counter SET next = next + 1 WHERE name = ? RETURNING next', name)!['next']);
+  }
+
   #writeLowWater(lowWater: PartitionOffsets): void {
     for (const [partition, upto] of lowWater) {
       this.#run('INSERT OR REPLACE INTO low_water VALUES (?, ?, ?)', this.log, partition, upto);
@@ -236,14 +280,4 @@ export class Catalog {
 
 function offsets(rows: readonly Record<string, unknown>[]): Map<number, number> {
   return new Map(rows.map((row) => [Number(row['partition']), Number(row['upto'])]));
-}
-
-/** A file that was made in it survives a power loss once its folder is synced. */
-function syncFolder(path: string): void {
-  const folder = openSync(path, 'r');
-  try {
-    fsyncSync(folder);
-  } finally {
-    closeSync(folder);
-  }
 }

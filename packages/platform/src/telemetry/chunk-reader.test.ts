@@ -90,7 +90,7 @@ describe('a chunk reader', () => {
   });
 
   it('sees each commit, and does not keep the writer from a checkpoint', () => {
-    const writer = openDayFileForWrite(store.telemetryDir, dayOf(START));
+    const writer = openDayFileForWrite(store.telemetryDir, dayOf(START), () => 1);
     const insert = writer.prepare('INSERT INTO chunk (series, start_ms, end_ms, count, data) VALUES (1, ?, ?, 1, ?)');
     for (let i = 1; i <= 3; i++) {
       insert.run(START + i, START + i, new Uint8Array(100));

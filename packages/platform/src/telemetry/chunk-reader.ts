@@ -1,8 +1,8 @@
-import { readdirSync, statSync } from 'node:fs';
-import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { statSync } from 'node:fs';
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { SelsynError, isSelsynError, systemCode } from '../kernel/errors.ts';
 import { decodeChunk } from './codec/chunk-codec.ts';
-import { DAY_MS, dayFilePath, dayOfFileName, daysFolder, openDayFileForRead } from './day-file-schema.ts';
+import { ALL_HOURS, DAY_MS, DAY_STALE, dayFilePath, listDayFiles } from './day-file-schema.ts';
 import { lowerBound, type Columns } from './query-columns.ts';
 
 /** Days since 1970-01-01 UTC. */
@@ -15,6 +15,14 @@ export interface StoredChunk {
   readonly endMs: number;
   readonly count: number;
   readonly data: Uint8Array;
+}
+
+/** What a day file says of the rollups of a series. */
+export interface StoredMark {
+  /** As `ChunkReader.staleHours`. */
+  readonly hours: number;
+  /** Names the rollups that are made of the chunks of this file: those of others are of points that were let go. */
+  readonly generation: number;
 }
 
 // A year and a month; each is up to three file descriptors.
@@ -30,6 +38,7 @@ const COUNT = `SELECT series, sum(count) FROM chunk
   WHERE series IN (SELECT value FROM json_each(?)) AND start_ms < ? AND end_ms >= ? GROUP BY series`;
 const NEWEST = `SELECT data FROM chunk WHERE id =
   (SELECT id FROM chunk WHERE series = ? ORDER BY end_ms DESC, id DESC LIMIT 1)`;
+const MARK = 'SELECT hours, generation FROM mark WHERE series = ?';
 
 /**
  * Reads the chunks of the day files, in any thread and beside their writer.
@@ -44,6 +53,8 @@ export class ChunkReader implements Disposable {
   /** In the order of their last use. */
   readonly #open = new Map<DayNumber, DayFile>();
   #days = new Float64Array(0);
+  /** As the folder was listed last. */
+  #paths: ReadonlyMap<DayNumber, readonly [string, ...string[]]> = new Map();
   #daysVersion: number | undefined;
 
   constructor(options: { readonly telemetryDir: string; readonly maxOpenFiles?: number }) {
@@ -54,11 +65,16 @@ export class ChunkReader implements Disposable {
   /** Lists the folder again where the version is another than the last time. @throws SelsynError `telemetry.store-failed` */
   refresh(daysVersion: number): void {
     if (daysVersion === this.#daysVersion) return;
-    this.#days = Float64Array.from(listDays(daysFolder(this.#telemetryDir))).sort();
-    for (const [day, file] of this.#open) {
-      if (inodeOf(file.path) !== file.inode) this.#drop(day);
-    }
+    this.#paths = filesOf(this.#telemetryDir);
+    this.#days = Float64Array.from(this.#paths.keys()).sort();
+    for (const [day, { path }] of this.#open) if (this.#paths.get(day)?.[0] !== path) this.#drop(day);
+    this.closeGone();
     this.#daysVersion = daysVersion;
+  }
+
+  /** Closes files that were dropped or replaced: until everybody has, their space is not free. */
+  closeGone(): void {
+    for (const [day, file] of this.#open) if (inodeOf(file.path) !== file.inode) this.#drop(day);
   }
 
   /** The days with a file that overlap [fromMs, toMs), ascending. */
@@ -85,10 +101,35 @@ export class ChunkReader implements Disposable {
     }));
   }
 
+  /** The series that have chunks on a day. */
+  series(day: DayNumber): ReadonlySet<number> {
+    const rows = this.#read(day, (file) => prepare(file.database, 'SELECT DISTINCT series FROM chunk').all()) ?? [];
+    return new Set((rows as unknown as [number][]).map(([id]) => id));
+  }
+
   /** The chunk that holds the newest point of a series on a day. */
   newest(day: DayNumber, series: number): Columns | undefined {
     const row = this.#read(day, (file) => file.newest.get(series)) as unknown as [Uint8Array] | undefined;
     return row === undefined ? undefined : decodeStored(row[0], { day, series });
+  }
+
+  /**
+   * Bit h is set where the rollup of hour h (UTC) of the day must not be used, for it may lack points: they are in the
+   * chunks; bit 24 (`DAY_STALE`) where that of the day must not. To be asked after `hotRead`, for its `unrolledDays`, and
+   * before the rollups are read (rollups/rollup-reader.ts). 0 where the series has no chunks on that day.
+   */
+  staleHours(day: DayNumber, series: number): number {
+    return this.mark(day, series)?.hours ?? 0;
+  }
+
+  /** `mark.hours` and `mark.generation` of a series on a day; undefined where it has no chunks there. */
+  mark(day: DayNumber, series: number): StoredMark | undefined {
+    const row = this.#read(day, (file) => {
+      // The file may have been upgraded since it was opened.
+      if (file.mark === undefined && schemaVersion(file.database) > 1) file.mark = prepare(file.database, MARK);
+      return file.mark === undefined ? OLD_MARK : (file.mark.get(series) as unknown as readonly [number, number] | undefined);
+    });
+    return row === undefined ? undefined : { hours: row[0], generation: row[1] };
   }
 
   [Symbol.dispose](): void {
@@ -116,7 +157,11 @@ export class ChunkReader implements Disposable {
       this.#open.set(day, known);
       return known;
     }
-    const file = openDayFile(this.#telemetryDir, day);
+    const listed = this.#paths.get(day)?.[0];
+    const file =
+      (listed === undefined ? undefined : openDayFile(listed)) ??
+      // Another may have taken its place since the folder was listed.
+      openDayFile(dayFilePath(this.#telemetryDir, day));
     if (file === undefined) return undefined;
     this.#open.set(day, file);
     if (this.#open.size > this.#maxOpen) this.#drop(this.#open.keys().next().value!);
@@ -146,49 +191,69 @@ interface DayFile {
   readonly page: StatementSync;
   readonly count: StatementSync;
   readonly newest: StatementSync;
+  /** Undefined in a file of version 1. */
+  mark: StatementSync | undefined;
 }
 
-function openDayFile(telemetryDir: string, day: DayNumber): DayFile | undefined {
-  const path = dayFilePath(telemetryDir, day);
+/** What a file of version 1 says of every series. */
+const OLD_MARK: readonly [number, number] = [ALL_HOURS | DAY_STALE, 0];
+
+function schemaVersion(database: DatabaseSync): number {
+  return Number(database.prepare('PRAGMA user_version').get()?.['user_version']);
+}
+
+function prepare(database: DatabaseSync, sql: string): StatementSync {
+  const statement = database.prepare(sql);
+  statement.setReturnArrays(true);
+  return statement;
+}
+
+/** Undefined where there is none, also where it was dropped while it was opened. */
+function openDayFile(path: string): DayFile | undefined {
   const inode = inodeOf(path);
   if (inode === undefined) return undefined;
   let database: DatabaseSync;
   try {
-    database = openDayFileForRead(telemetryDir, day);
+    database = new DatabaseSync(path, { readOnly: true });
   } catch (error) {
     if (inodeOf(path) === undefined) return undefined;
     throw error;
   }
   try {
     database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}; PRAGMA cache_size = -${CACHE_KIB}`);
-    if (database.prepare('PRAGMA user_version').get()?.['user_version'] === 0) {
+    const version = schemaVersion(database);
+    if (version === 0) {
       database.close();
       return undefined;
     }
-    const prepare = (sql: string): StatementSync => {
-      const statement = database.prepare(sql);
-      statement.setReturnArrays(true);
-      return statement;
+    const mark = version > 1 ? prepare(database, MARK) : undefined;
+    return {
+      path,
+      inode,
+      database,
+      page: prepare(database, PAGE),
+      count: prepare(database, COUNT),
+      newest: prepare(database, NEWEST),
+      mark,
     };
-    return { path, inode, database, page: prepare(PAGE), count: prepare(COUNT), newest: prepare(NEWEST) };
   } catch (error) {
     database.close();
+    // Its write-ahead log is found by its name: a database without one cannot be begun to read.
+    if (inodeOf(path) !== inode) return undefined;
     throw error;
   }
 }
 
-function listDays(folder: string): DayNumber[] {
-  let names: string[];
+function filesOf(telemetryDir: string): ReadonlyMap<DayNumber, readonly [string, ...string[]]> {
   try {
-    names = readdirSync(folder);
+    return listDayFiles(telemetryDir);
   } catch (cause) {
-    if (systemCode(cause) === 'ENOENT') return [];
+    if (systemCode(cause) === 'ENOENT') return new Map();
     throw new SelsynError('telemetry.store-failed', 'the folder of the day files could not be listed', {
       cause,
       retryable: true,
     });
   }
-  return names.map(dayOfFileName).filter((day) => day !== undefined);
 }
 
 function inodeOf(path: string): number | undefined {

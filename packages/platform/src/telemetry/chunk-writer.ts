@@ -4,15 +4,19 @@ import { encodeChunk } from './codec/chunk-codec.ts';
 import type { BufferPoints, SortedPoints } from './buffer-points.ts';
 import type { Catalog } from './catalog.ts';
 import type { Positions } from './consumed-steps.ts';
+import { DAY_MS, DAY_STALE, HOUR_MS } from './day-file-schema.ts';
 import type { DayFile, DayFiles } from './day-files.ts';
 import type { DeviceTable } from './device-table.ts';
 import type { LatestValues } from './latest-values.ts';
 import { FULL_POINTS, type BufferId, type Memtable } from './memtable.ts';
 import { encodePositions, notBeyond, type ProgressRow, type ReplayMarks } from './replay-marks.ts';
+import type { UnrolledDays } from './rollups/unrolled-days.ts';
 import { inTransaction } from './sqlite-transaction.ts';
 
 const INSERT_CHUNK = 'INSERT INTO chunk (series, start_ms, end_ms, count, data) VALUES (?, ?, ?, ?, ?)';
-const UPSERT_MARK = 'INSERT INTO mark VALUES (?, ?) ON CONFLICT (series) DO UPDATE SET progress = excluded.progress';
+const UPSERT_MARK = `INSERT INTO mark VALUES (?, ?, ?, ?)
+  ON CONFLICT (series) DO UPDATE SET progress = excluded.progress, hours = hours | excluded.hours`;
+const SET_HOUR = 'INSERT OR REPLACE INTO hour VALUES (?, ?)';
 const NEW_PROGRESS = 'INSERT INTO progress (log, upto) VALUES (?, ?)';
 const PRUNE_PROGRESS = 'DELETE FROM progress WHERE id < ?';
 const NEWEST_OF_SERIES = 'SELECT max(end_ms) AS newest FROM chunk WHERE series = ?';
@@ -32,6 +36,7 @@ export interface ChunkWriterParts {
   readonly devices: DeviceTable;
   readonly latest: LatestValues;
   readonly marks: ReplayMarks;
+  readonly unrolled: UnrolledDays;
   readonly clock: Clock;
 }
 
@@ -65,6 +70,11 @@ export class ChunkWriter {
   /** The catalog does not list this day as uncompacted any more. */
   compacted(day: number): void {
     this.#uncompacted.delete(day);
+  }
+
+  /** The day's file may have marks beyond the low-water mark. */
+  isTouched(day: number): boolean {
+    return this.#progress.has(day);
   }
 
   touchedDays(): number[] {
@@ -141,12 +151,17 @@ export class ChunkWriter {
 
   /** Tells the catalog of the day, and of series that have a newer last day now, before any chunk is there. */
   #announce(day: number, buffers: readonly BufferId[]): void {
-    const { memtable, catalog, latest } = this.#parts;
+    const { memtable, catalog, latest, unrolled } = this.#parts;
     const newer = buffers.map((buffer) => memtable.seriesOf(buffer)).filter((series) => latest.lastDay(series) < day);
     const touched = !this.#progress.has(day) || !this.#uncompacted.has(day);
-    if (newer.length === 0 && !touched) return;
+    const rolled = !unrolled.has(day);
+    if (newer.length === 0 && !touched && !rolled) return;
     try {
-      catalog.save({ lastDays: newer.map((series) => ({ series, day })), ...(touched ? { touchedDay: day } : {}) });
+      catalog.save({
+        lastDays: newer.map((series) => ({ series, day })),
+        ...(touched ? { touchedDay: day } : {}),
+        ...(rolled ? { unrolledDay: day } : {}),
+      });
     } catch (error) {
       throw storeFailed('the days of chunks', error);
     }
@@ -156,6 +171,7 @@ export class ChunkWriter {
     }
     if (!this.#progress.has(day)) this.#progress.set(day, []);
     this.#uncompacted.add(day);
+    if (rolled) unrolled.add(day);
   }
 
   #write(file: DayFile, buffers: readonly BufferId[], positions: Positions) {
@@ -165,6 +181,7 @@ export class ChunkWriter {
     const marks = this.#parts.marks.of(file.day);
     const pruneBefore = this.#progress.get(file.day)![0]?.id;
     if (pruneBefore !== undefined) file.statement(PRUNE_PROGRESS).run(pruneBefore);
+    let hours = 0;
     const sealed = {
       buffers: 0,
       points: 0,
@@ -182,7 +199,9 @@ export class ChunkWriter {
       const { chunks, bytes } = insertChunks(file, series, sorted);
       const before = marks?.get(series);
       const upto = before === undefined ? positions : positions.map((position, index) => Math.max(position, before[index]!));
-      file.statement(UPSERT_MARK).run(series, progress.idOf(upto));
+      const staleHours = hoursOf(sorted, file.day);
+      file.statement(UPSERT_MARK).run(series, progress.idOf(upto), staleHours | DAY_STALE, file.generation);
+      hours |= staleHours;
       sealed.newest.push([series, newestMs, sorted.values[sorted.count - 1]!]);
       sealed.points += sorted.count;
       sealed.chunks += chunks;
@@ -190,6 +209,8 @@ export class ChunkWriter {
       sealed.buffers++;
       if (clock.monotonicMs() - startMs > SLICE_MS) break;
     }
+    const version = file.nextVersion();
+    for (let hour = 0; hour < 24; hour++) if ((hours & (1 << hour)) !== 0) file.statement(SET_HOUR).run(hour, version);
     return { ...sealed, progress: progress.rows };
   }
 }
@@ -240,6 +261,21 @@ export function insertChunks(
     bytes += data.length;
   }
   return { chunks, bytes };
+}
+
+/** Bit h is set where a point lies in hour h of the day. */
+function hoursOf({ count, times }: SortedPoints, day: number): number {
+  const midnight = day * DAY_MS;
+  let hours = 0;
+  let endMs = -Infinity;
+  for (let i = 0; i < count; i++) {
+    if (times[i]! < endMs) continue;
+    const hour = Math.floor((times[i]! - midnight) / HOUR_MS);
+    hours |= 1 << hour;
+    endMs = midnight + (hour + 1) * HOUR_MS;
+    if (times[count - 1]! < endMs) break;
+  }
+  return hours;
 }
 
 function storeIsNewer(file: DayFile, series: number, timeMs: number): boolean {

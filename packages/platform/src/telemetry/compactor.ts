@@ -60,6 +60,11 @@ export class Compactor {
   step(): boolean {
     const pass = (this.#pass ??= this.#next());
     if (pass === undefined) return false;
+    if (!this.#files.has(pass.day)) {
+      // Dropped, or set aside, since the pass began.
+      this.#pass = undefined;
+      return false;
+    }
     try {
       const file = this.#files.use(pass.day);
       if (this.#compact(file, pass) || this.#vacuum(file)) return true;

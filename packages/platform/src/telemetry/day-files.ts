@@ -1,19 +1,60 @@
-import { readdirSync } from 'node:fs';
+import { renameSync } from 'node:fs';
+import { join } from 'node:path';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { LogLines } from '../kernel/log-lines.ts';
 import { isBrokenFile, setAside } from './broken-file.ts';
-import { dayFileName, dayFilePath, dayOfFileName, daysFolder, openDayFileForWrite } from './day-file-schema.ts';
+import { dayFileName, dayFilePath, daysFolder, listDayFiles, openDayFileForWrite } from './day-file-schema.ts';
 import { checkpoint } from './sqlite-transaction.ts';
+import { syncFolder } from './sync-folder.ts';
+import { removeDatabase, removeOrphans } from './unlinked-file.ts';
+
+const SET_VERSION = "UPDATE meta SET value = ? WHERE name = 'version'";
+
+/** Numbers that are given once for ever (Catalog). */
+export interface FileNumbers {
+  nextGeneration(): number;
+  readonly versionEpoch: number;
+}
 
 /** A day file that is open for writing. */
 export class DayFile {
   readonly day: number;
   readonly db: DatabaseSync;
+  /** Of the marks that are made now. */
+  readonly generation: number;
   readonly #statements = new Map<string, StatementSync>();
+  readonly #rowStatements = new Map<string, StatementSync>();
+  #version: number;
 
-  constructor(day: number, db: DatabaseSync) {
+  constructor(day: number, db: DatabaseSync, versionEpoch: number) {
     this.day = day;
     this.db = db;
+    const meta = new Map(
+      db
+        .prepare('SELECT name, value FROM meta')
+        .all()
+        .map((row) => [row['name'], Number(row['value'])]),
+    );
+    this.generation = meta.get('generation') ?? 0;
+    this.#version = Math.max(meta.get('version') ?? 0, versionEpoch);
+  }
+
+  /** As `statement`; it gives rows as arrays of their columns. */
+  rowStatement(sql: string): StatementSync {
+    let statement = this.#rowStatements.get(sql);
+    if (statement === undefined) {
+      statement = this.db.prepare(sql);
+      statement.setReturnArrays(true);
+      this.#rowStatements.set(sql, statement);
+    }
+    return statement;
+  }
+
+  /** Part of every transaction that adds or removes points or changes marks. @returns the version (`meta`) that it makes */
+  nextVersion(): number {
+    this.#version++;
+    this.statement(SET_VERSION).run(this.#version);
+    return this.#version;
   }
 
   /** Prepared once for as long as the file is open. */
@@ -29,26 +70,38 @@ export class DayFiles {
   readonly #dir: string;
   readonly #limit: number;
   readonly #logLines: LogLines;
+  readonly #numbers: FileNumbers;
   /** In the order of last use. */
   readonly #open = new Map<number, DayFile>();
-  readonly #existing = new Set<number>();
+  /** The path of each file that there is. */
+  readonly #existing = new Map<number, string>();
+  /** Days whose file was dropped since the start: the name of it is not used again (`dayFilePath`). */
+  readonly #dropped = new Set<number>();
   /** Days with commits that a power loss could still take back. */
   readonly #dirty = new Set<number>();
   /** Grows whenever a day file appears or goes. */
   version = 1;
 
-  constructor(options: { readonly dir: string; readonly limit: number; readonly logLines: LogLines }) {
+  constructor(options: {
+    readonly dir: string;
+    readonly limit: number;
+    readonly logLines: LogLines;
+    /** Asked once the files are used. */
+    readonly numbers: FileNumbers;
+  }) {
     this.#dir = options.dir;
     this.#limit = options.limit;
     this.#logLines = options.logLines;
+    this.#numbers = options.numbers;
   }
 
-  /** Looks what is there. */
+  /** Looks what is there, and removes what a kill has left of files that were dropped or replaced. */
   open(): void {
-    for (const name of readdirSync(daysFolder(this.#dir))) {
-      const day = dayOfFileName(name);
-      if (day !== undefined) this.#existing.add(day);
+    for (const [day, [path, ...outdated]] of listDayFiles(this.#dir)) {
+      for (const before of outdated) removeDatabase(before);
+      this.#existing.set(day, path);
     }
+    removeOrphans(daysFolder(this.#dir));
   }
 
   close(): void {
@@ -57,7 +110,7 @@ export class DayFiles {
 
   /** Ascending. */
   days(): number[] {
-    return [...this.#existing].sort((a, b) => a - b);
+    return [...this.#existing.keys()].sort((a, b) => a - b);
   }
 
   get count(): number {
@@ -68,14 +121,26 @@ export class DayFiles {
     return this.#existing.has(day);
   }
 
+  /** Undefined where there is none. */
+  pathOf(day: number): string | undefined {
+    return this.#existing.get(day);
+  }
+
   /** Opens the file, or makes it. */
   use(day: number): DayFile {
     let file = this.#open.get(day);
     if (file === undefined) {
       if (this.#open.size >= this.#limit) this.closeDay(this.#open.keys().next().value!);
-      file = new DayFile(day, openDayFileForWrite(this.#dir, day));
+      const path = this.#existing.get(day) ?? this.#newPath(day);
+      const db = openDayFileForWrite(this.#dir, day, () => this.#numbers.nextGeneration(), path);
+      try {
+        file = new DayFile(day, db, this.#numbers.versionEpoch);
+      } catch (error) {
+        db.close();
+        throw error;
+      }
       if (!this.#existing.has(day)) {
-        this.#existing.add(day);
+        this.#existing.set(day, path);
         this.#dirty.add(day);
         this.version++;
       }
@@ -108,6 +173,40 @@ export class DayFiles {
     return true;
   }
 
+  /** Removes the file. Who has it open reads on. Needs no space. */
+  drop(day: number): void {
+    const path = this.#existing.get(day);
+    if (path === undefined) return;
+    this.closeDay(day);
+    removeDatabase(path);
+    this.#existing.delete(day);
+    this.#dropped.add(day);
+    this.#dirty.delete(day);
+    this.version++;
+    try {
+      syncFolder(daysFolder(this.#dir));
+    } catch (error) {
+      this.#logLines.warn({ day: dayFileName(day), err: error }, 'A dropped day file may be back after a power loss');
+    }
+  }
+
+  /**
+   * Puts a database that is closed and synced, without a write-ahead log, in the place of the file. A kill leaves one of the two, or
+   * both: the one with the greater number counts, and the other is removed at the next start.
+   */
+  replace(day: number, copy: string): void {
+    const before = this.#existing.get(day);
+    const path = join(daysFolder(this.#dir), dayFileName(day, this.#numbers.nextGeneration()));
+    this.closeDay(day);
+    renameSync(copy, path);
+    this.#existing.set(day, path);
+    this.#dirty.delete(day);
+    this.version++;
+    // Until the name is durable the file before must stay.
+    syncFolder(daysFolder(this.#dir));
+    if (before !== undefined) removeDatabase(before);
+  }
+
   /**
    * To be called with what a use of the file threw: the next one opens it anew. A file that SQLite cannot read is set
    * aside, under another name, so that the day can be written again.
@@ -122,7 +221,7 @@ export class DayFiles {
     }
     if (!isBrokenFile(error)) return;
     try {
-      const aside = setAside(dayFilePath(this.#dir, day));
+      const aside = setAside(this.#existing.get(day) ?? dayFilePath(this.#dir, day));
       this.#logLines.error(
         { day: dayFileName(day), aside, err: error },
         'A day file is broken and was set aside: its points are not read any more',
@@ -133,5 +232,9 @@ export class DayFiles {
     this.#existing.delete(day);
     this.#dirty.delete(day);
     this.version++;
+  }
+
+  #newPath(day: number): string {
+    return join(daysFolder(this.#dir), dayFileName(day, this.#dropped.has(day) ? this.#numbers.nextGeneration() : 0));
   }
 }

@@ -1,20 +1,27 @@
 import type { Catalog } from './catalog.ts';
 import type { DayFiles } from './day-files.ts';
+import { RollupEraser } from './rollups/rollup-eraser.ts';
+import type { RollupFiles } from './rollups/rollup-files.ts';
 import { inTransaction } from './sqlite-transaction.ts';
 
 const SERIES_AT_ONCE = 2048;
 
-/** Deletes the chunks of series that were forgotten, one day file a slice; goes on after a restart. */
+/**
+ * Deletes the chunks and the rollups of series that were forgotten, one day file, or one period of a file of rollups, a
+ * slice; goes on after a restart. The rollups last: no mark is left then that they could be computed for again.
+ */
 export class Eraser {
   readonly #catalog: Catalog;
   readonly #files: DayFiles;
+  readonly #rollups: RollupEraser;
   readonly #waiting = new Set<number>();
   #series: number[] = [];
   #days: number[] = [];
 
-  constructor(catalog: Catalog, files: DayFiles) {
+  constructor(catalog: Catalog, files: DayFiles, rollupFiles: RollupFiles) {
     this.#catalog = catalog;
     this.#files = files;
+    this.#rollups = new RollupEraser(rollupFiles);
   }
 
   add(series: Iterable<number>): void {
@@ -25,7 +32,7 @@ export class Eraser {
     return this.#series.length > 0 || this.#waiting.size > 0;
   }
 
-  /** One slice. Throws what SQLite throws: the same slice is tried again by the next call. */
+  /** One slice. Nothing happens while a file of rollups is broken (RollupBuilder). Throws what SQLite throws: the same slice is tried again by the next call. */
   step(): void {
     if (this.#series.length === 0) {
       if (this.#waiting.size === 0) return;
@@ -35,6 +42,9 @@ export class Eraser {
     }
     const day = this.#days.at(-1);
     if (day === undefined) {
+      // The files are looked for only now: while there were marks the builder may have made some.
+      if (!this.#rollups.begun) this.#rollups.begin(this.#series);
+      if (this.#rollups.step()) return;
       this.#catalog.seriesErased(this.#series);
       this.#series = [];
       return;
@@ -59,6 +69,7 @@ export class Eraser {
         deleted += Number(file.statement('DELETE FROM chunk WHERE series = ?').run(series).changes);
         deleted += Number(file.statement('DELETE FROM mark WHERE series = ?').run(series).changes);
       }
+      if (deleted > 0) file.nextVersion();
     });
     if (deleted > 0) this.#files.setDirty(day);
   }

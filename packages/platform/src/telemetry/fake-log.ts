@@ -76,6 +76,14 @@ export class FakeLog implements Log {
     return Promise.resolve();
   }
 
+  hold(): void {
+    // Nothing is ever dropped here.
+  }
+
+  bytesFrom(): Promise<number> {
+    return Promise.resolve(0);
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
     return Promise.resolve();
   }

@@ -1,3 +1,4 @@
+import type { CardinalityReport, CardinalityUsage } from './cardinality-report.ts';
 import type { LiveUpdate, PointValue } from './telemetry-queries.ts';
 
 /** Points of one series that the processor holds in memory: times ascending, each once; values in the same order. */
@@ -12,8 +13,10 @@ export interface HotSeries {
 export interface HotRead {
   /** Every series of the device that was asked for and is known, also where nothing of it is in memory (empty arrays). */
   readonly series: readonly HotSeries[];
-  /** Changes whenever a day file appears or goes: then list the folder again. */
+  /** Changes whenever a day file or a file of rollups appears or goes: then list the folders again. */
   readonly daysVersion: number;
+  /** The days in the asked time of which hours may be stale (`mark.hours`), ascending; of all others the rollups are complete. */
+  readonly unrolledDays: readonly number[];
 }
 
 export interface HotLatestSeries {
@@ -34,6 +37,33 @@ export interface HotLatest {
   readonly daysVersion: number;
 }
 
+export interface HotScanQuery {
+  /** Undefined: all. */
+  readonly devices: readonly string[] | undefined;
+  /** Undefined: all of each device. */
+  readonly metrics: readonly string[] | undefined;
+  /** Inclusive. */
+  readonly fromMs: number;
+  /** Exclusive. */
+  readonly toMs: number;
+  /** What the page before gave, with the same query; undefined for the first page. */
+  readonly scan: number | undefined;
+}
+
+export interface ScannedSeries extends HotSeries {
+  readonly device: string;
+}
+
+export interface HotScanPage {
+  /** Series that have points in memory, each in one page. */
+  readonly series: readonly ScannedSeries[];
+  /** Present when there are more pages: ask within 30 s. */
+  readonly scan?: number;
+  /** As in HotRead; what any page names counts. */
+  readonly daysVersion: number;
+  readonly unrolledDays: readonly number[];
+}
+
 /** `devices` undefined: all of them. `none`: nobody watches any more. A later call replaces the earlier one. */
 export type WatchRequest = { readonly devices: readonly string[] | undefined } | { readonly none: true };
 
@@ -51,10 +81,15 @@ export type HotCalls = {
     readonly fromMs: number;
     readonly toMs: number;
   }): HotRead;
+  /** Points of many devices, in pages that take 5 ms each. */
+  hotScan(query: HotScanQuery): HotScanPage;
   hotLatest(query: { readonly devices: readonly string[] }): HotLatest;
   /** Done when the device's telemetry can no longer be read and never comes back; the space is freed in the background. */
   forget(query: { readonly device: string }): void;
   watch(query: WatchRequest): void;
+  /** Counts all series: seconds where there are millions. */
+  cardinality(query: null): Promise<CardinalityReport>;
+  cardinalityUsage(query: null): CardinalityUsage;
 };
 
 /**

@@ -5,6 +5,8 @@ import type { DeviceTable } from './device-table.ts';
 import type { HotCalls, HotLatest, HotLatestSeries, HotRead, HotSeries } from './hot-calls.ts';
 import type { LatestValues } from './latest-values.ts';
 import type { Memtable } from './memtable.ts';
+import type { RollupFiles } from './rollups/rollup-files.ts';
+import type { UnrolledDays } from './rollups/unrolled-days.ts';
 import type { PointValue } from './telemetry-queries.ts';
 
 export interface HotReadsParts {
@@ -13,6 +15,8 @@ export interface HotReadsParts {
   readonly devices: DeviceTable;
   readonly latest: LatestValues;
   readonly files: DayFiles;
+  readonly rollupFiles: RollupFiles;
+  readonly unrolled: UnrolledDays;
 }
 
 /** Answers what is in memory (hot-calls.ts). */
@@ -24,20 +28,26 @@ export class HotReads {
   }
 
   read(query: Parameters<HotCalls['hotRead']>[0]): HotRead {
-    const { devices, files } = this.#parts;
-    const device = devices.find(query.device);
+    const device = this.#parts.devices.find(query.device);
     const wanted = query.metrics === undefined ? undefined : new Set(query.metrics);
     const series: HotSeries[] = [];
     device?.series.forEach((id, index) => {
       const metric = device.names[index]!;
-      if (wanted === undefined || wanted.has(metric))
-        series.push({ metric, id, ...this.#pointsOf(id, query.fromMs, query.toMs) });
+      if (wanted === undefined || wanted.has(metric)) series.push({ metric, id, ...this.pointsOf(id, query.fromMs, query.toMs) });
     });
-    return { series, daysVersion: files.version };
+    return { series, ...this.state(query.fromMs, query.toMs) };
+  }
+
+  /** Of the files, as far as they matter to this time. */
+  state(fromMs: number, toMs: number): Pick<HotRead, 'daysVersion' | 'unrolledDays'> {
+    const { files, rollupFiles, unrolled } = this.#parts;
+    const unrolledDays = unrolled.all.filter((day) => day * DAY_MS < toMs && (day + 1) * DAY_MS > fromMs);
+    // Each of them only grows.
+    return { daysVersion: files.version + rollupFiles.version, unrolledDays };
   }
 
   latest(query: Parameters<HotCalls['hotLatest']>[0]): HotLatest {
-    const { devices, latest, files } = this.#parts;
+    const { devices, latest, files, rollupFiles } = this.#parts;
     const found = query.devices.map((name) => {
       const device = devices.find(name);
       const series = (device?.series ?? []).map((id, index): HotLatestSeries => {
@@ -53,10 +63,11 @@ export class HotReads {
       });
       return { device: name, series };
     });
-    return { devices: found, daysVersion: files.version };
+    return { devices: found, daysVersion: files.version + rollupFiles.version };
   }
 
-  #pointsOf(series: number, fromMs: number, toMs: number): Pick<HotSeries, 'times' | 'values'> {
+  /** Of one series, fromMs <= time < toMs: copies, in buffers of their own. */
+  pointsOf(series: number, fromMs: number, toMs: number): Pick<HotSeries, 'times' | 'values'> {
     const { memtable, points } = this.#parts;
     const parts = memtable
       .buffersOf(series)

@@ -4,6 +4,8 @@ import type { ConsumedSteps, Positions } from './consumed-steps.ts';
 import type { DayFiles } from './day-files.ts';
 import type { DeadLetterStore } from './dead-letter-store.ts';
 import type { Memtable } from './memtable.ts';
+import type { MessageMemory } from '../payloads/message-memory.ts';
+import type { QualityStore } from './quality-store.ts';
 
 export interface LowWaterParts {
   readonly memtable: Memtable;
@@ -12,13 +14,18 @@ export interface LowWaterParts {
   readonly writer: ChunkWriter;
   readonly catalog: Catalog;
   readonly deadLetters: DeadLetterStore;
+  readonly quality: QualityStore;
+  /** What readers of messages remember; none: nothing. */
+  readonly memory: Pick<MessageMemory, 'makeDurable'> | undefined;
+  /** Where each partition is consumed up to. */
+  readonly consumed: () => Positions;
 }
 
 /**
  * Advances the mark below which the log is not needed any more, in slices that each sync one file.
  *
  *   begin   the least position that a point in memory has: everything before it is committed
- *   sync    dead letters, then each day file that has commits: until then the log is their write-ahead log
+ *   sync    dead letters and what is wrong with points, then each day file that has commits: until then the log is their write-ahead log
  *   save    the mark, in the catalog; then the log may drop what lies before it
  *
  * The mark never goes back: the catalog keeps nothing of what it has passed. So what is consumed after `begin` must belong
@@ -59,7 +66,7 @@ export class LowWater {
    * up because a reader was in the way. Throws what SQLite throws: the round is given up.
    */
   step(): Positions | undefined {
-    const { files, writer, catalog, deadLetters } = this.#parts;
+    const { files, writer, catalog, deadLetters, quality, memory, consumed } = this.#parts;
     const target = this.#target;
     if (target === undefined) return undefined;
     this.#target = undefined;
@@ -69,6 +76,8 @@ export class LowWater {
       return undefined;
     }
     if (!deadLetters.makeDurable(catalog.log)) return undefined;
+    memory?.makeDurable(new Map(this.saved.map((upto, index) => [writer.partitions[index]!, upto])));
+    quality.write(catalog.log, writer.partitions, consumed());
     const untouched = writer.daysNotBeyond(target);
     catalog.saveLowWater(new Map(target.map((upto, index) => [writer.partitions[index]!, upto])), untouched, this.#assignedMs);
     writer.passed(target);

@@ -11,6 +11,11 @@ const AGE_MS = 1000;
 const RETRY_MS = 1000;
 const COMPACT_MS = 50;
 const COMPLAIN_MS = 10_000;
+/** Slices of 5 ms: up to a fifth of the thread where it has nothing else to do, ... */
+const ROLL_UP_MS = 25;
+/** ... and a little where it never catches up. */
+const ROLL_UP_BUSY_MS = 250;
+const ROLL_UP_RETRY_MAX_MS = 60_000;
 
 export interface MaintenanceOptions {
   readonly writer: TelemetryWriter;
@@ -28,13 +33,23 @@ export class Maintenance {
   #retryAtMs = -Infinity;
   #complainAtMs = -Infinity;
   #lowWaterNext = false;
+  #rollUpAtMs = -Infinity;
+  #rollUpFailuresInARow = 0;
+  #rollUpNext = false;
   /** How often something could not be written. */
   failures = 0;
   /** The last attempt to write failed. */
   failing = false;
+  /** How often rollups could not be written. Ingest does not need them: it goes on. */
+  rollUpFailures = 0;
 
   constructor(options: MaintenanceOptions) {
     this.#options = options;
+  }
+
+  /** It need not wait longer than this for its next turn: ms; undefined where it has nothing under way. */
+  get nextTurnMs(): number | undefined {
+    return this.#options.writer.rollups.busy && this.#rollUpFailuresInARow === 0 ? ROLL_UP_MS : undefined;
   }
 
   /**
@@ -48,11 +63,12 @@ export class Maintenance {
     // After a long stop all of the log is old: it waits for the end of the replay, so that chunks do not become tiny.
     if (!writer.replaying && this.#every('age', AGE_MS, nowMs)) writer.policy.byAge(nowMs, writer.consumer.records);
     writer.policy.byFill();
-    if (nowMs < this.#retryAtMs) return false;
+    const counting = writer.cardinality.step();
+    if (nowMs < this.#retryAtMs) return counting;
     try {
       const more = this.#write(nowMs, idle);
       this.failing = false;
-      return more;
+      return more || counting;
     } catch (error) {
       this.#failed(nowMs, error);
       return false;
@@ -79,8 +95,32 @@ export class Maintenance {
     } else if (deadLetters.waiting > 0 && this.#every('dead-letters', GATHER_MS, nowMs)) {
       if (deadLetters.write(catalog.log)) this.#lastMs.delete('dead-letters');
     } else if (writer.eraser.busy && this.#every('erase', COMPACT_MS, nowMs)) writer.eraser.step();
-    else if (idle && this.#every('compact', COMPACT_MS, nowMs)) writer.compactor.step();
+    else {
+      // In turns, for either may be due each time.
+      this.#rollUpNext = !this.#rollUpNext;
+      if (!(this.#rollUpNext && this.#rollUp(nowMs, idle)) && idle && this.#every('compact', COMPACT_MS, nowMs))
+        writer.compactor.step();
+    }
     return lowWater.running;
+  }
+
+  /** Not while the log is replayed: that comes first. @returns true when it did something */
+  #rollUp(nowMs: number, idle: boolean): boolean {
+    const { writer } = this.#options;
+    if (writer.replaying || nowMs < this.#rollUpAtMs) return false;
+    if (!this.#every('roll-up', idle ? ROLL_UP_MS : ROLL_UP_BUSY_MS, nowMs)) return false;
+    try {
+      const before = writer.rollups.rows;
+      const more = writer.rollups.step();
+      if (writer.rollups.rows > before || !more) this.#rollUpFailuresInARow = 0;
+      return more;
+    } catch (error) {
+      this.rollUpFailures++;
+      const waitMs = Math.min(RETRY_MS * 2 ** this.#rollUpFailuresInARow++, ROLL_UP_RETRY_MAX_MS);
+      this.#rollUpAtMs = nowMs + waitMs;
+      this.#options.logLines.error({ err: error, waitMs }, 'Rollups could not be written; they are tried again');
+      return true;
+    }
   }
 
   #every(what: string, periodMs: number, nowMs: number): boolean {

@@ -41,7 +41,7 @@ describe('an aggregate', () => {
     store.series('sensor-1', 'a', 1, [[evening + DAY_MS, 7]]);
     store.series('sensor-1', 'b', 2, [[NOON, 'text']]);
     const answer = await queries.aggregate({ ...aggregate, metrics: ['b', 'a', 'none'] });
-    expect([...answer].map(([metric, points]) => [metric, pairs(points)])).toEqual([
+    expect([...answer.metrics].map(([metric, points]) => [metric, pairs(points)])).toEqual([
       [
         'a',
         [
@@ -67,7 +67,7 @@ describe('an aggregate', () => {
       fromMs: NOON + 3_600_000,
       toMs: NOON + 2 * DAY_MS - 3_600_000,
     });
-    expect(pairs(answer.get('a')).map(([, count]) => count)).toEqual([10, 24, 12]);
+    expect(pairs(answer.metrics.get('a')).map(([, count]) => count)).toEqual([10, 24, 12]);
   });
 
   it('limits the buckets of all metrics together', async () => {
@@ -76,7 +76,7 @@ describe('an aggregate', () => {
       [NOON, 1],
       [NOON + DAY_MS, 1],
     ]);
-    await expect(queries.aggregate({ ...aggregate, limit: 3 })).resolves.toHaveProperty('size', 2);
+    await expect(queries.aggregate({ ...aggregate, limit: 3 })).resolves.toHaveProperty('metrics.size', 2);
     await expect(queries.aggregate({ ...aggregate, limit: 2 })).rejects.toMatchObject({ code: 'query.too-large' });
   });
 

@@ -29,6 +29,17 @@ export function decodeDeadLetterCursor(text: string): number {
   return beforeId;
 }
 
+export function encodeQualityCursor(updated: number, id: number): string {
+  return encode(['quality', updated, id]);
+}
+
+/** @throws SelsynError `request.invalid` */
+export function decodeQualityCursor(text: string): readonly [updated: number, id: number] {
+  const [updated, id, ...rest] = decode(text, 'quality');
+  if (!isWhole(updated) || !isWhole(id) || rest.length > 0) throw invalid(text);
+  return [updated, id];
+}
+
 function encode(value: readonly unknown[]): string {
   return Buffer.from(JSON.stringify(value)).toString('base64url');
 }

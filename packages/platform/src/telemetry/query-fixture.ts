@@ -1,13 +1,19 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import type { ThreadCaller } from '../kernel/thread-channel.ts';
 import { encodeChunk } from './codec/chunk-codec.ts';
-import { dayFilePath, dayOf, openDayFileForWrite } from './day-file-schema.ts';
+import { ALL_HOURS, DAY_MS, DAY_STALE, dayFilePath, dayOf, HOUR_MS, openDayFileForWrite } from './day-file-schema.ts';
 import type { HotCalls, HotLatestSeries, HotRead } from './hot-calls.ts';
 import { concatColumns, lowerBound, sliceTime } from './query-columns.ts';
+import { decodeDays, encodeDays, encodeHours, NO_DAYS, replaceDay } from './rollups/rollup-codec.ts';
+import { concatRollups, foldPoints, sliceRollupRows, widenRollups } from './rollups/rollup-columns.ts';
+import type { RollupColumns } from './rollups/rollup-columns.ts';
+import { openRollupFileForWrite, periodOf } from './rollups/rollup-file.ts';
 import type { PointColumns, PointValue } from './telemetry-queries.ts';
+
+const PUT = 'INSERT OR REPLACE INTO rollup (period, series, generation, data) VALUES (?, ?, ?, ?)';
 
 export type Pair = readonly [timeMs: number, value: PointValue];
 
@@ -25,9 +31,12 @@ export function pairs(points: PointColumns | undefined): Pair[] {
   return Array.from(points.times, (timeMs, i) => [timeMs, points.values[i]!] as const);
 }
 
+// Each commit of rollups is synced: in memory, where the system has a folder for that.
+const FOLDER = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
+
 /** For tests: a telemetry folder filled by hand, with a processor that answers from a map. */
 export class StoreFixture implements Disposable {
-  readonly telemetryDir = mkdtempSync(join(tmpdir(), 'selsyn-query-'));
+  readonly telemetryDir = mkdtempSync(join(FOLDER, 'selsyn-query-'));
   /** Device -> metric -> what is hot of it. */
   readonly hotPoints = new Map<string, Map<string, { id: number; points: PointColumns }>>();
   readonly hotLatest = new Map<string, HotLatestSeries[]>();
@@ -71,12 +80,48 @@ export class StoreFixture implements Disposable {
     day: number,
     fill: (insert: (series: number, start: number, end: number, count: number, data: Uint8Array) => void) => void,
   ): void {
-    const file = this.#writers.get(day) ?? openDayFileForWrite(this.telemetryDir, day);
+    const file = this.#writers.get(day) ?? openDayFileForWrite(this.telemetryDir, day, () => 1);
     this.#writers.set(day, file);
     const statement = file.prepare('INSERT INTO chunk (series, start_ms, end_ms, count, data) VALUES (?, ?, ?, ?, ?)');
+    const mark = file.prepare(
+      'INSERT INTO mark (series, progress, hours, generation) VALUES (?, 1, ?, 1) ON CONFLICT DO NOTHING',
+    );
     file.exec('BEGIN');
-    fill((series, start, end, count, data) => void statement.run(series, start, end, count, data));
+    fill((series, start, end, count, data) => {
+      statement.run(series, start, end, count, data);
+      mark.run(series, ALL_HOURS | DAY_STALE);
+    });
     file.exec('COMMIT');
+  }
+
+  /**
+   * Writes the rollups of a series on a day, as the builder does: all hours but those of `stale`, and the day where there are none.
+   *
+   * @param points what the chunks of that day hold, merged
+   */
+  rollUp(series: number, day: number, points: PointColumns, stale = 0, generation = 1): void {
+    const hours = foldPoints([points], HOUR_MS);
+    const kept = [...hours.startsMs.keys()].filter((i) => (stale & (1 << ((hours.startsMs[i]! - day * DAY_MS) / HOUR_MS))) === 0);
+    const rollups = concatRollups(kept.map((i) => sliceRollupRows(hours, i, i + 1)));
+    const hourly = openRollupFileForWrite(this.telemetryDir, '1h', day);
+    hourly.prepare(PUT).run(day, series, generation, encodeHours(rollups, day * DAY_MS));
+    hourly.close();
+    if (stale === 0) this.#writeDay(series, day, widenRollups(hours, DAY_MS), generation);
+    const hoursLeft = stale === 0 ? 0 : stale | DAY_STALE;
+    this.#writers
+      .get(day)
+      ?.prepare('UPDATE mark SET hours = ?, generation = ? WHERE series = ?')
+      .run(hoursLeft, generation, series);
+    this.daysVersion++;
+  }
+
+  #writeDay(series: number, day: number, rollups: RollupColumns, generation: number): void {
+    const month = periodOf('1d', day);
+    const daily = openRollupFileForWrite(this.telemetryDir, '1d', day);
+    const known = daily.prepare('SELECT data FROM rollup WHERE period = ? AND series = ?').get(month, series);
+    const before = known === undefined ? NO_DAYS : decodeDays(known['data'] as Uint8Array, month * DAY_MS);
+    daily.prepare(PUT).run(month, series, 0, encodeDays(replaceDay(before, rollups, day * DAY_MS, generation), month * DAY_MS));
+    daily.close();
   }
 
   /** Unlinks a day file, as the writer does with one that holds nothing any more. */
@@ -84,6 +129,14 @@ export class StoreFixture implements Disposable {
     this.#writers.get(day)?.close();
     this.#writers.delete(day);
     for (const suffix of ['', '-wal', '-shm']) rmSync(`${dayFilePath(this.telemetryDir, day)}${suffix}`, { force: true });
+  }
+
+  /** Lets go the hours of a day, as retention does; the day stays. */
+  removeHours(day: number): void {
+    const hourly = openRollupFileForWrite(this.telemetryDir, '1h', day);
+    hourly.prepare('DELETE FROM rollup WHERE period = ?').run(day);
+    hourly.close();
+    this.daysVersion++;
   }
 
   /** Closes the files; the next chunk opens them again. */
@@ -113,6 +166,6 @@ export class StoreFixture implements Disposable {
     const series = [...(this.hotPoints.get(query.device) ?? [])]
       .filter(([metric]) => query.metrics === undefined || query.metrics.includes(metric))
       .map(([metric, { id, points }]) => ({ metric, id, ...sliceTime(points, query.fromMs, query.toMs) }));
-    return { series, daysVersion: this.daysVersion };
+    return { series, daysVersion: this.daysVersion, unrolledDays: [...this.#writers.keys()].sort((a, b) => a - b) };
   }
 }

@@ -4,16 +4,20 @@ import { SelsynError } from '../kernel/errors.ts';
 import type { ThreadCaller } from '../kernel/thread-channel.ts';
 import { MAX_TIME_MS } from '../kernel/time-text.ts';
 import { openBuckets } from './buckets.ts';
-import { BucketFold } from './buckets-fold.ts';
 import { ZoneOffsets } from './buckets-zone.ts';
 import { ChunkReader } from './chunk-reader.ts';
+import { DAY_MS } from './day-file-schema.ts';
 import type { HotCalls, HotLatestSeries, HotRead, HotSeries } from './hot-calls.ts';
+import { Aggregation, type Sources } from './query-aggregation.ts';
 import { concatColumns, NO_POINTS, sliceIndex, type Columns } from './query-columns.ts';
 import { decodeRangeCursor, encodeRangeCursor, type RangeCursor } from './query-cursor.ts';
 import { DeadLetterReader, type DeadLetterPage } from './query-dead-letters.ts';
 import { QueryPace } from './query-pace.ts';
+import { Plot } from './query-plot.ts';
 import { SeriesWalk } from './query-walk.ts';
-import type { AggregateQuery, LatestValue, PointColumns, RangeAnswer, RangeQuery } from './telemetry-queries.ts';
+import { RollupReader } from './rollups/rollup-reader.ts';
+import type { AggregateAnswer, AggregateQuery, LatestValue, PlotAnswer, PlotQuery, PointColumns } from './telemetry-queries.ts';
+import type { RangeAnswer, RangeQuery } from './telemetry-queries.ts';
 import type { TelemetryEraser, TelemetryQueries } from './telemetry-queries.ts';
 
 const MAX_POINTS_READ = 50_000_000;
@@ -39,6 +43,7 @@ export class StoreQueries implements TelemetryQueries, TelemetryEraser, Disposab
   readonly #clock: Pick<Clock, 'monotonicMs'>;
   readonly #maxPoints: number;
   readonly #reader: ChunkReader;
+  readonly #rollups: RollupReader;
   readonly #deadLetters: DeadLetterReader;
   readonly #zones = new Map<string, ZoneOffsets>();
 
@@ -47,6 +52,7 @@ export class StoreQueries implements TelemetryQueries, TelemetryEraser, Disposab
     this.#clock = options.clock;
     this.#maxPoints = options.maxPointsRead ?? MAX_POINTS_READ;
     this.#reader = new ChunkReader(options);
+    this.#rollups = new RollupReader(options);
     this.#deadLetters = new DeadLetterReader(options);
   }
 
@@ -75,30 +81,39 @@ export class StoreQueries implements TelemetryQueries, TelemetryEraser, Disposab
     return next === undefined ? { metrics } : { metrics, cursor: encodeRangeCursor(next) };
   }
 
-  async aggregate(query: AggregateQuery, signal?: AbortSignal): Promise<ReadonlyMap<string, PointColumns>> {
+  async aggregate(query: AggregateQuery, signal?: AbortSignal): Promise<AggregateAnswer> {
     checkTimes(query);
     checkLimit(query.limit);
     const zone = this.#zone(query.timeZone);
     openBuckets(query.every, zone);
-    const hot = await this.#ask(query, signal);
-    const pace = this.#pace(signal);
-    const days = await this.#daysOf(query, hot, pace);
-    const allowance = { left: query.limit, limit: query.limit };
-    const answer = new Map<string, PointColumns>();
-    for (const [metric, series] of inOrder(query.metrics, hot)) {
-      if (series === undefined) {
-        answer.set(metric, NO_POINTS);
-        continue;
-      }
-      const fold = new BucketFold({ buckets: openBuckets(query.every, zone), fn: query.fn, allowance });
-      const walk = this.#walk(query, series, pace, days.get(series.id) ?? []);
-      for (let runs: Columns[] = []; walk.step(runs); runs = []) {
-        for (const run of runs) fold.add(run);
-        if (pace.due) await pace.pause();
-      }
-      answer.set(metric, fold.finish());
+    const sources = await this.#sources(query, signal);
+    const aggregation = new Aggregation(sources, query, zone);
+    const days = await aggregation.chunkDays();
+    const metrics = new Map<string, PointColumns>();
+    for (const [metric, series] of inOrder(query.metrics, sources.hot)) {
+      metrics.set(metric, series === undefined ? NO_POINTS : await aggregation.of(series, days.get(series.id) ?? []));
     }
-    return answer;
+    const incompleteBeforeMs = await aggregation.incompleteBeforeMs();
+    return incompleteBeforeMs === undefined ? { metrics } : { metrics, incompleteBeforeMs };
+  }
+
+  async plot(query: PlotQuery, signal?: AbortSignal): Promise<PlotAnswer> {
+    checkTimes(query);
+    if (!Number.isSafeInteger(query.width) || query.width < 3)
+      throw new SelsynError('request.invalid', 'a plot is at least 3 pixels wide', { details: { width: query.width } });
+    const sources = await this.#sources(query, signal);
+    const plot = new Plot(sources, query);
+    const thinned = await plot.series();
+    const points = ([metric, series]: readonly [string, HotSeries | undefined]): [string, PointColumns] => [
+      metric,
+      (series === undefined ? undefined : thinned.get(series.id)) ?? NO_POINTS,
+    ];
+    const pointsFromMs = await plot.pointsFromMs();
+    return {
+      metrics: new Map(inOrder(query.metrics, sources.hot).map(points)),
+      level: plot.level,
+      ...(pointsFromMs !== undefined && { pointsFromMs }),
+    };
   }
 
   async latest(devices: readonly DeviceId[], signal?: AbortSignal): Promise<ReadonlyMap<DeviceId, readonly LatestValue[]>> {
@@ -121,6 +136,11 @@ export class StoreQueries implements TelemetryQueries, TelemetryEraser, Disposab
     return answer;
   }
 
+  async metricsOf(devices: readonly DeviceId[]): Promise<ReadonlyMap<DeviceId, readonly string[]>> {
+    const hot = await this.#hot.call('hotLatest', { devices });
+    return new Map(devices.map((device, i) => [device, (hot.devices[i]?.series ?? []).map(({ metric }) => metric)]));
+  }
+
   async deadLetters(query: {
     readonly limit: number;
     readonly device?: DeviceId;
@@ -134,16 +154,29 @@ export class StoreQueries implements TelemetryQueries, TelemetryEraser, Disposab
     await this.#hot.call('forget', { device });
   }
 
+  /** Closes files that were dropped or replaced: until everybody has, their space is not free. To be called now and then. */
+  closeGone(): void {
+    this.#reader.closeGone();
+    this.#rollups.closeGone();
+  }
+
   [Symbol.dispose](): void {
     this.#reader[Symbol.dispose]();
+    this.#rollups[Symbol.dispose]();
     this.#deadLetters[Symbol.dispose]();
   }
 
-  async #ask(query: RangeQuery | AggregateQuery, signal: AbortSignal | undefined): Promise<HotRead> {
+  async #sources(query: AggregateQuery | PlotQuery, signal: AbortSignal | undefined): Promise<Sources> {
+    const hot = await this.#ask(query, signal);
+    return { reader: this.#reader, rollups: this.#rollups, hot, pace: this.#pace(signal) };
+  }
+
+  async #ask(query: RangeQuery | AggregateQuery | PlotQuery, signal: AbortSignal | undefined): Promise<HotRead> {
     signal?.throwIfAborted();
     const { device, metrics, fromMs, toMs } = query;
     const hot = await this.#hot.call('hotRead', { device, metrics, fromMs, toMs });
     this.#reader.refresh(hot.daysVersion);
+    this.#rollups.refresh(hot.daysVersion);
     return hot;
   }
 
@@ -184,35 +217,19 @@ export class StoreQueries implements TelemetryQueries, TelemetryEraser, Disposab
     });
   }
 
-  /**
-   * The days on which each series has chunks in the asked time, found without reading a point.
-   * @throws SelsynError `query.too-large` when they hold more points than a query may read.
-   */
-  async #daysOf(query: AggregateQuery, hot: HotRead, pace: QueryPace): Promise<ReadonlyMap<number, readonly number[]>> {
-    const found = new Map<number, number[]>(hot.series.map(({ id }) => [id, []]));
-    const ids = [...found.keys()];
-    let points = 0;
-    // Newest first: the handles of the oldest days, which are read first, are then still open.
-    const days = ids.length === 0 ? [] : this.#reader.days(query.fromMs, query.toMs).toReversed();
-    for (const day of days) {
-      for (const [id, count] of this.#reader.counts(day, ids, query.fromMs, query.toMs)) {
-        points += count;
-        found.get(id)?.push(day);
-      }
-      pace.check(points);
-      if (pace.due) await pace.pause();
-    }
-    for (const list of found.values()) list.reverse();
-    return found;
-  }
-
   #newest(series: HotLatestSeries): LatestValue | undefined {
     const { metric, timeMs, value, id, lastDay, inStore } = series;
     const known = value === undefined ? undefined : { metric, timeMs, value };
-    const stored = inStore && lastDay >= 0 ? this.#reader.newest(lastDay, id) : undefined;
+    const stored = inStore && lastDay >= 0 ? (this.#reader.newest(lastDay, id) ?? this.#lastOf(lastDay, id)) : undefined;
     const last = (stored?.times.length ?? 0) - 1;
     if (stored === undefined || last < 0 || (known !== undefined && known.timeMs >= stored.times[last]!)) return known;
     return { metric, timeMs: stored.times[last]!, value: stored.values[last]! };
+  }
+
+  /** Where the points of a day were let go: what is known of the day has its last one. */
+  #lastOf(day: number, series: number): Columns | undefined {
+    const { lastTimes, lasts } = this.#rollups.read('1d', series, day * DAY_MS, (day + 1) * DAY_MS);
+    return lastTimes.length === 0 ? undefined : { times: lastTimes, values: lasts };
   }
 
   #zone(timeZone: string): ZoneOffsets {

@@ -172,6 +172,7 @@ test('seals by age, and then tells the log what it may drop', async () => {
 });
 
 test('keeps records that are no telemetry as dead letters, with the reason, once each', async () => {
+  const LIMITED = { seriesLimits: { perDevice: 256, perType: Infinity, whole: Infinity } };
   const names = (count: number, from = 0): Record<string, number> =>
     Object.fromEntries(Array.from({ length: count }, (_, index) => [`m${from + index}`, index]));
   log.append(0, NOW, [
@@ -183,14 +184,14 @@ test('keeps records that are no telemetry as dead letters, with the reason, once
     ['flood', names(7, 250)],
     ['flood', names(6, 250)],
   ]);
-  await start();
+  await start(LIMITED);
   await consumed();
-  // Nothing of the message that would have gone beyond 256 counts, not even its good samples.
+  // None of the new metrics of the message that would have gone beyond 256 is there, not even those of its first samples.
   const flood = await calls.call('hotRead', { device: 'flood', metrics: undefined, fromMs: 0, toMs: Infinity });
   expect(flood.series.map(({ metric }) => metric).sort()).toEqual(Object.keys(names(256)).sort());
   expect(new Set(flood.series.map(({ id }) => id)).size).toBe(256);
   await stop();
-  await start();
+  await start(LIMITED);
   await consumed();
   await until(() => ingest.writer.deadLetters.waiting === 0);
   const db = openDeadLettersForRead(dir);

@@ -4,9 +4,11 @@ import { isSelsynError, SelsynError } from '../kernel/errors.ts';
 import { serveCalls, Transfer } from '../kernel/thread-channel.ts';
 import type { Log, LogReader, Offset, PartitionId, RecordBatch } from '../log/log.ts';
 import type { Positions } from './consumed-steps.ts';
-import type { HotCalls } from './hot-calls.ts';
+import type { HotCalls, HotRead, HotScanPage } from './hot-calls.ts';
+import { HotScans } from './hot-scans.ts';
 import { Maintenance } from './maintenance.ts';
 import { TelemetryWriter, type TelemetryWriterOptions } from './telemetry-writer.ts';
+import type { UpkeepStoreCalls } from './upkeep-calls.ts';
 
 /** Records are consumed for so long before others have their turn. */
 const SLICE_MS = 5;
@@ -121,20 +123,21 @@ export class TelemetryIngest implements AsyncDisposable {
   serve(calls: MessagePort, live: MessagePort): void {
     const { writer } = this;
     writer.live.serve(live);
+    const scans = new HotScans({ hot: writer.hot, devices: writer.devices, clock: this.#options.clock });
     serveCalls<HotCalls>(calls, {
-      hotRead: (query) => {
-        const answer = writer.hot.read(query);
-        const buffers = answer.series.flatMap(({ times, values }) => [
-          times.buffer,
-          ...(values instanceof Float64Array ? [values.buffer] : []),
-        ]);
-        // What `read` returns are copies, in buffers of their own.
-        return new Transfer(answer, buffers as ArrayBuffer[]) as never;
-      },
+      hotRead: (query) => handedOver(writer.hot.read(query)),
+      hotScan: (query) => handedOver(scans.page(query)),
       hotLatest: (query) => writer.hot.latest(query),
       forget: ({ device }) => this.forget(device),
       watch: (request) => writer.live.watch(request),
+      cardinality: async () => await writer.cardinality.report(),
+      cardinalityUsage: () => writer.cardinality.usage,
     });
+  }
+
+  /** Answers what the upkeep thread asks. */
+  serveUpkeep(calls: MessagePort): void {
+    serveCalls<UpkeepStoreCalls>(calls, { ...this.writer.upkeep.calls, forget: ({ device }) => this.forget(device) });
   }
 
   /** Removes a device's telemetry, also what the log has of it up to now. @throws SelsynError `telemetry.store-failed` */
@@ -189,7 +192,7 @@ export class TelemetryIngest implements AsyncDisposable {
       this.#lastArrivalMs = batch.arrivalMs;
       if (next === batch.count) source.batch = undefined;
       if (stuck) {
-        if (this.maintenance.failing) return true;
+        if (this.maintenance.failing || this.writer.factsFailing) return true;
         if (this.writer.memtable.dueBuffers === 0) this.writer.policy.all();
         return false;
       }
@@ -263,7 +266,7 @@ export class TelemetryIngest implements AsyncDisposable {
         this.#wake = () => {};
         resolve();
       };
-      const cancelIdle = clock.after(IDLE_MS, finish);
+      const cancelIdle = clock.after(this.maintenance.nextTurnMs ?? IDLE_MS, finish);
       if (lingering) {
         clock.after(lingerMs, () => {
           lingering = false;
@@ -322,6 +325,15 @@ export class TelemetryIngest implements AsyncDisposable {
       this.#options.logLines.warn({ err: error }, 'Not everything in memory could be written: it is read again from the log');
     }
   }
+}
+
+/** What is read of the memory are copies, in buffers of their own. */
+function handedOver<T extends HotRead | HotScanPage>(answer: T): T {
+  const buffers = answer.series.flatMap(({ times, values }) => [
+    times.buffer,
+    ...(values instanceof Float64Array ? [values.buffer] : []),
+  ]);
+  return new Transfer(answer, buffers as ArrayBuffer[]) as never;
 }
 
 async function extentOf(log: Log, partition: PartitionId): Promise<{ partition: number; oldest: number; end: number }> {

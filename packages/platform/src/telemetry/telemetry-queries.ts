@@ -1,5 +1,7 @@
 import type { DeviceId } from '../kernel/device-id.ts';
 import type { Interval } from '../kernel/time-text.ts';
+import type { PlotMethod } from './plot-points.ts';
+import type { Level } from './query-levels.ts';
 
 export type { Interval } from '../kernel/time-text.ts';
 export type PointValue = number | boolean | string;
@@ -58,6 +60,36 @@ export interface AggregateQuery {
   readonly limit: number;
 }
 
+export interface AggregateAnswer {
+  /** Buckets as (start ms, value), ascending; keys as in `RangeAnswer`. */
+  readonly metrics: ReadonlyMap<string, PointColumns>;
+  /**
+   * Present where some of the asked time is older than what is kept of points, and these buckets need points: before this time the
+   * answer lacks what only hours or days are kept of.
+   */
+  readonly incompleteBeforeMs?: number;
+}
+
+/** Points for a plot. */
+export interface PlotQuery {
+  readonly device: DeviceId;
+  readonly metrics?: readonly string[];
+  readonly fromMs: number;
+  readonly toMs: number;
+  /** Columns of pixels, at least 3. */
+  readonly width: number;
+  /** `m4`: at most four points a column, no peak is lost. `lttb`: at most `width` points that keep the shape. */
+  readonly method: PlotMethod;
+}
+
+export interface PlotAnswer {
+  readonly metrics: ReadonlyMap<string, PointColumns>;
+  /** What whole columns were made of; at the ends, and where rollups are not complete, it is finer. */
+  readonly level: Level;
+  /** Present where of a part of the asked time only hours or days are kept: from when on all series have their points. */
+  readonly pointsFromMs?: number;
+}
+
 export interface LatestValue {
   readonly metric: string;
   readonly timeMs: number;
@@ -82,13 +114,17 @@ export interface DeadLetter {
 export interface TelemetryQueries {
   /** Newest point of each metric, metrics in alphabetical order; devices without telemetry have an empty list. */
   latest(devices: readonly DeviceId[], signal?: AbortSignal): Promise<ReadonlyMap<DeviceId, readonly LatestValue[]>>;
+  /** The names of all metrics that devices have, in no order; unknown devices have none. */
+  metricsOf(devices: readonly DeviceId[]): Promise<ReadonlyMap<DeviceId, readonly string[]>>;
   /** @throws SelsynError `request.invalid` for a cursor that is none; `query.too-large`; the signal's reason when it is aborted. */
   range(query: RangeQuery, signal?: AbortSignal): Promise<RangeAnswer>;
   /**
-   * Buckets as (start ms, value), ascending; keys as in `range`. The first bucket may start before `fromMs`, but no
-   * point outside [from, to) counts. @throws SelsynError `query.too-large`, `request.invalid`
+   * Every bucket is what its points would give, made of hours and days where these give the same. The first bucket may start before
+   * `fromMs`, but no point outside [from, to) counts. @throws SelsynError `query.too-large`, `request.invalid`
    */
-  aggregate(query: AggregateQuery, signal?: AbortSignal): Promise<ReadonlyMap<string, PointColumns>>;
+  aggregate(query: AggregateQuery, signal?: AbortSignal): Promise<AggregateAnswer>;
+  /** @throws SelsynError `query.too-large`, `request.invalid` */
+  plot(query: PlotQuery, signal?: AbortSignal): Promise<PlotAnswer>;
   /** Newest first. `cursor` is what an earlier answer gave, absent where nothing is left. @throws SelsynError `request.invalid` */
   deadLetters(query: { readonly limit: number; readonly device?: DeviceId; readonly cursor?: string }): Promise<{
     readonly items: readonly DeadLetter[];

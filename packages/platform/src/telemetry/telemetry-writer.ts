@@ -1,7 +1,11 @@
 import type { Clock } from '../kernel/clock.ts';
 import type { LogLines } from '../kernel/log-lines.ts';
-import type { RecordBatch } from '../log/log.ts';
+import type { RecordBatch, RecordSource } from '../log/log.ts';
+import { NO_FACTS, type DeviceFacts } from '../payloads/device-facts.ts';
+import type { MessageMemory } from '../payloads/message-memory.ts';
+import type { PayloadDecoder } from '../payloads/payload-decoder.ts';
 import { BufferPoints } from './buffer-points.ts';
+import { Cardinality } from './cardinality.ts';
 import { Catalog } from './catalog.ts';
 import { ChunkWriter } from './chunk-writer.ts';
 import { Compactor } from './compactor.ts';
@@ -15,10 +19,16 @@ import { LatestValues } from './latest-values.ts';
 import { LiveUpdates } from './live-updates.ts';
 import { LowWater } from './low-water.ts';
 import { Memtable } from './memtable.ts';
+import { QualityStore } from './quality-store.ts';
 import { RecordConsumer } from './record-consumer.ts';
 import { recover, type LogExtent } from './recovery.ts';
 import { ReplayMarks } from './replay-marks.ts';
+import type { SeriesLimits } from './series-quota.ts';
+import { RollupBuilder } from './rollups/rollup-builder.ts';
+import { RollupFiles } from './rollups/rollup-files.ts';
+import { UnrolledDays } from './rollups/unrolled-days.ts';
 import { SealPolicy, type SealLimits } from './seal-policy.ts';
+import { UpkeepStore } from './upkeep-store.ts';
 
 export interface TelemetryWriterOptions extends Partial<SealLimits> {
   /** `telemetry/` in the data folder. */
@@ -27,10 +37,17 @@ export interface TelemetryWriterOptions extends Partial<SealLimits> {
   readonly logLines: LogLines;
   /** Points that may wait in memory; their room is 12 bytes each. Default 16 Mi. */
   readonly memtablePoints?: number;
+  /** How many series there may be. */
+  readonly seriesLimits?: SeriesLimits;
   /** Told of each device that has telemetry or dead letters: once, at the start or with its first record. */
   readonly onDevice?: (deviceId: string) => void;
+  /** What is known of the types of devices. Default: nothing, so that all is JSON. */
+  readonly facts?: DeviceFacts;
+  /** What its readers of messages remember of earlier ones. */
+  readonly memory?: MessageMemory;
 }
 
+const TELEMETRY_INITIAL = 0x74;
 const STEP_MS = 250;
 const STEP_RECORDS = 32_768;
 /** Records between two looks at the clock. */
@@ -46,25 +63,37 @@ export class TelemetryWriter {
   readonly devices: DeviceTable;
   readonly latest: LatestValues;
   readonly files: DayFiles;
+  readonly rollupFiles: RollupFiles;
+  readonly unrolled = new UnrolledDays();
+  readonly rollups: RollupBuilder;
   readonly catalog: Catalog;
   readonly chunks: ChunkWriter;
   readonly consumer: RecordConsumer;
   readonly deadLetters: DeadLetterStore;
+  readonly quality: QualityStore;
   readonly lowWater: LowWater;
   readonly policy: SealPolicy;
   readonly compactor: Compactor;
   readonly eraser: Eraser;
   readonly live: LiveUpdates;
   readonly hot: HotReads;
+  readonly upkeep: UpkeepStore;
+  readonly cardinality: Cardinality;
   readonly marks = new ReplayMarks();
   readonly #steps = new ConsumedSteps();
   readonly #clock: Clock;
   readonly #logLines: LogLines;
   readonly #onDevice: (deviceId: string) => void;
+  readonly #facts: DeviceFacts;
+  readonly #memory: MessageMemory | undefined;
   #positions: number[] = [];
   /** What the log had at the start is being consumed again. */
   replaying = true;
   #resolved: (Device | undefined)[] = [];
+  /** By source of the batch, as `#resolved`: how its records are read; undefined: as JSON. */
+  #decoders: (PayloadDecoder | undefined)[] = [];
+  /** The registry cannot be read: without it nobody knows how records are to be read. */
+  factsFailing = false;
   #resolvedOf: RecordBatch | undefined;
   #stepStartMs = -Infinity;
   #stepRecords = 0;
@@ -74,21 +103,51 @@ export class TelemetryWriter {
     this.#clock = clock;
     this.#logLines = logLines;
     this.#onDevice = options.onDevice ?? (() => undefined);
+    this.#facts = options.facts ?? NO_FACTS;
+    this.#memory = options.memory;
     this.memtable = new Memtable(options.memtablePoints ?? 16 * 1024 * 1024);
     const points = new BufferPoints();
     this.latest = new LatestValues(this.memtable, points);
     this.devices = new DeviceTable((series) => {
       this.memtable.register(series);
       this.latest.register(series);
+    }, options.seriesLimits);
+    this.cardinality = new Cardinality({
+      devices: this.devices,
+      dir,
+      clock,
+      learnType: (device) => device.facts?.stale === false || this.#learnType(device),
     });
-    this.files = new DayFiles({ dir, limit: 64, logLines });
     this.catalog = new Catalog(dir);
+    this.files = new DayFiles({ dir, limit: 64, logLines, numbers: this.catalog });
+    this.rollupFiles = new RollupFiles({ dir, limit: 16, logLines, numbers: this.catalog });
     this.deadLetters = new DeadLetterStore(dir);
+    this.quality = new QualityStore(dir);
     this.live = new LiveUpdates(this.devices, this.latest);
-    const { memtable, devices, latest, files, catalog, deadLetters, live, marks } = this;
-    this.chunks = new ChunkWriter({ memtable, points, catalog, files, devices, latest, marks, clock });
-    this.consumer = new RecordConsumer({ memtable, devices, marks, deadLetters, live, logLines, onDevice: this.#onDevice });
-    this.lowWater = new LowWater({ memtable, steps: this.#steps, files, writer: this.chunks, catalog, deadLetters });
+    const { memtable, devices, latest, files, rollupFiles, catalog, unrolled, deadLetters, live, marks } = this;
+    this.chunks = new ChunkWriter({ memtable, points, catalog, files, devices, latest, marks, unrolled, clock });
+    this.consumer = new RecordConsumer({
+      memtable,
+      devices,
+      marks,
+      deadLetters,
+      quality: this.quality,
+      live,
+      logLines,
+      onDevice: this.#onDevice,
+      onRefused: (device, refusal, atMs) => this.cardinality.refused(device, refusal, atMs),
+    });
+    this.lowWater = new LowWater({
+      memtable,
+      steps: this.#steps,
+      files,
+      writer: this.chunks,
+      catalog,
+      deadLetters,
+      quality: this.quality,
+      memory: options.memory,
+      consumed: () => this.#positions,
+    });
     this.policy = new SealPolicy(memtable, this.#steps, {
       sealAfterMs: options.sealAfterMs ?? 600_000,
       sealAfterRecords: options.sealAfterRecords ?? 5_000_000,
@@ -101,8 +160,12 @@ export class TelemetryWriter {
         this.chunks.compacted(day);
       },
     });
-    this.eraser = new Eraser(catalog, files);
-    this.hot = new HotReads({ memtable, points, devices, latest, files });
+    this.rollups = new RollupBuilder({ files, rollupFiles, catalog, unrolled, clock, logLines });
+    this.eraser = new Eraser(catalog, files, rollupFiles);
+    const replaying = (): boolean => this.replaying;
+    const { chunks, rollups } = this;
+    this.upkeep = new UpkeepStore({ files, rollupFiles, rollups, unrolled, chunks, catalog, memtable, replaying, logLines });
+    this.hot = new HotReads({ memtable, points, devices, latest, files, rollupFiles, unrolled });
   }
 
   /** Where each partition is consumed up to, in the order of the log's partitions. */
@@ -114,8 +177,13 @@ export class TelemetryWriter {
   open(log: LogExtent): Positions {
     this.catalog.open();
     this.files.open();
+    this.rollupFiles.open();
+    for (const day of this.catalog.unrolledDays()) this.unrolled.add(day);
     const { catalog, files, chunks: writer, devices, latest, marks, deadLetters } = this;
     this.#positions = recover({ catalog, files, writer, devices, latest, marks, deadLetters, logLines: this.#logLines }, log);
+    this.cardinality.open();
+    this.quality.open(catalog.log, this.chunks.partitions);
+    this.#memory?.open(catalog.log, new Map(this.#positions.map((from, index) => [this.chunks.partitions[index]!, from])));
     this.consumer.assignAfter(catalog.assignedMs());
     for (const device of devices.all()) {
       // Removed devices are in the table too, for what the log still has of them; they have no series.
@@ -126,20 +194,25 @@ export class TelemetryWriter {
     this.eraser.add(catalog.forgottenSeries());
     this.#eraseForgottenLetters();
     for (const day of catalog.uncompactedDays()) this.compactor.changed(day);
+    this.rollups.open();
     this.lowWater.saved = [...this.#positions];
     return this.#positions;
   }
 
   /**
-   * Consumes records of a batch from `index` on, until its end, or until the deadline, or until there is no room.
+   * Consumes records of a batch from `index` on, until its end, or until the deadline, or until there is no room, or while it is not
+   * known how they are read (`factsFailing`).
    *
    * @param partition its index in the log's partitions
    * @returns the index of the first record that is not consumed
    */
   consume(batch: RecordBatch, index: number, partition: number, deadlineMs: number): number {
     if (this.#resolvedOf !== batch || index === 0) {
-      this.#resolvedOf = batch;
+      this.#resolvedOf = undefined;
       this.#resolved.length = 0;
+      this.#decoders.length = 0;
+      if (!this.#followTypes()) return index;
+      this.#resolvedOf = batch;
     }
     this.#beginStep(batch);
     let at = index;
@@ -152,7 +225,8 @@ export class TelemetryWriter {
       } else {
         const source = batch.sourceIndex[at]!;
         const device = (this.#resolved[source] ??= this.#resolve(batch, source));
-        this.consumer.consume(batch, at, device, partition);
+        if (device === undefined) break;
+        if (!this.consumer.consume(batch, at, device, partition, this.#decoders[source])) break;
       }
       this.#positions[partition] = batch.firstOffset + at + 1;
     }
@@ -170,8 +244,10 @@ export class TelemetryWriter {
     } finally {
       if (sealed === 0) this.memtable.postpone(day);
     }
-    if (sealed > 0) this.compactor.changed(day);
-    else this.chunks.saveSeries();
+    if (sealed > 0) {
+      this.compactor.changed(day);
+      this.rollups.changed(day);
+    } else this.chunks.saveSeries();
   }
 
   /**
@@ -196,12 +272,15 @@ export class TelemetryWriter {
     if (ends.some((end, index) => end > this.#positions[index]!)) this.devices.setSkipBefore(deviceId, ends);
     this.eraser.add(saved);
     this.deadLetters.erase(deviceId, this.catalog.log);
+    this.quality.erase(deviceId);
+    this.#memory?.forget(deviceId);
   }
 
   /** Everything that marks speak of is consumed. */
   endReplay(): void {
     this.replaying = false;
     this.marks.clear();
+    this.#memory?.caughtUp();
   }
 
   beginLowWater(): void {
@@ -213,7 +292,10 @@ export class TelemetryWriter {
 
   close(): void {
     this.files.close();
+    this.rollupFiles.close();
     this.deadLetters.close();
+    this.quality.close();
+    this.#memory?.close();
     this.catalog.close();
   }
 
@@ -221,16 +303,60 @@ export class TelemetryWriter {
   #eraseForgottenLetters(): void {
     const { catalog, deadLetters } = this;
     try {
-      for (const [device, ends] of catalog.forgotten()) deadLetters.eraseBefore(device, catalog.log, ends);
+      for (const [device, ends] of catalog.forgotten()) {
+        deadLetters.eraseBefore(device, catalog.log, ends);
+        this.#memory?.forget(device, ends);
+      }
     } catch (error) {
       this.#logLines.warn({ err: error }, 'Dead letters of removed devices could not be removed; they are at the next start');
     }
   }
 
-  #resolve(batch: RecordBatch, source: number): Device {
-    const device = this.devices.resolve(batch.sources[source]!);
+  /** Undefined when it cannot be known how its records are read. */
+  #resolve(batch: RecordBatch, index: number): Device | undefined {
+    const source = batch.sources[index]!;
+    const device = this.devices.resolve(source);
+    if ((device.facts === undefined || device.facts.stale) && !this.#learnType(device)) return undefined;
+    this.#decoders[index] = this.#decoderOf(source, device);
     this.live.appeared(device);
     return device;
+  }
+
+  /** Of the topics that get here only `telemetry/{device}` begins with a t. */
+  #decoderOf({ topic }: RecordSource, device: Device): PayloadDecoder | undefined {
+    return topic.charCodeAt(0) === TELEMETRY_INITIAL ? device.decoder : this.#facts.decoderOf(topic, device.facts!);
+  }
+
+  #followTypes(): boolean {
+    return this.#askFacts(() => {
+      for (const id of this.#facts.follow()) {
+        const device = this.devices.find(id);
+        if (device !== undefined) device.facts = undefined;
+      }
+    });
+  }
+
+  #learnType(device: Device): boolean {
+    return this.#askFacts(() => {
+      device.facts = this.#facts.of(device.id);
+      device.decoder = device.facts.decoder;
+      const { type, limits } = device.facts;
+      this.devices.setType(device, type);
+      if (type !== undefined) this.devices.quotas.setTypeLimits(type, limits);
+    });
+  }
+
+  #askFacts(ask: () => void): boolean {
+    try {
+      ask();
+      this.factsFailing = false;
+    } catch (error) {
+      if (!this.factsFailing) {
+        this.#logLines.error({ err: error }, 'The types of devices cannot be read: telemetry waits in the log until they can');
+      }
+      this.factsFailing = true;
+    }
+    return !this.factsFailing;
   }
 
   #beginStep(batch: RecordBatch): void {

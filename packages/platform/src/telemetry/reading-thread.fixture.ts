@@ -1,0 +1,24 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { ChunkReader } from './chunk-reader.ts';
+
+/** A thread that reads days over and over until `state[1]` is set, and posts how often, and what it threw. */
+const { dir, days, shared } = workerData as { dir: string; days: readonly number[]; shared: SharedArrayBuffer };
+const state = new Int32Array(shared);
+using reader = new ChunkReader({ telemetryDir: dir });
+let reads = 0;
+const errors: string[] = [];
+for (let turn = 0; Atomics.load(state, 1) === 0; turn++) {
+  if (turn % 3 !== 0) reader.refresh(Atomics.load(state, 0));
+  for (const day of days) {
+    try {
+      reader.page(day, turn % 20, 0, 10, 10);
+      reads++;
+    } catch (error) {
+      const cause = error instanceof Error ? error.cause : undefined;
+      if (errors.length < 10) errors.push(`${String(error)}: ${String(cause)}`);
+    }
+  }
+  if (turn % 10 === 0) reader.closeGone();
+  Atomics.store(state, 2, Math.min(reads, 2 ** 30));
+}
+parentPort?.postMessage({ reads, errors });

@@ -1,0 +1,57 @@
+import { checkpoint } from '../sqlite-transaction.ts';
+import { periodOf, rollupFileName, type RollupLevel } from './rollup-file.ts';
+import type { RollupFiles } from './rollup-files.ts';
+
+const DELETE = 'DELETE FROM rollup WHERE period = ? AND series = ?';
+
+/** A day or a month, in the file that has it. */
+interface Period {
+  readonly level: RollupLevel;
+  readonly period: number;
+}
+
+/** Deletes the rollups of series, one period a slice. */
+export class RollupEraser {
+  readonly #files: RollupFiles;
+  #series: readonly number[] = [];
+  #periods: Period[] | undefined;
+
+  constructor(files: RollupFiles) {
+    this.#files = files;
+  }
+
+  get begun(): boolean {
+    return this.#periods !== undefined;
+  }
+
+  begin(series: readonly number[]): void {
+    this.#series = series;
+    this.#periods = this.#files.all.flatMap(({ level, firstDay, endDay }) => {
+      const periods = new Set<number>();
+      for (let day = firstDay; day < endDay; day++) periods.add(periodOf(level, day));
+      return [...periods].map((period) => ({ level, period }));
+    });
+  }
+
+  /** @returns false when nothing is left of them, durably. Waits while a file is broken. @throws RollupFailure: the same slice is tried again by the next call */
+  step(): boolean {
+    const next = this.#periods?.at(-1);
+    if (this.#periods === undefined || next === undefined) {
+      this.#periods = undefined;
+      return false;
+    }
+    if (this.#files.broken !== undefined) return true;
+    const { level, period } = next;
+    if (this.#files.has(level, period)) {
+      this.#files.commit(level, period, (file) => {
+        for (const series of this.#series) file.statement(DELETE).run(period, series);
+      });
+      // What was deleted is in pages of the file until then. Where a reader is in the way it is tried again.
+      const after = this.#periods.at(-2);
+      const isLast = after === undefined || rollupFileName(after.level, after.period) !== rollupFileName(level, period);
+      if (isLast && !this.#files.read(level, period, ({ db }) => checkpoint(db))) return true;
+    }
+    this.#periods.pop();
+    return true;
+  }
+}
