@@ -8,24 +8,30 @@ import { deviceImport } from './device-import.ts';
 import { enrolment } from './enrolment.ts';
 import { idle } from './idle.ts';
 import { ingest } from './ingest.ts';
+import { ingestUpkeep } from './ingest-upkeep.ts';
 import { jobExecutions } from './job-executions.ts';
 import { latency } from './latency.ts';
 import { logAppend } from './log-append.ts';
 import { queries } from './queries.ts';
+import { reference } from './reference.ts';
 import { registry } from './registry.ts';
 import { restart } from './restart.ts';
 import { shadows } from './shadows.ts';
+import { sql } from './sql.ts';
 import { storeQueries } from './store-queries.ts';
 
 /** The claims of the whole platform, each beside its peer where there is one. */
 const CLAIMS: Readonly<Record<string, () => Promise<ClaimResult>>> = {
   ingest,
+  'ingest-upkeep': ingestUpkeep,
   latency,
   broker,
   enrolment,
   idle,
   queries,
+  reference,
   'store-queries': storeQueries,
+  sql,
   'dashboard-load': dashboardLoad,
   registry,
   shadows,
@@ -44,6 +50,8 @@ const LONG_DEADLINES_MS: Readonly<Record<string, number>> = {
   broker: 1_200_000,
   'device-import': 900_000,
   enrolment: 900_000,
+  'ingest-upkeep': 1_200_000,
+  reference: 3_600_000,
   shadows: 900_000,
 };
 

@@ -11,6 +11,7 @@ export function metricsReference(exposition: string): string {
     const type = new RegExp(`^# TYPE ${name} (\\w+)$`, 'm').exec(exposition)?.[1] ?? '';
     rows.set(name, `| \`${name}\` | ${type} | ${labelsOf(name, exposition)} | ${help} |`);
   }
+  if (rows.size === 0) throw new Error('no metrics of Selsyn on standard input: see how this is called');
   const sorted = [...rows].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row);
   return `# Metrics
 

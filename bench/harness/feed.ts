@@ -4,7 +4,7 @@ import { untilConsumed, type SelsynServer } from './servers.ts';
 
 const BATCH_SECONDS = 60;
 
-/** Publishes the walks as devices `bench-{n}` in batches of a minute, all devices side by side, until all can be queried. */
+/** Publishes the walks as devices `bench-{n}` in batches of 60 samples, all devices side by side, until all can be queried. */
 export async function feedSelsyn(server: SelsynServer, walks: SensorWalks): Promise<void> {
   using publisher = await MqttPublisher.open(server.mqttPort, 'bench-feed');
   for (let second = 0; second < walks.options.seconds; second += BATCH_SECONDS) {

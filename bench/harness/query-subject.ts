@@ -10,8 +10,8 @@ export interface QuerySubject extends AsyncDisposable {
   readonly bytesOnDisk: number;
   /** One metric of one device, `fromMs` to `toMs`; returns the number of points. */
   points(device: number, metric: number, fromMs: number, toMs: number): Promise<number>;
-  /** Its mean of each minute; returns the number of means. */
-  means(device: number, metric: number, fromMs: number, toMs: number): Promise<number>;
+  /** Its mean of each minute, or of a longer time; returns the number of means. */
+  means(device: number, metric: number, fromMs: number, toMs: number, everyMs?: number): Promise<number>;
 }
 
 export interface QueryTiming {
@@ -61,7 +61,7 @@ export async function timeQueries(
   };
 }
 
-async function timed(run: () => Promise<void>, roundMs: number): Promise<QueryTiming> {
+export async function timed(run: () => Promise<void>, roundMs: number): Promise<QueryTiming> {
   for (const end = performance.now() + roundMs / 4; performance.now() < end;) await run();
   const spent: number[] = [];
   for (const end = performance.now() + roundMs; performance.now() < end;) {

@@ -5,35 +5,42 @@ export const METRIC_NAMES: readonly string[] = Object.keys(METRICS);
 export interface WalkOptions {
   readonly devices: number;
   readonly startMs: number;
-  /** Points of each series, one a second. */
+  /** Points of each series, one a step: a second, where nothing else is said. */
   readonly seconds: number;
+  readonly stepMs?: number;
+  /** How many of METRIC_NAMES each device has; default: all. */
+  readonly metrics?: number;
   readonly seed?: number;
 }
 
 /**
- * Random walks of 2 decimals at 1 Hz, one for each device and metric, the same for the same seed: every store under
+ * Random walks of 2 decimals, at 1 Hz or slower, one for each device and metric, the same for the same seed: every store under
  * comparison gets this data. Steps are -5 to 5 hundredths; the walk is drawn back to its middle when it is far away.
  */
 export class SensorWalks {
   readonly options: WalkOptions;
+  readonly metrics: readonly string[];
   /** By device and metric: hundredths. */
   readonly #hundredths: readonly (readonly Int32Array[])[];
   readonly #texts = new Map<number, string>();
 
   constructor(options: WalkOptions) {
     this.options = options;
+    this.metrics = METRIC_NAMES.slice(0, options.metrics);
     const random = generator(options.seed ?? 1);
     this.#hundredths = Array.from({ length: options.devices }, () =>
-      Object.values(METRICS).map((middle) => walk(middle, options.seconds, random)),
+      Object.values(METRICS)
+        .slice(0, options.metrics)
+        .map((middle) => walk(middle, options.seconds, random)),
     );
   }
 
   get points(): number {
-    return this.options.devices * METRIC_NAMES.length * this.options.seconds;
+    return this.options.devices * this.metrics.length * this.options.seconds;
   }
 
   timeMs(second: number): number {
-    return this.options.startMs + second * 1_000;
+    return this.options.startMs + second * (this.options.stepMs ?? 1_000);
   }
 
   /** The value as it stands in a message: `20.13`. */
@@ -53,8 +60,8 @@ export class SensorWalks {
     let text = '';
     for (let second = start; second < end; second++) {
       text += `${text === '' ? '[' : ','}{"ts":${this.timeMs(second)}`;
-      for (let metric = 0; metric < METRIC_NAMES.length; metric++)
-        text += `,"${METRIC_NAMES[metric]}":${this.text(device, metric, second)}`;
+      for (let metric = 0; metric < this.metrics.length; metric++)
+        text += `,"${this.metrics[metric]}":${this.text(device, metric, second)}`;
       text += '}';
     }
     return Buffer.from(`${text}]`);

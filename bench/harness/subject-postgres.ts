@@ -23,7 +23,7 @@ const SETTINGS = [
 ];
 
 /** PostgreSQL with the walks, one row a point and an index; `undefined` with a printed reason where it is not installed. */
-export async function postgresWith(walks: SensorWalks): Promise<QuerySubject | undefined> {
+export async function postgresWith(walks: SensorWalks): Promise<PostgresSubject | undefined> {
   if (!existsSync(join(PROGRAMS, 'postgres'))) {
     process.stdout.write(`  without PostgreSQL: ${PROGRAMS}/postgres is not there\n`);
     return undefined;
@@ -83,7 +83,7 @@ async function load(port: number, walks: SensorWalks): Promise<void> {
     const ts = walks.timeMs(second);
     let rows = '';
     for (let device = 0; device < devices; device++) {
-      for (const [metric, name] of METRIC_NAMES.entries())
+      for (const [metric, name] of walks.metrics.entries())
         rows += `bench-${device}\t${name}\t${ts}\t${walks.text(device, metric, second)}\n`;
     }
     if (!psql.stdin.write(rows)) await Promise.race([once(psql.stdin, 'drain'), ended]);
@@ -93,7 +93,7 @@ async function load(port: number, walks: SensorWalks): Promise<void> {
   if (code !== 0) throw new Error(`psql ended with ${code}`);
 }
 
-class PostgresSubject implements QuerySubject {
+export class PostgresSubject implements QuerySubject {
   readonly version: string = `PostgreSQL ${versionOf(join(PROGRAMS, 'postgres'), ['--version'], /\d+\.\d+/) ?? ''}`.trim();
   readonly loadSeconds: number;
   readonly bytesOnDisk: number;
@@ -112,10 +112,27 @@ class PostgresSubject implements QuerySubject {
     return await this.#count('points', text, device, metric, fromMs, toMs);
   }
 
-  async means(device: number, metric: number, fromMs: number, toMs: number): Promise<number> {
-    const text =
-      'SELECT ts / 60000 AS minute, avg(value) FROM point WHERE device = $1 AND metric = $2 AND ts >= $3 AND ts < $4 GROUP BY minute ORDER BY minute';
-    return await this.#count('means', text, device, metric, fromMs, toMs);
+  async means(device: number, metric: number, fromMs: number, toMs: number, everyMs = 60_000): Promise<number> {
+    const text = `SELECT ts / ${everyMs} AS bucket, avg(value) FROM point WHERE device = $1 AND metric = $2 AND ts >= $3 AND ts < $4 GROUP BY bucket ORDER BY bucket`;
+    return await this.#count(`means-${everyMs}`, text, device, metric, fromMs, toMs);
+  }
+
+  /** Makes tables of hours and days with an index, as somebody would who lets the points go. @returns bytes of each */
+  async rollUp(): Promise<{ readonly hourly: number; readonly daily: number }> {
+    const bytes: number[] = [];
+    for (const [table, length] of [
+      ['hourly', 3_600_000],
+      ['daily', 86_400_000],
+    ] as const) {
+      await this.#client.query(
+        `CREATE TABLE ${table} AS SELECT device, metric, ts / ${length} AS bucket, count(*), min(value), max(value), sum(value), ` +
+          `(array_agg(value ORDER BY ts))[1] AS first, (array_agg(value ORDER BY ts DESC))[1] AS last FROM point GROUP BY 1, 2, 3`,
+      );
+      await this.#client.query(`CREATE INDEX ${table}_by_series ON ${table} (device, metric, bucket)`);
+      const { rows } = await this.#client.query({ text: `SELECT pg_total_relation_size('${table}')`, rowMode: 'array' });
+      bytes.push(Number(rows[0]?.[0]));
+    }
+    return { hourly: bytes[0]!, daily: bytes[1]! };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -11,7 +11,7 @@ import { METRIC_NAMES, type SensorWalks } from './sensor-walks.ts';
 import { AUTHORIZATION, startSelsyn, type SelsynServer } from './servers.ts';
 
 /** Selsyn, fed through MQTT, stopped, and started again: all is served from the day files. */
-export async function selsynWith(walks: SensorWalks): Promise<QuerySubject> {
+export async function selsynWith(walks: SensorWalks, settings: readonly string[] = []): Promise<SelsynSubject> {
   const folder = temporaryFolder();
   const forget = onAbruptEnd(() => rmSync(folder, { recursive: true, force: true }));
   const clean = (): void => {
@@ -20,17 +20,18 @@ export async function selsynWith(walks: SensorWalks): Promise<QuerySubject> {
   };
   let server: SelsynServer | undefined;
   try {
-    server = await startSelsyn({ folder });
+    server = await startSelsyn({ folder, settings });
     const startedMs = performance.now();
     await feedSelsyn(server, walks);
     const loadSeconds = (performance.now() - startedMs) / 1000;
     await server.process.kill();
-    server = await startSelsyn({ folder });
+    server = await startSelsyn({ folder, settings });
     const days = join(folder, 'data', 'telemetry', 'days');
     const bytesOnDisk = await settled(() => folderBytes(days));
     return new SelsynSubject(server, await HttpConnection.open(server.httpPort, AUTHORIZATION), {
       loadSeconds,
       bytesOnDisk,
+      folder,
       clean,
     });
   } catch (error) {
@@ -40,10 +41,10 @@ export async function selsynWith(walks: SensorWalks): Promise<QuerySubject> {
   }
 }
 
-/** The size once it has not changed for two seconds: files are put in order after the start. */
-export async function settled(size: () => number): Promise<number> {
+/** The size once it has not changed for two seconds, or as long as is said: files are put in order after the start. */
+export async function settled(size: () => number, quietSeconds = 2): Promise<number> {
   let last = -1;
-  for (let same = 0, tries = 0; same < 4 && tries < 60; tries++) {
+  for (let same = 0, tries = 0; same < quietSeconds * 2 && tries < 60 + quietSeconds * 8; tries++) {
     const now = size();
     same = now === last ? same + 1 : 0;
     last = now;
@@ -52,8 +53,9 @@ export async function settled(size: () => number): Promise<number> {
   return last;
 }
 
-class SelsynSubject implements QuerySubject {
+export class SelsynSubject implements QuerySubject {
   readonly version = 'selsyn';
+  readonly folder: string;
   readonly loadSeconds: number;
   readonly bytesOnDisk: number;
   readonly #server: SelsynServer;
@@ -63,12 +65,13 @@ class SelsynSubject implements QuerySubject {
   constructor(
     server: SelsynServer,
     http: HttpConnection,
-    facts: { loadSeconds: number; bytesOnDisk: number; clean: () => void },
+    facts: { loadSeconds: number; bytesOnDisk: number; folder: string; clean: () => void },
   ) {
     this.#server = server;
     this.#http = http;
     this.loadSeconds = facts.loadSeconds;
     this.bytesOnDisk = facts.bytesOnDisk;
+    this.folder = facts.folder;
     this.#clean = facts.clean;
   }
 
@@ -76,8 +79,9 @@ class SelsynSubject implements QuerySubject {
     return countPairs(await this.#http.get(this.#path(device, metric, fromMs, toMs)));
   }
 
-  async means(device: number, metric: number, fromMs: number, toMs: number): Promise<number> {
-    return countPairs(await this.#http.get(`${this.#path(device, metric, fromMs, toMs)}&every=1m&fn=mean`));
+  async means(device: number, metric: number, fromMs: number, toMs: number, everyMs = 60_000): Promise<number> {
+    const every = `${everyMs / 60_000}m`;
+    return countPairs(await this.#http.get(`${this.#path(device, metric, fromMs, toMs)}&every=${every}&fn=mean`));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

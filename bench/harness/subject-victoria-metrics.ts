@@ -54,7 +54,7 @@ async function load(port: number, walks: SensorWalks): Promise<void> {
     for (let device = 0; device < devices; device += 10) {
       const lines: string[] = [];
       for (let one = device; one < Math.min(device + 10, devices); one++) {
-        for (const [metric, name] of METRIC_NAMES.entries()) {
+        for (const [metric, name] of walks.metrics.entries()) {
           const values = Array.from({ length }, (_, i) => walks.text(one, metric, start + i)).join(',');
           lines.push(
             `{"metric":{"__name__":"${name}","device":"bench-${one}"},"values":[${values}],"timestamps":[${timestamps}]}`,
@@ -95,10 +95,11 @@ class VictoriaMetricsSubject implements QuerySubject {
     return countItems(body, '"timestamps":[');
   }
 
-  async means(device: number, metric: number, fromMs: number, toMs: number): Promise<number> {
-    const query = encodeURIComponent(`avg_over_time(${METRIC_NAMES[metric]}{device="bench-${device}"}[1m])`);
-    // A bucket is named by its end: (t - 1m, t].
-    const range = `start=${(fromMs + 60_000 - 1) / 1000}&end=${(toMs - 1) / 1000}&step=60s&nocache=1`;
+  async means(device: number, metric: number, fromMs: number, toMs: number, everyMs = 60_000): Promise<number> {
+    const seconds = everyMs / 1000;
+    const query = encodeURIComponent(`avg_over_time(${METRIC_NAMES[metric]}{device="bench-${device}"}[${seconds}s])`);
+    // A bucket is named by its end: (t - length, t].
+    const range = `start=${(fromMs + everyMs - 1) / 1000}&end=${(toMs - 1) / 1000}&step=${seconds}s&nocache=1`;
     return countItems(await this.#http.get(`/api/v1/query_range?query=${query}&${range}`), '"values":[', '],[');
   }
 

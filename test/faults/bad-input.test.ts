@@ -29,7 +29,7 @@ describe('bad input, by every door', () => {
   let client: MqttClient;
 
   beforeAll(async () => {
-    selsyn = await Selsyn.start({ settings: ['mqtt.maxPacketBytes=262144'] });
+    selsyn = await Selsyn.start({ settings: ['mqtt.maxPacketBytes=262144', 'cardinality.maxSeriesPerDevice=256'] });
     client = await connectAsync(selsyn.mqttUrl, {
       clientId: 'honest',
       username: 'honest',
