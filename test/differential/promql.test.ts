@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { evaluate, type SeriesSource } from '@selsyn/platform/promql/evaluate.ts';
-import { labelTest, type Labels } from '@selsyn/platform/promql/label-match.ts';
+import { labelKey, labelTest, type Labels } from '@selsyn/platform/promql/label-match.ts';
 import type { Samples, Steps, Value } from '@selsyn/platform/promql/matrix.ts';
 import { parsePromql } from '@selsyn/platform/promql/parse.ts';
 import { PromqlError } from '@selsyn/platform/promql/promql-error.ts';
@@ -234,8 +234,7 @@ function seriesOf(value: Value, steps: Steps): readonly Answered[] {
 }
 
 function sorted(answer: readonly Answered[]): readonly Answered[] {
-  const key = (labels: Labels): string => JSON.stringify(Object.entries(labels).sort());
-  return answer.toSorted((a, b) => (key(a.labels) < key(b.labels) ? -1 : 1));
+  return answer.toSorted((a, b) => (labelKey(a.labels) < labelKey(b.labels) ? -1 : 1));
 }
 
 function close(mine: Answer, expected: Answer): void {

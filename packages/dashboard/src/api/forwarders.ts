@@ -44,7 +44,7 @@ export interface RefusedRecord {
   readonly payload: string;
 }
 
-const REFUSED_PAGE = 50;
+const REFUSED_PAGE = 10;
 /** The server itself sends for 20 s at most. */
 const RESEND_DEADLINE_MS = 45_000;
 

@@ -21,6 +21,8 @@ const STATES: Readonly<Record<string, readonly [tone: Tone, text: string]>> = {
   misplaced: ['bad', 'its objects are not where it is configured to be'],
 };
 
+const NOT_DUE = ['good', 'nothing is due yet'] as const;
+
 /** How the Parquet archive gets on. */
 export function ArchiveState() {
   const { client } = useServices();
@@ -66,7 +68,8 @@ export function ArchiveState() {
 
 function State({ status }: { readonly status: ArchiveStatus }) {
   const { state, target, place, objects, bytes, points, backlogHours, lagMs, lastStoredAtMs, failures, lastError } = status;
-  const [tone, text] = STATES[state] ?? ['plain', state];
+  // Hours of which points have just come are not due.
+  const [tone, text] = state === 'idle' && backlogHours > 0 ? NOT_DUE : (STATES[state] ?? ['plain', state]);
   return (
     <div className={styles.card} data-testid="archive" data-state={state}>
       <Facts>

@@ -67,7 +67,9 @@ function PartRow({ id, label, part }: { readonly id: string; readonly label: str
   return (
     <tr data-part={id}>
       <td data-label="Part">{label}</td>
-      <td data-label="Bytes">{formatBytes(part.bytes)}</td>
+      <td data-label="Bytes" className={styles.bytes}>
+        {formatBytes(part.bytes)}
+      </td>
       <td data-label="Files">{formatCount(part.files)}</td>
       <td data-label="Days">{spanText(part)}</td>
     </tr>

@@ -5,6 +5,7 @@ import { useServices } from '../app/services.ts';
 import { formatBytes, formatCount } from '../format/number-format.ts';
 import { DataTable } from '../ui/data-table.tsx';
 import { ProblemNotice } from '../ui/problem-notice.tsx';
+import { stepRuns } from './step-runs.ts';
 import { blockedText, levelName, spanText } from './storage-words.ts';
 import styles from './storage.module.css';
 
@@ -14,7 +15,8 @@ interface DryRunProps {
   readonly mayRun: boolean;
 }
 
-const SHOWN = 50;
+const SHOWN = 20;
+const COLUMNS = ['What', 'Days', 'Files', 'Takes', 'Frees'] as const;
 
 /** What would go now, and how much that frees. Nothing is changed. */
 export function DryRun({ policies, mayRun }: DryRunProps) {
@@ -37,7 +39,7 @@ export function DryRun({ policies, mayRun }: DryRunProps) {
   if (isPending) return <p className={styles.quiet}>Looking through the files…</p>;
   const { steps, freesBytes, refused } = data;
   const goes = steps.filter(({ blocked }) => blocked === undefined);
-  const more = data.more + Math.max(0, steps.length - SHOWN);
+  const runs = stepRuns(steps);
   return (
     <div className={styles.plan} data-testid="plan" data-steps={steps.length} aria-busy={isFetching}>
       <div className={styles.planHead}>
@@ -61,23 +63,23 @@ export function DryRun({ policies, mayRun }: DryRunProps) {
       {refused !== undefined && <p className={styles.bad}>{refused}</p>}
       {run.error !== null && <ProblemNotice error={run.error} />}
       {run.data !== undefined && <p role="status">{formatBytes(run.data)} were freed.</p>}
-      {steps.length > 0 && (
-        <DataTable label="What would go" columns={['What', 'Days', 'Takes', 'Frees', 'Why it stays']}>
-          {steps.slice(0, SHOWN).map(({ file, level, from, to, isTrim, bytes, freesBytes: frees, blocked }) => (
-            <tr key={`${level} ${file}`} data-step={level}>
+      {runs.length > 0 && (
+        <DataTable label="What would go" columns={COLUMNS}>
+          {runs.slice(0, SHOWN).map(({ key, level, isTrim, span, files, bytes, freesBytes: frees, blocked }) => (
+            <tr key={key} data-step={level}>
               <td data-label="What">
                 {levelName(level)}
                 {isTrim && ', some series'}
               </td>
-              <td data-label="Days">{spanText({ from, to })}</td>
+              <td data-label="Days">{spanText(span)}</td>
+              <td data-label="Files">{formatCount(files)}</td>
               <td data-label="Takes">{formatBytes(bytes)}</td>
-              <td data-label="Frees">{blocked === undefined ? formatBytes(frees) : ''}</td>
-              <td data-label="It stays">{blocked === undefined ? '' : blockedText(blocked)}</td>
+              <td data-label="Frees">{blocked === undefined ? formatBytes(frees) : `nothing: ${blockedText(blocked)}`}</td>
             </tr>
           ))}
         </DataTable>
       )}
-      {more > 0 && <p className={styles.quiet}>{formatCount(more)} more.</p>}
+      {(data.more > 0 || runs.length > SHOWN) && <p className={styles.quiet}>There is more than is shown.</p>}
     </div>
   );
 }

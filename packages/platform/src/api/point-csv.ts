@@ -53,8 +53,8 @@ export class CsvPoints {
 
   /** The next row; undefined at the end. Empty lines are passed over. */
   next(): CsvRow | undefined {
-    let cells = this.#cells();
-    while (cells?.length === 1 && cells[0] === '') cells = this.#cells();
+    while (this.#data[this.#at] === LINE_FEED || this.#data[this.#at] === RETURN) this.#at++;
+    const cells = this.#cells();
     if (cells === undefined) return undefined;
     if (cells.length !== this.#columns.length)
       return new Error(
@@ -105,8 +105,13 @@ export class CsvPoints {
     const cells: string[] = [];
     for (;;) {
       const cell = data[this.#at] === QUOTE ? this.#quotedCell() : this.#plainCell();
-      // Of a line that has more than any may have, it is enough to know that.
-      if (cells.length <= MAX_COLUMNS) cells.push(cell);
+      cells.push(cell);
+      if (cells.length > MAX_COLUMNS) {
+        // It is enough to know that the line has more than any may have.
+        const end = data.indexOf(LINE_FEED, this.#at);
+        this.#at = end === -1 ? data.length : end + 1;
+        return cells;
+      }
       if (data[this.#at] === COMMA) {
         this.#at++;
         continue;

@@ -25,6 +25,8 @@ const bodySchema = z.strictObject({
     .string()
     .min(1)
     .max(32_768)
+    // The engine reads to the first of them, and would say nothing of the rest.
+    .refine((text) => !text.includes('\0'), 'must not have the character U+0000')
     .describe('One SELECT over `telemetry`, `telemetry_1h`, `telemetry_1d` and `devices`, as DuckDB takes it.'),
   format: z.enum(SQL_FORMATS).default('json'),
   limits: z

@@ -53,3 +53,16 @@ test('what one client says of more devices than there can be is passed over', ()
   for (let i = 0; i < 10_050; i++) say(`DBIRTH/N/D${i}`);
   expect(taken()).toHaveLength(10_000);
 });
+
+test('what one client says of ever new nodes takes no time or memory beyond that', () => {
+  const { presence, say, taken } = opened();
+  // Each looked at all before it: half a minute.
+  for (let i = 0; i < 60_000; i++) say(`DBIRTH/N${i}/D`);
+  expect(taken()).toHaveLength(10_000);
+  for (let i = 0; i < 10_000; i++) say(`NDEATH/N${i}`);
+  expect(taken()).toHaveLength(10_000);
+  say('DBIRTH/N/D');
+  expect(taken()).toEqual(['+G:N:D']);
+  presence.left('c');
+  expect(taken()).toEqual(['-G:N:D speaker-gone']);
+});

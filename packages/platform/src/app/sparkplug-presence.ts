@@ -6,6 +6,14 @@ import type { OnPresence } from './status-topics.ts';
 /** Of a client: what it says of more is passed over. */
 const MAX_DEVICES_OF_A_CLIENT = 10_000;
 
+/** What a client has said to be there. */
+interface Said {
+  /** Those that have devices. */
+  readonly nodes: Map<string, Set<DeviceId>>;
+  /** Of all nodes. */
+  devices: number;
+}
+
 /**
  * Hears from births and deaths of Sparkplug which devices behind an edge node are there. What a client says counts while it is connected
  * itself. Of the node itself its connection tells, where it connects under its own id.
@@ -13,8 +21,8 @@ const MAX_DEVICES_OF_A_CLIENT = 10_000;
 export class SparkplugPresence implements TopicWatcher {
   readonly filter = `${SPARKPLUG_PREFIX}#`;
   readonly #onPresence: OnPresence;
-  /** By client, by node: who it has said to be there. */
-  readonly #said = new Map<string, Map<string, Set<DeviceId>>>();
+  /** By client. */
+  readonly #said = new Map<string, Said>();
 
   constructor(onPresence: OnPresence) {
     this.#onPresence = onPresence;
@@ -30,44 +38,40 @@ export class SparkplugPresence implements TopicWatcher {
       if (id !== principalId) this.#begin(client, nodeId, id as DeviceId);
     } else if (message === 'DBIRTH') this.#begin(client, nodeId, id as DeviceId);
     else if (message === 'NDEATH') this.#endNode(client, nodeId);
-    else if (
-      message === 'DDEATH' &&
-      this.#said
-        .get(client)
-        ?.get(nodeId)
-        ?.delete(id as DeviceId) === true
-    ) {
-      this.#onPresence(id as DeviceId, -1, 'said-offline');
-    }
+    else if (message === 'DDEATH') this.#end(client, nodeId, id as DeviceId);
   }
 
   /** A client has gone. */
   left(client: string): void {
-    const nodes = this.#said.get(client);
-    if (nodes === undefined) return;
+    const said = this.#said.get(client);
+    if (said === undefined) return;
     this.#said.delete(client);
-    for (const devices of nodes.values()) for (const device of devices) this.#onPresence(device, -1, 'speaker-gone');
+    for (const devices of said.nodes.values()) for (const device of devices) this.#onPresence(device, -1, 'speaker-gone');
   }
 
   #begin(client: string, nodeId: string, device: DeviceId): void {
-    const nodes = this.#said.get(client) ?? new Map<string, Set<DeviceId>>();
-    this.#said.set(client, nodes);
-    const devices = nodes.get(nodeId) ?? new Set();
-    nodes.set(nodeId, devices);
-    if (devices.has(device) || [...nodes.values()].reduce((sum, { size }) => sum + size, 0) >= MAX_DEVICES_OF_A_CLIENT) return;
+    const said = this.#said.get(client) ?? { nodes: new Map<string, Set<DeviceId>>(), devices: 0 };
+    this.#said.set(client, said);
+    const devices = said.nodes.get(nodeId) ?? new Set();
+    if (devices.has(device) || said.devices >= MAX_DEVICES_OF_A_CLIENT) return;
+    said.nodes.set(nodeId, devices);
     devices.add(device);
+    said.devices++;
     this.#onPresence(device, 1);
   }
 
+  #end(client: string, nodeId: string, device: DeviceId): void {
+    const said = this.#said.get(client);
+    const devices = said?.nodes.get(nodeId);
+    if (said === undefined || devices?.delete(device) !== true) return;
+    said.devices--;
+    if (devices.size === 0) said.nodes.delete(nodeId);
+    this.#onPresence(device, -1, 'said-offline');
+  }
+
   #endNode(client: string, nodeId: string, but?: DeviceId): void {
-    const nodes = this.#said.get(client);
-    const devices = nodes?.get(nodeId);
-    if (devices === undefined) return;
-    for (const device of devices) {
-      if (device === but) continue;
-      devices.delete(device);
-      this.#onPresence(device, -1, 'said-offline');
+    for (const device of this.#said.get(client)?.nodes.get(nodeId) ?? []) {
+      if (device !== but) this.#end(client, nodeId, device);
     }
-    if (devices.size === 0) nodes?.delete(nodeId);
   }
 }

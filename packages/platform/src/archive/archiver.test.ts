@@ -130,6 +130,22 @@ describe('hours', () => {
     ]);
   });
 
+  test('of a day file that is a new one are not archived because the one before it was', async () => {
+    const { writer } = archive.store;
+    const day = archive.today / DAY_MS;
+    archive.points(['a', 'v', 1, 1]);
+    await archive.pass();
+    expect(archive.archiver.isArchived(day)).toBeDefined();
+    const { fileGeneration } = archive.archiver.isArchived(day)!;
+    // Its versions begin anew.
+    writer.files.drop(day);
+    archive.points(['a', 'v', 2, 2]);
+    expect(archive.archiver.isArchived(day)).toBeUndefined();
+    await archive.pass(true);
+    expect(archive.archiver.isArchived(day)?.fileGeneration).not.toBe(fileGeneration);
+    expect(await archive.rows()).toEqual(['a v 1 1', 'a v 2 2']);
+  });
+
   test('are not archived as they are while points are not', async () => {
     const day = archive.today / DAY_MS;
     archive.points(['a', 'v', 1, 1]);

@@ -8,7 +8,7 @@ import type { LocalObjects } from './local-objects.ts';
 import { Manifest } from './manifest.ts';
 import { ManifestIndex } from './manifest-index.ts';
 
-const id = fc.constantFrom(...'abcdefghijklmnop');
+const id = fc.constantFrom(...'abcdefghijklmnop'.split(''));
 
 test('a range has the objects that may hold one of the devices, and no others', () => {
   const root = mkdtempSync(join(tmpdir(), 'selsyn-manifest-'));

@@ -1,9 +1,11 @@
+import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { DeviceId } from '../kernel/device-id.ts';
 import { systemClock } from '../kernel/clock.ts';
 import type { Offset, PartitionId } from '../log/log.ts';
 import { DeviceStore } from '../registry/device-store.ts';
 import { DeliveryError } from './delivery.ts';
+import { PlaceStore } from './place-store.ts';
 import { forwarderOf, ForwardingFolder, until } from './forwarding.fixture.ts';
 
 const FIRST = 0 as PartitionId;
@@ -65,6 +67,23 @@ test('goes on after a restart where it was: what was delivered and not yet kept 
   await until(() => folder.target('f').records.length === before + 5);
   expect(folder.target('f').texts().slice(before)).toEqual(numbers(20, 25));
   expect(await folder.forwarding.states()).toMatchObject([{ sent: 25, batches: expect.any(Number) as number }]);
+  await folder.stop();
+});
+
+test('sends what takes the offsets of records that the log has lost after they were sent', async () => {
+  await folder.start(forwarderOf('f'));
+  await folder.append(0, 'a', ...numbers(0, 5));
+  await until(() => folder.target('f').records.length === 5);
+  await folder.stop();
+  const places = PlaceStore.open(join(folder.dir, 'forwarding.db'));
+  // As it is kept, when the log had three more that it has lost since.
+  const lost = new Map([[0, { position: 8, arrivalMs: 1 }]]);
+  places.save([{ forwarder: 'f', places: lost, counters: places.counters('f') }]);
+  places[Symbol.dispose]();
+  await folder.start(forwarderOf('f'));
+  await folder.append(0, 'a', ...numbers(5, 12));
+  await until(() => folder.target('f').records.length >= 12);
+  expect(folder.target('f').texts()).toEqual(numbers(0, 12));
   await folder.stop();
 });
 

@@ -125,13 +125,18 @@ export class PointDoor {
 
   async #refusedOf(ids: readonly DeviceId[], caller: Caller): Promise<ReadonlySet<DeviceId>> {
     const scope = scopeOf(caller, 'telemetry:write');
-    const groups = await this.#dependencies.devices.groupOf(ids);
     const refused = new Set<DeviceId>();
     const unknown: DeviceId[] = [];
-    for (const id of ids) {
-      const group = groups.get(id);
-      if (group === undefined) unknown.push(id);
-      else if (!scopeIncludes(scope, group)) refused.add(id);
+    for (let from = 0; from < ids.length; from += MAX_ENSURED) {
+      // A body may name hundreds of thousands.
+      if (from > 0) await nextTurn();
+      const some = ids.slice(from, from + MAX_ENSURED);
+      const groups = await this.#dependencies.devices.groupOf(some);
+      for (const id of some) {
+        const group = groups.get(id);
+        if (group === undefined) unknown.push(id);
+        else if (!scopeIncludes(scope, group)) refused.add(id);
+      }
     }
     if (unknown.length === 0) return refused;
     const group = this.#groupOfNew(caller, scope);
@@ -153,6 +158,7 @@ export class PointDoor {
     const { devices, openMode, onDevicesMade } = this.#dependencies;
     const refused: DeviceId[] = [];
     for (let from = 0; from < ids.length; from += MAX_ENSURED) {
+      if (from > 0) await nextTurn();
       const tags = openMode ? [OPEN_TAG] : [];
       const drafts = ids.slice(from, from + MAX_ENSURED).map((id) => ({ id, group, tags }));
       const outcomes = await devices.put(drafts, 'create', actor);

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { openDeadLettersForRead } from './dead-letter-schema.ts';
 import { FakeLog } from './fake-log.ts';
 import { StoreHarness } from './store-harness.ts';
 
@@ -43,4 +44,18 @@ test('a removed device does not come back with a kill after two rounds within on
   await store.crash();
   store.consume();
   expect(store.stored()).toEqual({ a: { n: [[1, 1]] } });
+});
+
+test('the log keeps what became a dead letter until a power loss cannot take the letter', async () => {
+  log.append(0, store.clock.now(), [['a', 'no telemetry']]);
+  store.consume();
+  append('n');
+  store.saveLowWater();
+  expect(log.released.length).toBeGreaterThan(0);
+  await store.crash((file) => file.includes('dead'));
+  store.consume();
+  store.writer.deadLetters.makeDurable(store.writer.catalog.log);
+  const db = openDeadLettersForRead(store.dir);
+  expect(db.prepare('SELECT device, "offset" FROM dead_letter').all()).toEqual([{ device: 'a', offset: 0 }]);
+  db.close();
 });

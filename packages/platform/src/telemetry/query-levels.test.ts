@@ -62,7 +62,7 @@ describe('the level of a piece of time', () => {
         fc.integer({ min: 0, max: 30 * 96 }),
         fc.array(fc.tuple(fc.integer({ min: 0, max: 40 }), fc.integer({ min: 0, max: 0xff_ff_ff })), { maxLength: 4 }),
         (every, zone, a, b, pendingDays) => {
-          const [fromMs, toMs] = [a, b].sort((x, y) => x - y).map((quarter) => START - 5 * DAY_MS + quarter! * 900_000) as [
+          const [fromMs, toMs] = [a, b].sort((x, y) => x - y).map((quarter) => START - 5 * DAY_MS + quarter * 900_000) as [
             number,
             number,
           ];

@@ -144,6 +144,23 @@ describe('a day', () => {
     expect(store.writer.files.days()).toEqual([]);
   });
 
+  test('does not go while the log is replayed, which may have its points once more', async () => {
+    append({ a: 3 }, 2);
+    settle();
+    // The log has lost what came last: what is left of it is read again, whatever the file has of it.
+    log.cut(0, 1);
+    await store.crash();
+    const { upkeep } = store.writer;
+    const { generation, version } = meta();
+    expect(upkeep.storeFiles().days).toMatchObject([{ day, keptBecause: 'not-durable' }]);
+    expect(upkeep.dropDay({ day, generation, ifVersion: version })).toEqual({ done: false, kept: 'not-durable' });
+    // Also once a round of the low-water mark has found no mark of it beyond.
+    store.saveLowWater();
+    expect(upkeep.dropDay({ day, generation, ifVersion: version })).toEqual({ done: false, kept: 'not-durable' });
+    settle();
+    expect(upkeep.storeFiles().days).toMatchObject([{ day, keptBecause: undefined }]);
+  });
+
   test('that comes back in the same life has another name than before, so that nobody mixes the two up', () => {
     const before = path();
     const { generation, version } = meta();
@@ -175,5 +192,19 @@ describe('rollups', () => {
     append({ a: 8 }, 6);
     settle();
     expect(existsSync(of.path)).toBe(true);
+  });
+
+  test('that come back after they were dropped never have a version that they had', () => {
+    const { upkeep } = store.writer;
+    const seen = new Set<number>();
+    for (let hour = 2; hour < 6; hour++) {
+      const of = upkeep.storeFiles().rollups.find(({ level }) => level === '1h')!;
+      const { version } = meta(of.path);
+      expect(seen).not.toContain(version);
+      seen.add(version);
+      expect(upkeep.dropRollups({ level: '1h', fromDay: of.fromDay, ifVersion: version })).toMatchObject({ done: true });
+      append({ a: hour }, hour);
+      settle();
+    }
   });
 });

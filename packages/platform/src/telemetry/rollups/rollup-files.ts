@@ -39,9 +39,15 @@ export class RollupFile {
   readonly #statements = new Map<string, StatementSync>();
   #version: number;
 
-  constructor(db: DatabaseSync, versionEpoch: number) {
+  /** @param above versions that it gives are greater */
+  constructor(db: DatabaseSync, above: number) {
     this.db = db;
-    this.#version = Math.max(Number(this.statement(GET_VERSION).get()?.['value'] ?? 0), versionEpoch);
+    this.#version = Math.max(Number(this.statement(GET_VERSION).get()?.['value'] ?? 0), above);
+  }
+
+  /** Of the last commit. */
+  get version(): number {
+    return this.#version;
   }
 
   /** Prepared once for as long as the file is open. */
@@ -70,6 +76,8 @@ export class RollupFiles {
   /** By path, in the order of last use. */
   readonly #open = new Map<string, RollupFile>();
   readonly #existing = new Map<string, RollupFileEntry>();
+  /** The last version of each that was closed: one that is made again under its name, after it was dropped, goes on from there. */
+  readonly #lastVersions = new Map<string, number>();
   readonly #lastPaths: Partial<Record<RollupLevel, { readonly day: number; readonly path: string }>> = {};
   /** Grows whenever a file appears or goes. */
   version = 1;
@@ -125,7 +133,7 @@ export class RollupFiles {
       if (this.#open.size >= this.#limit) this.#close(this.#open.keys().next().value!);
       const db = openRollupFileForWrite(this.#dir, level, day);
       try {
-        file = new RollupFile(db, this.#numbers.versionEpoch);
+        file = new RollupFile(db, Math.max(this.#numbers.versionEpoch, this.#lastVersions.get(path) ?? 0));
         if (!this.#existing.has(path)) this.#appeared(level);
       } catch (error) {
         db.close();
@@ -190,6 +198,8 @@ export class RollupFiles {
   #close(path: string): void {
     const file = this.#open.get(path);
     this.#open.delete(path);
-    file?.db.close();
+    if (file === undefined) return;
+    this.#lastVersions.set(path, file.version);
+    file.db.close();
   }
 }

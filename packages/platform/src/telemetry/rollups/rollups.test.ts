@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import type { Clock } from '../../kernel/clock.ts';
 import { parseDeviceId } from '../../kernel/device-id.ts';
 import { silentLogLines } from '../../kernel/log-lines.ts';
-import { localCaller, type Caller } from '../../kernel/thread-channel.ts';
+import { localCaller } from '../../kernel/thread-channel.ts';
 import { MAX_TIME_MS } from '../../kernel/time-text.ts';
 import { openBuckets } from '../buckets.ts';
 import { ZoneOffsets } from '../buckets-zone.ts';
@@ -270,7 +270,7 @@ function check(store: StoreHarness, model: Model): Map<string, number> {
 /** Every aggregate of every series at several widths, as the API asks for them, over all levels together. */
 async function checkQueries(store: StoreHarness, model: Model): Promise<void> {
   const hot = localCaller<Pick<HotCalls, 'hotRead'>>({ hotRead: (query) => store.writer.hot.read(query) });
-  using queries = new StoreQueries({ telemetryDir: store.dir, hot: hot as unknown as Caller<HotCalls>, clock: store.clock });
+  using queries = new StoreQueries({ telemetryDir: store.dir, hot, clock: store.clock });
   const fields = { count: 'count', min: 'min', max: 'max', sum: 'sum', first: 'first', last: 'last' } as const;
   for (const [device, metrics] of model) {
     for (const [every, timeZone] of WIDTHS) {
