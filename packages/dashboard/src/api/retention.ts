@@ -58,7 +58,7 @@ export interface RetentionPlan {
 }
 
 export async function fetchRetention(client: ApiClient, signal?: AbortSignal): Promise<Retention> {
-  const source = asObject(await client.get('/retention', { query: { letGo: 10 }, signal }), 'retention');
+  const source = asObject(await client.get('/retention', { query: { letGo: 5 }, signal }), 'retention');
   const clock = asObject(source['clock'], 'clock');
   const lastPass = optionalObject(source, 'lastPass');
   return {

@@ -105,7 +105,9 @@ export function sparkplugRoutes({ sparkplug, devices, people }: Needs): FastifyP
           params,
           querystring: z.strictObject({}),
           response: {
-            200: nodeSchema.extend({ behind: z.array(z.object(unitFields)).describe('The first 1,000 devices behind it.') }),
+            200: nodeSchema
+              .extend({ behind: z.array(z.object(unitFields)).describe('The first 1,000 devices behind it.') })
+              .describe('An edge node of Sparkplug.'),
             ...problems(...NOT_FOUND),
           },
         },

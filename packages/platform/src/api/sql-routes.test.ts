@@ -60,6 +60,7 @@ test.each([
   {},
   { sql: '' },
   { sql: 'x'.repeat(32_769) },
+  { sql: 'SELECT 1 \0 of which nobody hears' },
   { sql: 'SELECT 1', format: 'xml' },
   { sql: 'SELECT 1', limits: { rows: 0 } },
   { sql: 'SELECT 1', more: 1 },

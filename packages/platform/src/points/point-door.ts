@@ -4,7 +4,7 @@ import type { DeviceId } from '../kernel/device-id.ts';
 import { SelsynError } from '../kernel/errors.ts';
 import { mayAt, scopeOf, type Caller } from '../people/caller.ts';
 import { OPEN_TAG } from '../registry/device.ts';
-import { MAX_ENSURED, type DeviceStore } from '../registry/device-store.ts';
+import type { DeviceStore } from '../registry/device-store.ts';
 import { ROOT_GROUP } from '../registry/group-path.ts';
 import { scopeIncludes, type Scope } from '../registry/scope.ts';
 import { BoundedBodies } from './bounded-body.ts';
@@ -41,6 +41,8 @@ const MAX_NAMED = 100;
 const MAX_TOTAL_BODY_BYTES = 128_000_000;
 /** A body is read in pieces of so many bytes: others have their turn between. */
 export const TURN_BYTES = 128 * 1024;
+/** Devices that are looked up or made before others have their turn. */
+const TURN_DEVICES = 1_000;
 
 /** By which door points come. */
 export type DoorKind = 'influx' | 'prometheus' | 'api';
@@ -127,10 +129,10 @@ export class PointDoor {
     const scope = scopeOf(caller, 'telemetry:write');
     const refused = new Set<DeviceId>();
     const unknown: DeviceId[] = [];
-    for (let from = 0; from < ids.length; from += MAX_ENSURED) {
-      // A body may name hundreds of thousands.
+    for (let from = 0; from < ids.length; from += TURN_DEVICES) {
+      // There may be hundreds of thousands in a body.
       if (from > 0) await nextTurn();
-      const some = ids.slice(from, from + MAX_ENSURED);
+      const some = ids.slice(from, from + TURN_DEVICES);
       const groups = await this.#dependencies.devices.groupOf(some);
       for (const id of some) {
         const group = groups.get(id);
@@ -157,10 +159,10 @@ export class PointDoor {
   async #make(ids: readonly DeviceId[], group: string, scope: Scope, { actor }: Caller): Promise<readonly DeviceId[]> {
     const { devices, openMode, onDevicesMade } = this.#dependencies;
     const refused: DeviceId[] = [];
-    for (let from = 0; from < ids.length; from += MAX_ENSURED) {
+    for (let from = 0; from < ids.length; from += TURN_DEVICES) {
       if (from > 0) await nextTurn();
       const tags = openMode ? [OPEN_TAG] : [];
-      const drafts = ids.slice(from, from + MAX_ENSURED).map((id) => ({ id, group, tags }));
+      const drafts = ids.slice(from, from + TURN_DEVICES).map((id) => ({ id, group, tags }));
       const outcomes = await devices.put(drafts, 'create', actor);
       const made = outcomes.filter(({ outcome }) => outcome === 'created').map(({ id }) => id);
       const others = outcomes.filter(({ outcome }) => outcome !== 'created').map(({ id }) => id);

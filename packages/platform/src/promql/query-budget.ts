@@ -10,7 +10,7 @@ export interface BudgetLimits {
   readonly maxWork: number;
 }
 
-const LIMITS: BudgetLimits = { maxCells: 5_000_000, maxTotalCells: 30_000_000, maxWork: 2_000_000_000 };
+const LIMITS: BudgetLimits = { maxCells: 5_000_000, maxTotalCells: 30_000_000, maxWork: 500_000_000 };
 /** Looked at before others have their turn: a few ms. */
 const TURN_WORK = 2_000_000;
 

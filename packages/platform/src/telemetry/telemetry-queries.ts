@@ -64,8 +64,8 @@ export interface AggregateAnswer {
   /** Buckets as (start ms, value), ascending; keys as in `RangeAnswer`. */
   readonly metrics: ReadonlyMap<string, PointColumns>;
   /**
-   * Present where some of the asked time is older than what is kept of points, and these buckets need points: before this time the
-   * answer lacks what only hours or days are kept of.
+   * Present where points, or hours, that these buckets need were let go of some of the asked time: before this time the answer lacks
+   * what only hours or days are kept of.
    */
   readonly incompleteBeforeMs?: number;
 }

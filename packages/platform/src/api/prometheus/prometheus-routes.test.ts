@@ -101,6 +101,14 @@ test.each([
   ['/query_range', { query: '1', start: '2', end: '1', step: '1' }, 400, 'bad_data', /end timestamp/],
   ['/query_range', { query: '1', start: '1', end: '2', step: '0' }, 400, 'bad_data', /step/],
   ['/query_range', { query: '1', start: '1', end: '99999', step: '1' }, 400, 'bad_data', /maximum resolution/],
+  ['/query', { query: 'label_replace(vector(1), "a", "b", "", "(?=x)")', time: '1' }, 400, 'bad_data', /not taken here/],
+  [
+    '/query_range',
+    { query: 'count_values("v", vector(time()))', start: '1', end: '11000', step: '1' },
+    422,
+    'execution',
+    /ask for fewer/,
+  ],
   ['/query', { query: 'temperature + on(group) temperature', time: String(START) }, 422, 'execution', /many-to-many/],
 ] as const)('%s with %j is refused in the words of Prometheus', async (url, parameters, status, errorType, message) => {
   await using api = await openWithDevices();
@@ -146,4 +154,19 @@ test('a key of a group sees the devices of the group', async () => {
   }
   const hidden = await api.app.inject({ url: `${BASE}/label/device/values`, headers });
   expect(hidden.json()).toMatchObject({ data: ['pump-2'] });
+});
+
+test('so many selectors as nobody has are refused, and queries that are over give their place back', async () => {
+  await using api = await openWithDevices();
+  const many = Array.from({ length: 65 }, () => 'match[]=temperature').join('&');
+  expect((await api.app.inject({ url: `${BASE}/series?${many}`, headers: asAdmin })).statusCode).toBe(400);
+  // There are four places.
+  for (let i = 0; i < 6; i++) {
+    await form(api, '/query', { query: 'sum(', time: '1' });
+    expect((await form(api, '/query_range', { query: 'temperature', start: '1', end: '2', step: '1' })).statusCode).toBe(200);
+  }
+  const all = await Promise.all(
+    Array.from({ length: 20 }, async () => await form(api, '/query', { query: 'temperature', time: '1' })),
+  );
+  expect(all.map(({ statusCode }) => statusCode)).toEqual(all.map(() => 200));
 });

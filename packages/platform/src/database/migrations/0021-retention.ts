@@ -1,9 +1,10 @@
-import type { Kysely } from 'kysely';
+import { sql, type Kysely } from 'kysely';
 import type { Migration } from 'kysely/migration';
 
 /** How long telemetry is kept, and what must not go. */
 export const retention: Migration = {
-  async up({ schema }: Kysely<unknown>): Promise<void> {
+  async up(database: Kysely<unknown>): Promise<void> {
+    const { schema } = database;
     await schema
       .createTable('retention_policy')
       .addColumn('name', 'varchar(64)', (column) => column.primaryKey())
@@ -13,6 +14,11 @@ export const retention: Migration = {
       .addColumn('keep_days', 'text', (column) => column.notNull())
       .addColumn('updated_at_ms', 'bigint', (column) => column.notNull())
       .execute();
+    // Before there were policies everything was kept: what somebody has counted on so is not let go by an upgrade.
+    await sql`INSERT INTO retention_policy (name, keep_days, updated_at_ms)
+      SELECT 'default', '{"raw":null,"hourly":null,"daily":null}', 0 FROM (SELECT id FROM device LIMIT 1) AS used`.execute(
+      database,
+    );
     await schema
       .createTable('legal_hold')
       .addColumn('id', 'integer', (column) => column.primaryKey().autoIncrement())

@@ -210,7 +210,7 @@ export function joinedSpans(spans: readonly TimeSpan[]): TimeSpan[] {
 }
 
 /** A day of which something is rolled up, and the generation of the points that it was made of. */
-export interface RolledDay {
+interface RolledDay {
   readonly day: number;
   readonly generation: number;
 }
