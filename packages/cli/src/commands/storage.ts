@@ -82,7 +82,7 @@ function textOf({ volume, levels, future, broken, archive, log, other, forecast,
 }
 
 function forecastLines({ bytesPerDay, rateOf, points, floorAtMs, steadyBytes }: Storage['forecast'], atMs: number): string[] {
-  if (rateOf === undefined) return ['no telemetry has come since yesterday: nothing can be told of what comes'];
+  if (rateOf === undefined) return ['no whole day of telemetry has come lately: from one, what comes will be told'];
   const { raw, hourly, daily } = bytesPerDay;
   return [
     `as on ${rateOf}, every day brings ${formatBytes(raw)} raw, ${formatBytes(hourly)} hourly, ${formatBytes(daily)} daily`,

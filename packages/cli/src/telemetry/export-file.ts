@@ -53,12 +53,16 @@ export async function exportToFile(options: {
     const kept = query.format === 'parquet' ? NOTHING : await keptRows(part, query.format);
     if (kept.rows > 0 && waitedMs === 0) note(`going on after ${kept.rows.toLocaleString('en-US')} rows`);
     try {
-      await download({ server, query, part, kept, view });
+      await download({ server, query, part, kept, view, note });
       break;
     } catch (error) {
       const after = query.format === 'parquet' ? NOTHING : await keptRows(part, query.format);
       if (after.bytes > kept.bytes) [waitedMs, waitMs] = [0, FIRST_WAIT_MS];
-      if (!(error instanceof CliError) || !error.retryable || waitedMs >= PATIENCE_MS) throw error;
+      if (!(error instanceof CliError) || !error.retryable || waitedMs >= PATIENCE_MS) {
+        // There is nothing to go on from.
+        if (after.rows === 0) for (const path of [part, facts]) await rm(path, { force: true });
+        throw error;
+      }
       if (waitedMs === 0) note(`${error.message}; waiting`);
       await wait(waitMs);
       waitedMs += waitMs;
@@ -120,11 +124,13 @@ async function download(options: {
   readonly part: string;
   readonly kept: Kept;
   readonly view: ProgressView;
+  readonly note: (text: string) => void;
 }): Promise<void> {
-  const { server, query, part, kept, view } = options;
+  const { server, query, part, kept, view, note } = options;
   const { format } = query;
   const answer = await ask(server, query, kept.place);
   const devices = Number(answer.headers['selsyn-devices'] ?? 0);
+  if (devices === 0 && kept.place === undefined) note('there is no such device: the file is empty');
   const counter = format === 'parquet' ? undefined : new RowCounter(format);
   // A file of which only the header is there begins anew.
   const file = createWriteStream(part, { flags: kept.place === undefined ? 'w' : 'a' });

@@ -60,11 +60,7 @@ export async function runArchive(client: ApiClient): Promise<void> {
   await client.send('POST', '/archive/run', {});
 }
 
-export async function fetchErasures(
-  client: ApiClient,
-  cursor: string | undefined,
-  signal?: AbortSignal,
-): Promise<Page<Erasure>> {
+export async function fetchErasures(client: ApiClient, cursor: string | undefined, signal?: AbortSignal): Promise<Page<Erasure>> {
   return pageOf(await client.get('/erasures', { query: { cursor, limit: 50 }, signal }), 'erasures', erasureFrom);
 }
 

@@ -1,5 +1,16 @@
 import type { ApiClient } from './client.ts';
-import { asObject, number, objects, optionalNumber, optionalObject, optionalText, text, texts, truth, type Json } from './json.ts';
+import {
+  asObject,
+  number,
+  objects,
+  optionalNumber,
+  optionalObject,
+  optionalText,
+  text,
+  texts,
+  truth,
+  type Json,
+} from './json.ts';
 import { pageOf, type Page } from './page.ts';
 
 export const TARGET_KINDS = ['webhook', 'kafka', 'mqtt', 'influxdb'] as const;
@@ -89,10 +100,7 @@ export async function fetchRefused(
   return { items, cursor: items.length === REFUSED_PAGE && last !== undefined ? String(last.number) : undefined };
 }
 
-export async function resendRefused(
-  client: ApiClient,
-  id: string,
-): Promise<{ readonly sent: number; readonly left: number }> {
+export async function resendRefused(client: ApiClient, id: string): Promise<{ readonly sent: number; readonly left: number }> {
   const response = await client.send('POST', `${pathOf(id)}/refused/resend`, { deadlineMs: RESEND_DEADLINE_MS });
   const answer = asObject(await response.json(), 'resend');
   return { sent: number(answer, 'sent'), left: number(answer, 'left') };

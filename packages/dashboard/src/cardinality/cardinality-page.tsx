@@ -97,9 +97,7 @@ function Refusals({ report: { refused, refusedDevices } }: { readonly report: Ca
         {refusedDevices.map(({ device, scope, messages, lastMs }) => (
           <tr key={device} data-refused={device}>
             <td data-label="Device">{device}</td>
-            <td data-label="Limit of">
-              {scope === 'whole' ? 'of all' : scope === 'type' ? 'of its type' : 'of the device'}
-            </td>
+            <td data-label="Limit of">{scope === 'whole' ? 'of all' : scope === 'type' ? 'of its type' : 'of the device'}</td>
             <td data-label="Messages">{formatCount(messages)}</td>
             <td data-label="Last">
               <When timeMs={lastMs} />

@@ -4,7 +4,10 @@ import { draftOf, formOf, sampleFault, SCRIPT_TEMPLATE, TEMPLATES } from './deco
 const known = { name: 'p', description: undefined, isBuiltIn: false, compression: 'none', updatedAtMs: 1 };
 
 it('shows the source of a script as it is, any other format as JSON, and sends back the same', () => {
-  for (const format of [{ kind: 'script', source: SCRIPT_TEMPLATE }, { kind: 'packed', layout: '>h', fields: ['t'] }]) {
+  for (const format of [
+    { kind: 'script', source: SCRIPT_TEMPLATE },
+    { kind: 'packed', layout: '>h', fields: ['t'] },
+  ]) {
     expect(draftOf(formOf({ ...known, format }))).toEqual({ draft: { name: 'p', description: '', compression: 'none', format } });
   }
   expect(formOf({ ...known, format: { kind: 'script', source: SCRIPT_TEMPLATE } }).text).toBe(SCRIPT_TEMPLATE);

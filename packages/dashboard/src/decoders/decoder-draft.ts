@@ -21,11 +21,24 @@ export const SCRIPT_TEMPLATE = `function decode(bytes, context) {
 }`;
 
 /** Formats to begin with. */
-export const TEMPLATES: readonly { readonly label: string; readonly isScript: boolean; readonly text: string; readonly sample: string; readonly encoding: PayloadEncoding }[] = [
+export const TEMPLATES: readonly {
+  readonly label: string;
+  readonly isScript: boolean;
+  readonly text: string;
+  readonly sample: string;
+  readonly encoding: PayloadEncoding;
+}[] = [
   {
     label: 'Packed binary',
     isScript: false,
-    text: prettyJson({ kind: 'packed', layout: '>hH', fields: [{ metric: 'temperature', scale: 0.01 }, { metric: 'battery', unit: 'mV' }] }),
+    text: prettyJson({
+      kind: 'packed',
+      layout: '>hH',
+      fields: [
+        { metric: 'temperature', scale: 0.01 },
+        { metric: 'battery', unit: 'mV' },
+      ],
+    }),
     sample: '092f 0ce4',
     encoding: 'hex',
   },
@@ -63,7 +76,8 @@ export function draftOf(form: DecoderForm): { readonly draft: DecoderDraft } | {
   if (isScript) return { draft: { name, description, compression, format: { kind: SCRIPT, source: text } } };
   const typed = typedObject(text);
   if ('fault' in typed) return typed;
-  if (!isJson(typed.value) || typeof typed.value['kind'] !== 'string') return { fault: 'It names its kind, as {"kind": "packed", …}.' };
+  if (!isJson(typed.value) || typeof typed.value['kind'] !== 'string')
+    return { fault: 'It names its kind, as {"kind": "packed", …}.' };
   return { draft: { name, description, compression, format: typed.value } };
 }
 

@@ -1,7 +1,14 @@
 import { Button, NativeSelect, Textarea, TextInput } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
-import { addDecoder, removeDecoder, updateDecoder, type Decoder, type DecoderDraft, type PayloadEncoding } from '../api/decoders.ts';
+import {
+  addDecoder,
+  removeDecoder,
+  updateDecoder,
+  type Decoder,
+  type DecoderDraft,
+  type PayloadEncoding,
+} from '../api/decoders.ts';
 import type { DeviceType } from '../api/device-types.ts';
 import { useServices } from '../app/services.ts';
 import { useWho } from '../session/who.ts';

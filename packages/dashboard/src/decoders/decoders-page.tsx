@@ -66,7 +66,14 @@ export function DecodersPage() {
           ))}
         </nav>
         {creating && (
-          <DecoderEditor key="new" decoder={undefined} users={[]} types={types.data ?? []} onSaved={open} onRemoved={() => open(undefined)} />
+          <DecoderEditor
+            key="new"
+            decoder={undefined}
+            users={[]}
+            types={types.data ?? []}
+            onSaved={open}
+            onRemoved={() => open(undefined)}
+          />
         )}
         {!creating && shown !== undefined && (
           <DecoderEditor

@@ -17,26 +17,20 @@ describe('live points behind fetched ones', () => {
 
   it('are appended', () => {
     expect(
-      withLive(
-        base,
-        [
-          [40, 4],
-          [50, 5],
-        ],
-      ),
+      withLive(base, [
+        [40, 4],
+        [50, 5],
+      ]),
     ).toEqual({ times: [10, 20, 30, 40, 50], values: [1, 2, 3, 4, 5] });
   });
 
   it('may be late, out of order or known already: times stay ascending, the live value wins', () => {
     expect(
-      withLive(
-        base,
-        [
-          [40, 4],
-          [25, 9],
-          [30, 8],
-        ],
-      ),
+      withLive(base, [
+        [40, 4],
+        [25, 9],
+        [30, 8],
+      ]),
     ).toEqual({ times: [10, 20, 25, 30, 40], values: [1, 2, 9, 8, 4] });
     expect(withLive(base, [[5, 0]])).toEqual({ times: [5, 10, 20, 30], values: [0, 1, 2, 3] });
   });

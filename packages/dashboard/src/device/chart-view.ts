@@ -111,7 +111,8 @@ export class ChartView {
       },
       hooks: {
         drawAxes: [(plot) => this.#drawLimits(plot)],
-        setCursor: [(plot) => this.#cursorMoved(plot)], setSelect: [(plot) => this.#selected(plot)],
+        setCursor: [(plot) => this.#cursorMoved(plot)],
+        setSelect: [(plot) => this.#selected(plot)],
       },
     };
   }

@@ -110,7 +110,7 @@ export function MetricChart(props: MetricChartProps) {
       draw();
     }, redrawEveryMs(windowMs));
     return () => clearInterval(timer);
-  }, [base, columnMs, schema, tail, metric, kind, range, onScreen, scheme, colorIndex, ticker]);
+  }, [base, columnMs, min, max, tail, metric, kind, range, onScreen, scheme, colorIndex, ticker]);
 
   const isEmpty = !loading && base !== undefined && base.times.length === 0 && tail.points(metric).length === 0;
   return (

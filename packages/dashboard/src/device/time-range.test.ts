@@ -19,11 +19,7 @@ it('a preset ends now, two times stay where they are', () => {
 });
 
 it('goes into the address and comes back the same', () => {
-  const ranges: TimeRange[] = [
-    { kind: 'live', preset: '7d' },
-    { kind: 'all' },
-    { kind: 'fixed', fromMs: 1000, toMs: 5000 },
-  ];
+  const ranges: TimeRange[] = [{ kind: 'live', preset: '7d' }, { kind: 'all' }, { kind: 'fixed', fromMs: 1000, toMs: 5000 }];
   for (const range of ranges) expect(rangeFromSearch(parseRangeSearch({ ...searchFromRange(range) }))).toEqual(range);
 });
 

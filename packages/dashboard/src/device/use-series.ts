@@ -18,8 +18,7 @@ export function useSeries({ device, numeric, text, range, columns = 0 }: SeriesO
   const { client, ticker } = useServices();
   return useQuery({
     queryKey: ['series', device, numeric, text, range, columns],
-    queryFn: ({ signal }) =>
-      loadSeries(client, { device, numeric, text, ...windowAt(range, ticker.exact()), columns }, signal),
+    queryFn: ({ signal }) => loadSeries(client, { device, numeric, text, ...windowAt(range, ticker.exact()), columns }, signal),
     enabled: columns > 0 && isKnown(range),
     placeholderData: keepPreviousData,
     structuralSharing: false,

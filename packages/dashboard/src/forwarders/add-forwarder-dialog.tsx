@@ -5,7 +5,14 @@ import { addForwarder, TARGET_KINDS } from '../api/forwarders.ts';
 import { useServices } from '../app/services.ts';
 import dialog from '../ui/dialog.module.css';
 import { ProblemNotice } from '../ui/problem-notice.tsx';
-import { EMPTY_FORWARDER, formatOf, forwarderDraft, TARGET_FIELDS, type ForwarderFaults, type ForwarderForm } from './forwarder-draft.ts';
+import {
+  EMPTY_FORWARDER,
+  formatOf,
+  forwarderDraft,
+  TARGET_FIELDS,
+  type ForwarderFaults,
+  type ForwarderForm,
+} from './forwarder-draft.ts';
 import styles from './forwarders.module.css';
 
 const PLAIN = { spellCheck: false, autoCapitalize: 'none', autoComplete: 'off' } as const;

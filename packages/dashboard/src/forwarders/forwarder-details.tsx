@@ -48,13 +48,16 @@ export function ForwarderDetails({ forwarder, onRemove }: ForwarderDetailsProps)
           </Button>
           {test.data !== undefined && (
             <span role="status" className={styles.tested}>
-              <Badge tone={test.data === '' ? 'good' : 'bad'}>{test.data === '' ? 'it was taken' : 'it failed'}</Badge> {test.data}
+              <Badge tone={test.data === '' ? 'good' : 'bad'}>{test.data === '' ? 'it was taken' : 'it failed'}</Badge>{' '}
+              {test.data}
             </span>
           )}
         </div>
       )}
       {test.error !== null && <ProblemNotice error={test.error} />}
-      {state !== undefined && state.refused > 0 && <RefusedRecords id={id} count={state.refused} mayWrite={onRemove !== undefined} />}
+      {state !== undefined && state.refused > 0 && (
+        <RefusedRecords id={id} count={state.refused} mayWrite={onRemove !== undefined} />
+      )}
     </div>
   );
 }

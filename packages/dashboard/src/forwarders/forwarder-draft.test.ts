@@ -4,11 +4,19 @@ import { EMPTY_FORWARDER, forwarderDraft } from './forwarder-draft.ts';
 const form = { ...EMPTY_FORWARDER, id: 'copy' };
 
 it('sends of each kind of target what it has, and nothing that was left empty', () => {
-  expect(forwarderDraft({ ...form, fields: { url: ' https://a/b ' }, secrets: { signingKey: 'k', token: 'left from another' } })).toEqual({
+  expect(
+    forwarderDraft({ ...form, fields: { url: ' https://a/b ' }, secrets: { signingKey: 'k', token: 'left from another' } }),
+  ).toEqual({
     draft: { id: 'copy', target: { kind: 'webhook', url: 'https://a/b' }, format: 'raw', secrets: { signingKey: 'k' } },
   });
   expect(
-    forwarderDraft({ ...form, kind: 'kafka', fields: { brokers: 'a:1, b:2', topic: 't', username: 'u' }, types: 'x,y', fromBeginning: true }),
+    forwarderDraft({
+      ...form,
+      kind: 'kafka',
+      fields: { brokers: 'a:1, b:2', topic: 't', username: 'u' },
+      types: 'x,y',
+      fromBeginning: true,
+    }),
   ).toEqual({
     draft: {
       id: 'copy',

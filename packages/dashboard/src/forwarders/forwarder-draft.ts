@@ -38,7 +38,10 @@ export interface TargetField {
 
 /** What each kind of target is told, in the order of its form. */
 export const TARGET_FIELDS: Readonly<
-  Record<TargetKind, { readonly label: string; readonly fields: readonly TargetField[]; readonly secrets: readonly TargetField[] }>
+  Record<
+    TargetKind,
+    { readonly label: string; readonly fields: readonly TargetField[]; readonly secrets: readonly TargetField[] }
+  >
 > = {
   webhook: {
     label: 'Webhook (HTTP POST)',

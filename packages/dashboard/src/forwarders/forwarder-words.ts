@@ -23,7 +23,10 @@ export function targetText(target: Json): { readonly kind: string; readonly plac
 }
 
 /** How it gets on. */
-export function forwarderState({ paused, state }: Pick<Forwarder, 'paused' | 'state'>): { readonly tone: Tone; readonly text: string } {
+export function forwarderState({ paused, state }: Pick<Forwarder, 'paused' | 'state'>): {
+  readonly tone: Tone;
+  readonly text: string;
+} {
   if (paused) return { tone: 'plain', text: 'paused' };
   if (state === undefined) return { tone: 'plain', text: 'starting' };
   switch (state.circuit) {

@@ -47,9 +47,7 @@ export function ForwardersPage() {
       {data?.length === 0 && (
         <EmptyNote
           title="Nobody gets copies yet"
-          command={
-            mayWrite ? { title: 'The same from a shell', command: 'npx selsyn forwarder add --help' } : undefined
-          }
+          command={mayWrite ? { title: 'The same from a shell', command: 'npx selsyn forwarder add --help' } : undefined}
         >
           To a webhook, a topic of Kafka, another MQTT broker, or InfluxDB.
         </EmptyNote>

@@ -54,5 +54,9 @@ export const SQL_TABLES: readonly { readonly name: string; readonly about: strin
     about: 'each hour and each day (UTC), kept longer than points',
     columns: 'device, metric, time, count, min, max, sum, mean, first, last, first_text, last_text, device_type',
   },
-  { name: 'devices', about: 'what is registered', columns: 'id, name, type, "group", tags, attributes (JSON), created_at, updated_at' },
+  {
+    name: 'devices',
+    about: 'what is registered',
+    columns: 'id, name, type, "group", tags, attributes (JSON), created_at, updated_at',
+  },
 ];

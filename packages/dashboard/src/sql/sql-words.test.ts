@@ -23,9 +23,7 @@ it('tells of what was read only what there was', () => {
   const none = { hotPoints: 0, storedPoints: 0, rollupRows: 0, archiveFiles: 0, archiveRows: 0, archiveBytes: 0, waitedMs: 0 };
   const known = { ...none, fromMs: undefined, toMs: undefined, devices: undefined, elapsedMs: 12 };
   expect(readFacts(known)).toEqual([['Took', '12 ms']]);
-  expect(readFacts({ ...known, storedPoints: 1200, archiveFiles: 2, archiveRows: 9, archiveBytes: 2048 }).map(([name]) => name)).toEqual([
-    'Took',
-    'Stored points read',
-    'From the archive',
-  ]);
+  expect(
+    readFacts({ ...known, storedPoints: 1200, archiveFiles: 2, archiveRows: 9, archiveBytes: 2048 }).map(([name]) => name),
+  ).toEqual(['Took', 'Stored points read', 'From the archive']);
 });

@@ -14,7 +14,10 @@ export function readFacts(statistics: SqlStatistics): readonly (readonly [name: 
   if (hotPoints > 0) facts.push(['Points from memory', formatCount(hotPoints)]);
   if (rollupRows > 0) facts.push(['Hours and days read', formatCount(rollupRows)]);
   if (archiveFiles > 0) {
-    facts.push(['From the archive', `${formatCount(archiveRows)} rows of ${formatCount(archiveFiles)} files, ${formatBytes(archiveBytes)}`]);
+    facts.push([
+      'From the archive',
+      `${formatCount(archiveRows)} rows of ${formatCount(archiveFiles)} files, ${formatBytes(archiveBytes)}`,
+    ]);
   }
   return facts;
 }
@@ -41,7 +44,7 @@ export function markedLine(sql: string, line: number, column: number): string | 
 /** A value of a result as a cell shows it. */
 export function cellText(value: unknown): string {
   if (value === null || value === undefined) return '';
-  return typeof value === 'string' ? value : typeof value === 'object' ? JSON.stringify(value) : String(value);
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 const NUMBERS = /^(U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL.*)$/;

@@ -56,7 +56,10 @@ export function ArchiveState() {
       {data !== undefined && !isOn && (
         <EmptyNote
           title="There is no archive"
-          command={{ title: 'On this disk; docs/guides/archive.md tells of S3', command: 'npx selsyn up --set archive.target=disk' }}
+          command={{
+            title: 'On this disk; docs/guides/archive.md tells of S3',
+            command: 'npx selsyn up --set archive.target=disk',
+          }}
         >
           When points are too old they are gone for good, but for their hours and days.
         </EmptyNote>

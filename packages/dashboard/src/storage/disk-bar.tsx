@@ -15,7 +15,11 @@ export function DiskBar({ storage: { volume, parts } }: { readonly storage: Stor
   const shown = [...ours, { label: 'not ours', color: 'var(--line-strong)', bytes: others }].filter(({ bytes }) => bytes > 0);
   return (
     <div>
-      <div className={styles.bar} role="img" aria-label={shown.map(({ label, bytes }) => `${label} ${formatBytes(bytes)}`).join(', ')}>
+      <div
+        className={styles.bar}
+        role="img"
+        aria-label={shown.map(({ label, bytes }) => `${label} ${formatBytes(bytes)}`).join(', ')}
+      >
         {shown.map(({ label, color, bytes }) => (
           <i key={label} title={`${label}: ${formatBytes(bytes)}`} style={{ flexGrow: bytes, background: color }} />
         ))}

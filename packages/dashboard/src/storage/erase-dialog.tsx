@@ -33,8 +33,8 @@ function EraseFields({ onClose }: { readonly onClose: () => void }) {
   return (
     <form className={dialog.form} onSubmit={submit}>
       <p>
-        Points, hours, days and what is archived of it are gone for good. The device itself stays, and what it sends from now on is
-        stored.
+        Points, hours, days and what is archived of it are gone for good. The device itself stays, and what it sends from now on
+        is stored.
       </p>
       <TextInput
         label="Id of the device"

@@ -94,7 +94,8 @@ function ErasureRow({ erasure }: { readonly erasure: Erasure }) {
 }
 
 function Proof({ erasure }: { readonly erasure: Erasure }) {
-  const { id, begunAtMs, hiddenAtMs, storeErasedAtMs, doneAtMs, objectsChecked, objectsRewritten, archivedPointsErased } = erasure;
+  const { id, begunAtMs, hiddenAtMs, storeErasedAtMs, doneAtMs, objectsChecked, objectsRewritten, archivedPointsErased } =
+    erasure;
   const states = [
     { key: 'begun', label: 'begun', atMs: begunAtMs },
     { key: 'hidden', label: 'hidden', atMs: hiddenAtMs },

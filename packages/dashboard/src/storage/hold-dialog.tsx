@@ -28,7 +28,15 @@ function HoldFields({ onClose }: { readonly onClose: () => void }) {
   const [reason, setReason] = useState('');
   const [faults, setFaults] = useState({ target: '', reason: '' });
   const create = useMutation({
-    mutationFn: async ({ kind, names, why }: { readonly kind: HoldKind; readonly names: readonly string[]; readonly why: string }) => {
+    mutationFn: async ({
+      kind,
+      names,
+      why,
+    }: {
+      readonly kind: HoldKind;
+      readonly names: readonly string[];
+      readonly why: string;
+    }) => {
       for (const name of names) await createHold(client, { kind, name, reason: why });
     },
     onSuccess: onClose,

@@ -81,7 +81,12 @@ export function Holds() {
             </td>
             <td className={styles.action}>
               {hold.releasedAtMs === undefined && mayRelease(hold) && (
-                <Button variant="default" size="compact-xs" aria-label={`Release ${hold.name}`} onClick={() => setReleasing(hold)}>
+                <Button
+                  variant="default"
+                  size="compact-xs"
+                  aria-label={`Release ${hold.name}`}
+                  onClick={() => setReleasing(hold)}
+                >
                   Release
                 </Button>
               )}
@@ -103,8 +108,8 @@ export function Holds() {
         onClosed={release.reset}
       >
         <p>
-          What of {releasing?.kind} <strong>{releasing?.name}</strong> is too old, and held by nothing else, goes with the next pass of
-          retention.
+          What of {releasing?.kind} <strong>{releasing?.name}</strong> is too old, and held by nothing else, goes with the next
+          pass of retention.
         </p>
       </ConfirmDialog>
     </Section>

@@ -14,7 +14,13 @@ export function LetGoList({ letGo, lastPassMs }: LetGoListProps) {
   if (letGo.length === 0) {
     return (
       <p className={styles.quiet}>
-        Nothing was let go yet{lastPassMs !== undefined && <>, looked at <When timeMs={lastPassMs} /></>}.
+        Nothing was let go yet
+        {lastPassMs !== undefined && (
+          <>
+            , looked at <When timeMs={lastPassMs} />
+          </>
+        )}
+        .
       </p>
     );
   }

@@ -1,7 +1,14 @@
 import { Button } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
-import { confirmClock, DEFAULT_POLICY, fetchRetention, KEPT_LEVELS, removeRetentionPolicy, type RetentionPolicy } from '../api/retention.ts';
+import {
+  confirmClock,
+  DEFAULT_POLICY,
+  fetchRetention,
+  KEPT_LEVELS,
+  removeRetentionPolicy,
+  type RetentionPolicy,
+} from '../api/retention.ts';
 import { useServices } from '../app/services.ts';
 import { useWho } from '../session/who.ts';
 import { ConfirmDialog } from '../ui/confirm-dialog.tsx';
@@ -129,8 +136,8 @@ export function RetentionPolicies() {
         onClosed={remove.reset}
       >
         <p>
-          What <strong>{removing?.name}</strong> is about is kept as less specific policies say from then on, and goes where these keep
-          it shorter.
+          What <strong>{removing?.name}</strong> is about is kept as less specific policies say from then on, and goes where these
+          keep it shorter.
         </p>
       </ConfirmDialog>
     </Section>

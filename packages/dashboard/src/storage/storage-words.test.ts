@@ -8,7 +8,9 @@ it('says days as people do', () => {
 });
 
 it('says what a policy is about', () => {
-  expect(conditionText({ deviceType: 'boiler', group: '/acme', metric: 'vibration.*' })).toBe('type boiler, in /acme, metric vibration.*');
+  expect(conditionText({ deviceType: 'boiler', group: '/acme', metric: 'vibration.*' })).toBe(
+    'type boiler, in /acme, metric vibration.*',
+  );
   expect(conditionText({ deviceType: undefined, group: undefined, metric: undefined })).toBe('everything else');
 });
 

@@ -33,7 +33,11 @@ export function volumeWords(state: string): { readonly tone: Tone; readonly text
     case 'low':
       return { tone: 'warn', text: 'low', note: 'Less than twice the floor is free.' };
     case 'short':
-      return { tone: 'bad', text: 'short', note: 'Less than the floor is free: the oldest raw telemetry is let go, a day at a time.' };
+      return {
+        tone: 'bad',
+        text: 'short',
+        note: 'Less than the floor is free: the oldest raw telemetry is let go, a day at a time.',
+      };
     default:
       return { tone: 'bad', text: state, note: 'Less than the floor is free: telemetry is refused.' };
   }

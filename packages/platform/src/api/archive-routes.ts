@@ -13,24 +13,26 @@ const READ = { permission: 'storage:read', everything: true } as const;
 const WRITE = { permission: 'storage:write', everything: true } as const;
 const tags = ['storage'];
 
-const statusSchema = z.object({
-  state: z
-    .enum(['off', 'idle', 'working', 'failing', 'misplaced'])
-    .describe(
-      'off: none is configured. idle: all that is due is archived. failing: the last try failed and is repeated. misplaced: its objects are not where it is configured to be.',
-    ),
-  target: z.enum(['off', 'disk', 's3']),
-  place: z.string().optional().describe('Where the objects are.'),
-  objects: z.number().int(),
-  bytes: z.number().int().describe('Of all objects.'),
-  points: z.number().int(),
-  backlogHours: z.number().int().describe('Hours that are over and not archived as they are.'),
-  lagMs: z.number().int().describe('How long the oldest of them is over, ms.'),
-  openErasures: z.number().int().describe('Devices whose telemetry is being erased.'),
-  lastStoredAtMs: z.number().int().optional().describe('When objects were stored last, since the start of the server.'),
-  failures: z.number().int().describe('Since the start of the server.'),
-  lastError: z.object({ code: z.string(), message: z.string(), atMs: z.number().int() }).optional(),
-});
+const statusSchema = z
+  .object({
+    state: z
+      .enum(['off', 'idle', 'working', 'failing', 'misplaced'])
+      .describe(
+        'off: none is configured. idle: all that is due is archived. failing: the last try failed and is repeated. misplaced: its objects are not where it is configured to be.',
+      ),
+    target: z.enum(['off', 'disk', 's3']),
+    place: z.string().optional().describe('Where the objects are.'),
+    objects: z.number().int(),
+    bytes: z.number().int().describe('Of all objects.'),
+    points: z.number().int(),
+    backlogHours: z.number().int().describe('Hours that are over and not archived as they are.'),
+    lagMs: z.number().int().describe('How long the oldest of them is over, ms.'),
+    openErasures: z.number().int().describe('Devices whose telemetry is being erased.'),
+    lastStoredAtMs: z.number().int().optional().describe('When objects were stored last, since the start of the server.'),
+    failures: z.number().int().describe('Since the start of the server.'),
+    lastError: z.object({ code: z.string(), message: z.string(), atMs: z.number().int() }).optional(),
+  })
+  .describe('What is archived, and what waits.');
 
 const objectSchema = z.object({
   id: z.number().int(),
@@ -88,10 +90,12 @@ export function archiveRoutes({ archive }: Pick<ApiDependencies, 'archive'>): Fa
             cursor: wholeNumber({ min: 0, max: 999_999_999_999_999, default: 0 }).describe('What an earlier answer gave.'),
           }),
           response: {
-            200: z.object({
-              items: z.array(objectSchema).describe('Ordered by id.'),
-              cursor: z.string().optional().describe('Present when there are more.'),
-            }),
+            200: z
+              .object({
+                items: z.array(objectSchema).describe('Ordered by id.'),
+                cursor: z.string().optional().describe('Present when there are more.'),
+              })
+              .describe('Archived objects.'),
             ...problems(),
           },
         },

@@ -12,23 +12,25 @@ const none = z.strictObject({});
 const THREAD = ['thread.timeout', 'thread.gone'] as const;
 const tags = ['storage'];
 
-const erasureSchema = z.object({
-  id: z.string(),
-  device: z.string(),
-  reason: z.enum(['requested', 'removed']).describe('removed: the device was removed, and its telemetry with it.'),
-  requestedBy: z.string(),
-  state: z
-    .enum(['begun', 'hidden', 'done'])
-    .describe('hidden: nobody can read a point of it any more. done: the bytes are gone from the store and the archive.'),
-  begunAtMs: z.number().int(),
-  hiddenAtMs: z.number().int().optional(),
-  storeErasedAtMs: z.number().int().optional().describe('When its chunks, rollups and dead letters were deleted.'),
-  doneAtMs: z.number().int().optional(),
-  objectsChecked: z.number().int().describe('Archived objects that could have held points of it.'),
-  objectsRewritten: z.number().int().describe('Those of them that did, and were written anew without.'),
-  archivedPointsErased: z.number().int(),
-  lastError: z.string().optional().describe('Why the last try did not come to the end; it is repeated.'),
-});
+const erasureSchema = z
+  .object({
+    id: z.string(),
+    device: z.string(),
+    reason: z.enum(['requested', 'removed']).describe('removed: the device was removed, and its telemetry with it.'),
+    requestedBy: z.string(),
+    state: z
+      .enum(['begun', 'hidden', 'done'])
+      .describe('hidden: nobody can read a point of it any more. done: the bytes are gone from the store and the archive.'),
+    begunAtMs: z.number().int(),
+    hiddenAtMs: z.number().int().optional(),
+    storeErasedAtMs: z.number().int().optional().describe('When its chunks, rollups and dead letters were deleted.'),
+    doneAtMs: z.number().int().optional(),
+    objectsChecked: z.number().int().describe('Archived objects that could have held points of it.'),
+    objectsRewritten: z.number().int().describe('Those of them that did, and were written anew without.'),
+    archivedPointsErased: z.number().int(),
+    lastError: z.string().optional().describe('Why the last try did not come to the end; it is repeated.'),
+  })
+  .describe('An erasure, and how far it is.');
 
 /** All telemetry of one device is erased, everywhere: in the store, in rollups, in the archive. */
 export function erasureRoutes({
@@ -88,10 +90,12 @@ export function erasureRoutes({
             cursor: z.string().max(64).optional().describe('What an earlier answer gave.'),
           }),
           response: {
-            200: z.object({
-              items: z.array(erasureSchema).describe('Newest first.'),
-              cursor: z.string().optional().describe('Present when there are more.'),
-            }),
+            200: z
+              .object({
+                items: z.array(erasureSchema).describe('Newest first.'),
+                cursor: z.string().optional().describe('Present when there are more.'),
+              })
+              .describe('Erasures.'),
             ...problems(...THREAD),
           },
         },

@@ -7,7 +7,8 @@ import { readCell, readTextCell } from '../registry/import/cell.ts';
  *   device,metric,time,value,text,flag          a point a row, as an export writes it: one of the last three is filled
  *   device,time,temperature,humidity,state      a sample a row: every other column is a metric
  *
- * `time` is ISO 8601 (UTC where it names no zone), or ms since 1970; `ts` is another name for it.
+ * `time` is ISO 8601 (UTC where it names no zone), or ms since 1970; `ts` is another name for it. What a cell of a metric's own column
+ * is, is told by what it looks like: a number however it is written (pandas writes 21 as 21.0), true or false, else a text.
  */
 const LINE_FEED = 0x0a;
 const RETURN = 0x0d;
@@ -15,6 +16,8 @@ const QUOTE = 0x22;
 const COMMA = 0x2c;
 const MAX_COLUMNS = 1_000;
 const MS = /^-?\d{1,16}$/;
+/** With a point and an exponent; not with zeros before it, as ids have them. */
+const NUMBER = /^ *[+-]?(?:(?:0|[1-9]\d*)(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)? *$/;
 const ISO = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?)(Z|[+-]\d\d(?::?\d\d)?)?)?$/;
 
 /** A row as point-rows.ts takes it, or what is wrong with it. */
@@ -92,7 +95,7 @@ export class CsvPoints {
         const time = timeOf(cell);
         if (time instanceof Error) return time;
         ts = time;
-      } else if (cell !== '') values.push([name, readCell(cell)]);
+      } else if (cell !== '') values.push([name, valueOf(cell)]);
     }
     if (values.length === 0) return new Error('the row has no value');
     return { device, ...(ts !== undefined && { ts }), values: Object.fromEntries(values) };
@@ -151,6 +154,14 @@ export class CsvPoints {
 }
 
 const LONG: ReadonlySet<string> = new Set(['device', 'metric', 'time', 'value', 'text', 'flag']);
+
+/** NaN is nothing, as in binary formats. */
+function valueOf(cell: string): unknown {
+  if (NUMBER.test(cell)) return Number(cell);
+  const word = cell.toLowerCase();
+  if (word === 'true' || word === 'false') return word === 'true';
+  return word === 'nan' ? null : readCell(cell);
+}
 
 function timeOf(cell: string): number | undefined | Error {
   if (cell === '') return undefined;

@@ -57,6 +57,25 @@ describe('POST /api/v1/telemetry', () => {
     expect(points().at(-1)).toEqual(['a', 'v', nowMs, 1]);
   });
 
+  test('takes numbers and booleans of a wide table as pandas and spreadsheets write them', async () => {
+    const cells = ['21.0', '1e-05', '1.50', ' -3', 'True', 'FALSE', 'NaN', '007', '"""1.10"""', '1.2.3', '9007199254740993'];
+    const header = cells.map((_, at) => `m${at}`).join(',');
+    const answer = await write(`device,time,${header}\na,5,${cells.join(',')}\n`, 'text/csv');
+    expect(answer.json()).toMatchObject({ refused: 0 });
+    expect(points().map(([, metric, , value]) => [metric, value])).toEqual([
+      ['m0', 21],
+      ['m1', 0.00001],
+      ['m2', 1.5],
+      ['m3', -3],
+      ['m4', true],
+      ['m5', false],
+      ['m7', '007'],
+      ['m8', '1.10'],
+      ['m9', '1.2.3'],
+      ['m10', 2 ** 53],
+    ]);
+  });
+
   test('reads no further where too many rows are none, or one is too long', async () => {
     const good = '{"device":"a","values":{"v":1}}\n';
     const broken = await write(good + 'x\n'.repeat(10_001), 'application/x-ndjson', '?partial=true');

@@ -37,7 +37,7 @@ test('a device may use its own topics from the start, and is told why and why no
     reason: 'd1 may not publish to telemetry/d2: none of its policies allows it',
     device: { id: 'd1', group: '/acme/b1' },
     policies: [{ name: 'device-default', by: { kind: 'group', id: '/' } }],
-    variables: { 'device.id': 'd1' },
+    variables: { 'device.id': 'd1', 'sparkplug.group': null, 'sparkplug.node': null },
   });
 });
 

@@ -137,7 +137,9 @@ export function openDayFileForWrite(
   const db = new DatabaseSync(path);
   try {
     // The time to wait first: a reader that opens it at the same moment has a lock for an instant.
-    db.exec('PRAGMA busy_timeout = 100; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;');
+    db.exec(
+      'PRAGMA busy_timeout = 100; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;',
+    );
     db.exec('PRAGMA wal_autocheckpoint = 0; PRAGMA secure_delete = FAST; PRAGMA cache_size = -4096;');
     const version = db.prepare('PRAGMA user_version').get()?.['user_version'];
     if (version === 0) {

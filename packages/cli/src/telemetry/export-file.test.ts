@@ -1,0 +1,61 @@
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { createServer, type Server, type ServerResponse } from 'node:http';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { CliError } from '../cli-error.ts';
+import { exportToFile } from './export-file.ts';
+
+let folder: string;
+let server: Server;
+let answer: (response: ServerResponse) => void;
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'selsyn-export-'));
+  server = createServer((_, response) => answer(response)).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+});
+afterEach(() => {
+  server.close();
+  rmSync(folder, { recursive: true });
+});
+
+async function exported(notes: string[] = []): Promise<number | undefined> {
+  return await exportToFile({
+    server: { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, key: 'k' },
+    query: { format: 'csv' },
+    path: join(folder, 'out.csv'),
+    view: { update: () => undefined, stop: () => undefined },
+    note: (text) => notes.push(text),
+    wait: async () => await Promise.resolve(),
+  });
+}
+
+test('an export that is refused leaves no file behind', async () => {
+  answer = (response) => response.writeHead(400).end('{"detail":"no such filter","code":"request.invalid"}');
+  await expect(exported()).rejects.toThrow(CliError);
+  expect(readdirSync(folder)).toEqual([]);
+});
+
+test('an export of no device says so', async () => {
+  answer = (response) => response.writeHead(200, { 'selsyn-devices': '0' }).end('device,metric,time,value,text,flag\n');
+  const notes: string[] = [];
+  expect(await exported(notes)).toBe(0);
+  expect(notes).toEqual(['there is no such device: the file is empty']);
+  expect(readdirSync(folder)).toEqual(['out.csv']);
+});
+
+test('an export that breaks off goes on behind its last row', async () => {
+  const asked: unknown[] = [];
+  const row = (ts: string): string => `a,m,${ts},1,,\n`;
+  answer = (response) => {
+    asked.push(new URL(response.req.url!, 'http://localhost').searchParams.get('after'));
+    response.writeHead(200, { 'selsyn-devices': '1' });
+    if (asked.length > 1) response.end(row('1970-01-01T00:00:00.002Z'));
+    else response.write(`device,metric,time,value,text,flag\n${row('1970-01-01T00:00:00.001Z')}a,m`, () => response.destroy());
+  };
+  expect(await exported()).toBe(2);
+  expect(asked).toEqual([null, '["a","m",1]']);
+  expect(readdirSync(folder)).toEqual(['out.csv']);
+});
