@@ -62,7 +62,7 @@ describe.skipIf(browserPath === undefined)('the pages of identity', () => {
         await page.locator('[data-group="/acme/kiel"]').waitFor();
         expect(await page.locator('[data-group]').count()).toBe(1);
         const tabs = page.getByRole('navigation', { name: 'Pages' }).getByRole('link');
-        expect(await tabs.allTextContents()).toEqual(['Devices', 'Jobs', 'Provisioning', 'Security', 'Audit']);
+        expect(await tabs.allTextContents()).toEqual(['Devices', 'Telemetry', 'Jobs', 'Provisioning', 'Security', 'Audit']);
         expect(await page.getByRole('button', { name: 'Remove kiel-1' }).count()).toBe(0);
 
         // No script of the page can read what the browser is signed in by, and a reload keeps it.

@@ -46,6 +46,7 @@ export class FakeTelemetry implements TelemetryQueries, TelemetryEraser {
   readonly aggregates: AggregateQuery[] = [];
   readonly plots: PlotQuery[] = [];
   incompleteBeforeMs: number | undefined;
+  pointsFromMs: number | undefined;
   readonly forgotten: DeviceId[] = [];
   series: ReadonlyMap<string, PointColumns> = new Map();
   nextCursor: string | undefined;
@@ -79,7 +80,8 @@ export class FakeTelemetry implements TelemetryQueries, TelemetryEraser {
   async plot(query: PlotQuery): Promise<PlotAnswer> {
     this.#mayFail();
     this.plots.push(query);
-    return { metrics: this.series, level: '1h' };
+    const { pointsFromMs } = this;
+    return { metrics: this.series, level: '1h', ...(pointsFromMs !== undefined && { pointsFromMs }) };
   }
 
   async deadLetters(query: { readonly limit: number }): Promise<{ readonly items: readonly DeadLetter[] }> {

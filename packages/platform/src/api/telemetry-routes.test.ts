@@ -209,6 +209,10 @@ test('a plot is asked for by its width, and says what it was made of', async () 
   expect(api.telemetry.plots).toMatchObject([
     { device: 'sensor1', metrics: ['a'], fromMs: 0, toMs: 9, width: 800, method: 'lttb' },
   ]);
+  expect(answer.headers).not.toHaveProperty('selsyn-points-from');
+  api.telemetry.pointsFromMs = Date.UTC(2026, 10, 16);
+  const partly = await api.app.inject({ url: `${url}?every=auto`, headers: asAdmin });
+  expect(partly.headers['selsyn-points-from']).toBe('2026-11-16T00:00:00.000Z');
   expect((await api.app.inject({ url: `${url}?every=auto&fn=mean`, headers: asAdmin })).statusCode).toBe(400);
   expect((await api.app.inject({ url: `${url}?every=auto&width=2`, headers: asAdmin })).statusCode).toBe(400);
 });

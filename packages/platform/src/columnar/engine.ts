@@ -21,6 +21,8 @@ export async function openEngine(limits: EngineLimits): Promise<{ instance: Duck
     allow_community_extensions: 'false',
     allow_unredacted_secrets: 'false',
     preserve_insertion_order: 'true',
+    // It would give what an older file had that was at the same path, of the same size, within the same second.
+    enable_external_file_cache: 'false',
   });
   const connection = await instance.connect();
   return { instance, connection };
