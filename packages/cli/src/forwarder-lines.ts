@@ -66,7 +66,10 @@ export function forwarderLines(item: ForwarderItem, nowMs: number): string {
     const { lastError, lastSentMs } = state;
     lines.push(
       ['behind', `${state.lagRecords} records, ${formatDuration(state.lagSeconds * 1000)}, ${state.lagBytes} bytes`],
-      ['sent', `${state.sent} records (${state.sentBytes} bytes) in ${state.batches} batches`],
+      [
+        'sent',
+        `${state.sent} records (${state.sentBytes} bytes) in ${state.batches} ${state.batches === 1 ? 'batch' : 'batches'}`,
+      ],
       ['last sent', lastSentMs === undefined ? undefined : `${formatAge(nowMs - lastSentMs)} ago`],
       ['failures', String(state.failures)],
       ['last error', lastError === undefined ? undefined : `${lastError.message} (${formatAge(nowMs - lastError.atMs)} ago)`],

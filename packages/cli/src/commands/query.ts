@@ -58,6 +58,9 @@ export function addQueryCommand(program: Command): void {
         if (table !== undefined && without.length > 0)
           process.stderr.write(`without ${options.every === undefined ? 'points' : 'numbers'} here: ${without.join(', ')}\n`);
       }
+      const before = response.headers.get('selsyn-incomplete-before');
+      if (before !== null)
+        process.stderr.write(`points before ${before} were let go in part; hours and days are kept: --every 1h, --every 1d\n`);
       if (response.headers.has('selsyn-next-cursor'))
         process.stderr.write(`more points are left: raise --limit (it is ${options.limit ?? ''}), or narrow the time\n`);
     });

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
@@ -48,14 +48,24 @@ test('an export of no device says so', async () => {
 
 test('an export that breaks off goes on behind its last row', async () => {
   const asked: unknown[] = [];
-  const row = (ts: string): string => `a,m,${ts},1,,\n`;
+  const [first, second] = ['a,m,1970-01-01T00:00:00.001Z,1,,\n', 'a,m,1970-01-01T00:00:00.002Z,1,,\n'];
   answer = (response) => {
     asked.push(new URL(response.req.url!, 'http://localhost').searchParams.get('after'));
     response.writeHead(200, { 'selsyn-devices': '1' });
-    if (asked.length > 1) response.end(row('1970-01-01T00:00:00.002Z'));
-    else response.write(`device,metric,time,value,text,flag\n${row('1970-01-01T00:00:00.001Z')}a,m`, () => response.destroy());
+    if (asked.length > 1) {
+      response.end(second);
+      return;
+    }
+    response.write(`device,metric,time,value,text,flag\n${first}a,m`);
+    // Once the client has it.
+    const part = join(folder, 'out.csv.part');
+    const timer = setInterval(() => {
+      if (!existsSync(part) || !readFileSync(part, 'utf8').includes(first)) return;
+      clearInterval(timer);
+      response.destroy();
+    }, 1);
   };
   expect(await exported()).toBe(2);
   expect(asked).toEqual([null, '["a","m",1]']);
-  expect(readdirSync(folder)).toEqual(['out.csv']);
+  expect(readFileSync(join(folder, 'out.csv'), 'utf8')).toBe(`device,metric,time,value,text,flag\n${first}${second}`);
 });

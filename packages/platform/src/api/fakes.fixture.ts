@@ -63,7 +63,12 @@ export class FakeTelemetry implements TelemetryQueries, TelemetryEraser {
   async range(query: RangeQuery, _signal?: AbortSignal): Promise<RangeAnswer> {
     this.#mayFail();
     this.ranges.push(query);
-    return this.nextCursor === undefined ? { metrics: this.series } : { metrics: this.series, cursor: this.nextCursor };
+    const { incompleteBeforeMs } = this;
+    return {
+      metrics: this.series,
+      ...(this.nextCursor !== undefined && { cursor: this.nextCursor }),
+      ...(incompleteBeforeMs !== undefined && { incompleteBeforeMs }),
+    };
   }
 
   async aggregate(query: AggregateQuery): Promise<AggregateAnswer> {

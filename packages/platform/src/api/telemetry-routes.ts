@@ -100,14 +100,13 @@ export function telemetryRoutes({ devices, telemetry, schemas, clock }: Needs): 
           const timeZone = timeZones.find(query.tz ?? 'UTC');
           const aggregate = { ...asked, every: interval, fn: query.fn ?? 'mean', timeZone };
           const answer = await withinDeadline(reply, QUERY_DEADLINE_MS, (signal) => telemetry.aggregate(aggregate, signal));
-          const { incompleteBeforeMs } = answer;
-          if (incompleteBeforeMs !== undefined)
-            reply.header('Selsyn-Incomplete-Before', new Date(incompleteBeforeMs).toISOString());
+          announceLack(reply, answer.incompleteBeforeMs);
           return sendSeries(reply, answer.metrics);
         }
         const points = query.cursor === undefined ? asked : { ...asked, cursor: query.cursor };
         const answer = await withinDeadline(reply, QUERY_DEADLINE_MS, (signal) => telemetry.range(points, signal));
         if (answer.cursor !== undefined) announceMore(request, reply, device, answer.cursor);
+        announceLack(reply, answer.incompleteBeforeMs);
         return sendSeries(reply, answer.metrics);
       },
     );
@@ -154,6 +153,10 @@ function rangeOf(query: RangeParameters, nowMs: number): { readonly fromMs: numb
   if (fromMs > toMs) issues.push({ in: 'query', field: 'from', message: 'is after "to"' });
   if (issues.length > 0) throw invalidRequest(issues);
   return { fromMs, toMs };
+}
+
+function announceLack(reply: FastifyReply, beforeMs: number | undefined): void {
+  if (beforeMs !== undefined) reply.header('Selsyn-Incomplete-Before', new Date(beforeMs).toISOString());
 }
 
 function announceMore(request: FastifyRequest, reply: FastifyReply, device: DeviceId, cursor: string): void {

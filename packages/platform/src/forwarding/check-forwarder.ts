@@ -93,7 +93,7 @@ function checkUrl(url: string, protocol: RegExp, expected: string): void {
   if (parsed === null || !protocol.test(parsed.protocol) || parsed.hostname === '')
     throw invalid('target.url', `it must be ${expected}`);
   const fault = hookUrlFault(url.replace(/^mqtt/, 'http'));
-  if (fault !== undefined) throw invalid('target.url', fault.replace('no hook may be', 'no forwarder may send to'));
+  if (fault !== undefined) throw invalid('target.url', fault.replace('no hook may be at', 'no forwarder may send to'));
 }
 
 function invalid(field: string, message: string): SelsynError {

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../kernel/clock.ts';
 import { parseDeviceId } from '../kernel/device-id.ts';
+import { MAX_TIME_MS } from '../kernel/time-text.ts';
 import { openBuckets } from './buckets.ts';
 import { ZoneOffsets } from './buckets-zone.ts';
 import { DAY_MS, dayOf, HOUR_MS } from './day-file-schema.ts';
@@ -158,6 +159,29 @@ describe('buckets of rollups, points and what is in memory', () => {
     expect(await queries.aggregate({ ...query, every: { ms: 60_000 } })).toHaveProperty('incompleteBeforeMs', START + 2 * DAY_MS);
     const late = { ...query, fromMs: START + 2 * DAY_MS, every: { ms: 60_000 } };
     expect(await queries.aggregate(late)).not.toHaveProperty('incompleteBeforeMs');
+  });
+});
+
+describe('points', () => {
+  const list = Array.from({ length: DAYS * 24 }, (_, i): Pair => [START + i * HOUR_MS, i]);
+
+  it('of a time of which they were let go are announced, and of no other', async () => {
+    fill(list, [], ['gone', 'gone', 0, 0, 'points']);
+    const range = { device, limit: 10_000 };
+    const all = await queries.range({ ...range, fromMs: -MAX_TIME_MS, toMs: MAX_TIME_MS });
+    expect(all.incompleteBeforeMs).toBe(START + 2 * DAY_MS);
+    expect(pairs(all.metrics.get('a'))).toEqual(list.slice(48));
+    const kept = await queries.range({ ...range, fromMs: START + 2 * DAY_MS, toMs: MAX_TIME_MS });
+    expect(kept).not.toHaveProperty('incompleteBeforeMs');
+  });
+
+  it('of all time are asked for in a store that has rolled nothing up yet', async () => {
+    fill(list, [], ['points', 'points', 'points', 'points', 'points']);
+    const all = { device, fromMs: -MAX_TIME_MS, toMs: MAX_TIME_MS, limit: 10_000 };
+    expect(await queries.range(all)).not.toHaveProperty('incompleteBeforeMs');
+    const days = await queries.aggregate({ ...all, every: { calendar: 'day', count: 1 }, fn: 'count', timeZone: 'Asia/Kolkata' });
+    expect(pairs(days.metrics.get('a')).reduce((sum, [, count]) => sum + Number(count), 0)).toBe(DAYS * 24);
+    expect((await queries.plot({ ...all, width: 500, method: 'm4' })).metrics.get('a')!.times).toHaveLength(DAYS * 24);
   });
 });
 

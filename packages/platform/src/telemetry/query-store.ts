@@ -8,8 +8,9 @@ import { ZoneOffsets } from './buckets-zone.ts';
 import { ChunkReader } from './chunk-reader.ts';
 import { DAY_MS } from './day-file-schema.ts';
 import type { HotCalls, HotLatestSeries, HotRead, HotSeries } from './hot-calls.ts';
-import { Aggregation, type Sources } from './query-aggregation.ts';
+import { Aggregation, extentOf, type Sources } from './query-aggregation.ts';
 import { concatColumns, NO_POINTS, sliceIndex, type Columns } from './query-columns.ts';
+import { lackingBefore } from './query-coverage.ts';
 import { decodeRangeCursor, encodeRangeCursor, type RangeCursor } from './query-cursor.ts';
 import { DeadLetterReader, type DeadLetterPage } from './query-dead-letters.ts';
 import { QueryPace } from './query-pace.ts';
@@ -60,8 +61,8 @@ export class StoreQueries implements TelemetryQueries, TelemetryEraser, Disposab
     checkTimes(query);
     checkLimit(query.limit);
     const cursor = query.cursor === undefined ? undefined : decodeRangeCursor(query.cursor);
-    const hot = await this.#ask(query, signal);
-    const pace = this.#pace(signal);
+    const sources = await this.#sources(query, signal);
+    const { hot, pace } = sources;
     const metrics = new Map<string, PointColumns>();
     let left = query.limit;
     let next: RangeCursor | undefined;
@@ -78,7 +79,12 @@ export class StoreQueries implements TelemetryQueries, TelemetryEraser, Disposab
       if (points.times.length > left) next = { metric, timeMs: points.times[left]! };
       left -= taken.times.length;
     }
-    return next === undefined ? { metrics } : { metrics, cursor: encodeRangeCursor(next) };
+    const incompleteBeforeMs = await this.#lackingBefore(query, sources);
+    return {
+      metrics,
+      ...(next !== undefined && { cursor: encodeRangeCursor(next) }),
+      ...(incompleteBeforeMs !== undefined && { incompleteBeforeMs }),
+    };
   }
 
   async aggregate(query: AggregateQuery, signal?: AbortSignal): Promise<AggregateAnswer> {
@@ -166,7 +172,15 @@ export class StoreQueries implements TelemetryQueries, TelemetryEraser, Disposab
     this.#deadLetters[Symbol.dispose]();
   }
 
-  async #sources(query: AggregateQuery | PlotQuery, signal: AbortSignal | undefined): Promise<Sources> {
+  /** Of the days that are written nothing was let go: what most ask for costs nothing more. */
+  async #lackingBefore(query: RangeQuery, sources: Sources): Promise<number | undefined> {
+    const { fromMs, toMs } = extentOf(sources, query.fromMs, query.toMs);
+    const days = Math.ceil(toMs / DAY_MS) - Math.floor(fromMs / DAY_MS);
+    if (!(days > sources.hot.unrolledDays.length)) return undefined;
+    return await lackingBefore(sources, [{ level: 'raw', fromMs, toMs }]);
+  }
+
+  async #sources(query: RangeQuery | AggregateQuery | PlotQuery, signal: AbortSignal | undefined): Promise<Sources> {
     const hot = await this.#ask(query, signal);
     return { reader: this.#reader, rollups: this.#rollups, hot, pace: this.#pace(signal) };
   }

@@ -40,6 +40,8 @@ export interface RangeAnswer {
   readonly metrics: ReadonlyMap<string, PointColumns>;
   /** Present when points are left: ask again with it. */
   readonly cursor?: string;
+  /** Present where points of the asked time were let go of which hours or days are kept: before this time some are missing. */
+  readonly incompleteBeforeMs?: number;
 }
 
 export interface AggregateQuery {
