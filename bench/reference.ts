@@ -46,10 +46,10 @@ interface Measured {
 export async function reference(): Promise<ClaimResult> {
   const startMs = Math.floor(Date.now() / DAY_MS) * DAY_MS - DAYS * DAY_MS;
   const walks = new SensorWalks({ devices: DEVICES, startMs, seconds: DAYS * 1440, stepMs: STEP_MS, metrics: 1 });
-  const ours = await measureSelsyn(walks);
-  const victoria = await measure(await victoriaMetricsWith(walks), walks);
-  const influx = await measureRolledUp(await influxWith(walks), walks);
-  const postgres = await measureRolledUp(await postgresWith(walks), walks);
+  const ours = told(await measureSelsyn(walks));
+  const victoria = told(await measure(await victoriaMetricsWith(walks), walks));
+  const influx = told(await measureRolledUp(await influxWith(walks), walks));
+  const postgres = told(await measureRolledUp(await postgresWith(walks), walks));
   const peers = [victoria, influx, postgres].filter((peer) => peer !== undefined);
   return {
     claim: 'reference',
@@ -58,6 +58,12 @@ export async function reference(): Promise<ClaimResult> {
     rows: [...sizeRows(ours, peers, walks.points), ...timeRows(ours, peers, walks.points)],
     measured: { selsyn: ours, peers },
   };
+}
+
+/** It takes half an hour: each store is told when it is measured. */
+function told<T extends Measured | undefined>(measured: T): T {
+  if (measured !== undefined) process.stdout.write(`  ${JSON.stringify(measured)}\n`);
+  return measured;
 }
 
 function sizeRows(ours: Measured, peers: readonly Measured[], points: number): Row[] {
