@@ -132,7 +132,7 @@ async function measureSelsyn(walks: SensorWalks): Promise<Measured> {
 /** Waits until nothing has changed for a while: everything is rolled up and archived. */
 async function quiet(size: () => number): Promise<void> {
   const deadline = performance.now() + UPKEEP_DEADLINE_MS;
-  for (let last = -1, same = 0; same < 90 && performance.now() < deadline;) {
+  for (let last = -1, same = 0; same < 75 && performance.now() < deadline;) {
     const now = size();
     same = now === last ? same + 1 : 0;
     last = now;

@@ -10,6 +10,15 @@ import { settled } from './subject-selsyn.ts';
 
 const PROGRAM = '/usr/bin/influxd';
 const LINES = 20_000;
+/** What is kept of an hour, and how that of a day is made of it. */
+const FACTS = [
+  ['count', 'sum'],
+  ['min', 'min'],
+  ['max', 'max'],
+  ['sum', 'sum'],
+  ['first', 'first'],
+  ['last', 'last'],
+] as const;
 
 /** InfluxDB 1.x with the walks, compacted; `undefined` with a printed reason where it is not installed. */
 export async function influxWith(walks: SensorWalks): Promise<InfluxSubject | undefined> {
@@ -31,7 +40,7 @@ export async function influxWith(walks: SensorWalks): Promise<InfluxSubject | un
     return new InfluxSubject(server, port, await HttpConnection.open(port), walks.metrics, {
       loadSeconds,
       // Shards that nobody writes to are compacted after 10 s.
-      bytesOnDisk: await settled(size, 30),
+      bytesOnDisk: await settled(size, 20),
       size,
     });
   } catch (error) {
@@ -137,16 +146,18 @@ export class InfluxSubject implements QuerySubject {
   /** Makes measurements of hours and days, as continuous queries would. @returns bytes that each added */
   async rollUp(): Promise<{ readonly hourly: number; readonly daily: number }> {
     const bytes: number[] = [];
-    for (const [name, length] of [
-      ['hourly', '1h'],
-      ['daily', '1d'],
+    for (const [name, length, from] of [
+      ['hourly', '1h', 'sensor'],
+      ['daily', '1d', 'hourly'],
     ] as const) {
       const before = this.#size();
-      const facts = this.#metrics
-        .flatMap((metric) => ['count', 'min', 'max', 'sum', 'first', 'last'].map((fn) => `${fn}(${metric}) AS ${fn}_${metric}`))
-        .join(', ');
-      await query(this.#port, `SELECT ${facts} INTO ${name} FROM sensor GROUP BY time(${length}), device`);
-      bytes.push((await settled(this.#size, 30)) - before);
+      const facts = FACTS.flatMap(([fact, over]) =>
+        this.#metrics.map((metric) =>
+          from === 'sensor' ? `${fact}(${metric}) AS ${fact}_${metric}` : `${over}(${fact}_${metric}) AS ${fact}_${metric}`,
+        ),
+      );
+      await query(this.#port, `SELECT ${facts.join(', ')} INTO ${name} FROM ${from} GROUP BY time(${length}), device`);
+      bytes.push((await settled(this.#size, 20)) - before);
     }
     return { hourly: bytes[0]!, daily: bytes[1]! };
   }

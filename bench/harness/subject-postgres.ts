@@ -120,12 +120,13 @@ export class PostgresSubject implements QuerySubject {
   /** Makes tables of hours and days with an index, without first and last, which would cost a sort. @returns bytes of each */
   async rollUp(): Promise<{ readonly hourly: number; readonly daily: number }> {
     const bytes: number[] = [];
-    for (const [table, length] of [
-      ['hourly', 3_600_000],
-      ['daily', 86_400_000],
+    for (const [table, from, length, facts] of [
+      ['hourly', 'point', 3_600_000, 'count(*), min(value), max(value), sum(value)'],
+      ['daily', 'hourly', 24, 'sum(count) AS count, min(min), max(max), sum(sum)'],
     ] as const) {
+      const time = from === 'point' ? 'ts' : 'bucket';
       await this.#client.query(
-        `CREATE TABLE ${table} AS SELECT device, metric, ts / ${length} AS bucket, count(*), min(value), max(value), sum(value) FROM point GROUP BY 1, 2, 3`,
+        `CREATE TABLE ${table} AS SELECT device, metric, ${time} / ${length} AS bucket, ${facts} FROM ${from} GROUP BY 1, 2, 3`,
       );
       await this.#client.query(`CREATE INDEX ${table}_by_series ON ${table} (device, metric, bucket)`);
       const { rows } = await this.#client.query({ text: `SELECT pg_total_relation_size('${table}')`, rowMode: 'array' });

@@ -47,7 +47,7 @@ export async function openArchiveUpkeep(options: {
 }): Promise<ArchiveUpkeep> {
   const { config, paths, registry, store, clock, metrics, logLines } = options;
   await using opening = new AsyncDisposableStack();
-  const target = openArchiveTarget(config.archive, paths.archive);
+  const target = await openArchiveTarget(config.archive, paths.archive);
   if (target !== undefined) opening.use(target.blobs);
   const manifest = opening.use(openManifest(paths.archive));
   const forget = async (device: string): Promise<void> => await store.call('forget', { device });
@@ -109,15 +109,15 @@ export interface ArchiveMain extends AsyncDisposable {
 }
 
 /** To be opened once the upkeep thread has started. */
-export function openArchiveMain(options: {
+export async function openArchiveMain(options: {
   readonly config: Config;
   readonly paths: DataPaths;
   readonly upkeep: Caller<ArchiveCalls>;
   readonly database: Database;
   readonly clock: Clock;
-}): ArchiveMain {
+}): Promise<ArchiveMain> {
   const { config, paths, upkeep, database, clock } = options;
-  const target = openArchiveTarget(config.archive, paths.archive);
+  const target = await openArchiveTarget(config.archive, paths.archive);
   const index = new ManifestIndex({ root: paths.archive, objects: target?.local });
   const holds = new LegalHoldStore({ database, clock });
   const requireFree = async (devices: readonly string[]): Promise<void> => await holds.requireFree(devices);

@@ -81,7 +81,7 @@ export async function openTelemetryLife(
   const { hot } = processor;
   const { thread, calls: upkeep } = await startUpkeep({ ...options, store: processor.store });
   ending.defer(async () => await thread.stop());
-  const archive = ending.use(openArchiveMain({ ...options, upkeep }));
+  const archive = ending.use(await openArchiveMain({ ...options, upkeep }));
   const retention = ending.use(openRetentionMain({ ...options, upkeep, readers: queries }));
   const forwarders = await openForwarding(options);
   const cardinality = ending.use(new CardinalityWatch({ hot, publish, clock, logLines }));

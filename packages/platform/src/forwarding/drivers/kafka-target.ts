@@ -1,7 +1,7 @@
 import { lookup as systemLookup } from 'node:dns/promises';
 import { lookup as systemLookupOf } from 'node:dns';
 import { isIP } from 'node:net';
-import { findErrorBy, type MessageToProduce, Producer } from '@platformatic/kafka';
+import type { MessageToProduce, Producer } from '@platformatic/kafka';
 import { allowedLookup, isForbiddenAddress } from '../../kernel/hook-addresses.ts';
 import { DeliveryError, type Delivery, type DeliveryTarget, type OutgoingRecord } from '../delivery.ts';
 import { sampleJson } from '../record-json.ts';
@@ -55,6 +55,7 @@ export class KafkaTarget implements DeliveryTarget {
         await producer.send({ messages });
       }
     } catch (error) {
+      const { findErrorBy } = await import('@platformatic/kafka');
       const refusal = error instanceof Error ? REFUSALS.find((id) => findErrorBy(error, 'apiId', id) !== null) : undefined;
       if (refusal !== undefined) throw new DeliveryError('refused', `Kafka refused it: ${refusal}`, { cause: error });
       // What it believes about the cluster may be wrong by now.
@@ -75,7 +76,9 @@ export class KafkaTarget implements DeliveryTarget {
     if (known !== undefined) return known;
     const { brokers, secure, tls, sasl, compression } = this.#settings;
     await Promise.all(brokers.map(ensureAllowed));
-    const producer: KafkaProducer = new Producer({
+    // Loaded where it is used: it takes longer to load than the rest of the thread.
+    const { Producer: KafkaClient } = await import('@platformatic/kafka');
+    const producer: KafkaProducer = new KafkaClient({
       clientId: `selsyn-${this.#forwarder}`,
       bootstrapBrokers: [...brokers],
       idempotent: true,
