@@ -59,7 +59,7 @@ export class SelsynSubject implements QuerySubject {
   readonly loadSeconds: number;
   readonly bytesOnDisk: number;
   readonly #server: SelsynServer;
-  readonly #http: HttpConnection;
+  #http: HttpConnection;
   readonly #clean: () => void;
 
   constructor(
@@ -73,6 +73,12 @@ export class SelsynSubject implements QuerySubject {
     this.bytesOnDisk = facts.bytesOnDisk;
     this.folder = facts.folder;
     this.#clean = facts.clean;
+  }
+
+  /** The server closes a connection on which nothing was asked for a minute. */
+  async reconnect(): Promise<void> {
+    this.#http[Symbol.dispose]();
+    this.#http = await HttpConnection.open(this.#server.httpPort, AUTHORIZATION);
   }
 
   async points(device: number, metric: number, fromMs: number, toMs: number): Promise<number> {
