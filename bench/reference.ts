@@ -15,7 +15,7 @@ const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 const STEP_MS = 60_000;
 const DAYS = IS_SHORT ? 2 : 7;
-const DEVICES = amount(2_000);
+const DEVICES = amount(10_000);
 /** What is measured is this part of the reference case: a million devices, a week. */
 const SHARE = DEVICES / 1_000_000;
 /** Selsyn's own work after the data has come: rolled up, archived, compacted. */
@@ -40,8 +40,8 @@ interface Measured {
 }
 
 /**
- * The reference case, scaled: a million devices that report once a minute for a week, of which a five-hundredth is measured (2,000 devices,
- * 20.2M points), in Selsyn with rollups and the archive and in its peers. One after the other, each alone on the machine.
+ * The reference case, scaled: a million devices that report once a minute for a week, of which a hundredth is measured (10,000 devices,
+ * 100.8M points), in Selsyn with rollups and the archive and in its peers. One after the other, each alone on the machine.
  */
 export async function reference(): Promise<ClaimResult> {
   const startMs = Math.floor(Date.now() / DAY_MS) * DAY_MS - DAYS * DAY_MS;

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 
 const DEADLINE_MS = 30_000;
+const LAST_CHUNK = '0\r\n\r\n';
 
 /** One keep-alive connection, one request at a time: as little client as there can be between a measurement and the server. */
 export class HttpConnection implements Disposable {
@@ -10,6 +11,8 @@ export class HttpConnection implements Disposable {
   #pieces: Buffer[] = [];
   #bytes = 0;
   #wanted = Infinity;
+  /** The last characters, over pieces. */
+  #end = '';
   #settle: { resolve(): void; reject(error: Error): void } | undefined;
 
   private constructor(socket: Socket, headers: string) {
@@ -19,7 +22,7 @@ export class HttpConnection implements Disposable {
     socket.on('data', (piece) => this.#take(piece));
     socket.on('error', (error) => this.#settle?.reject(error));
     socket.on('close', () => this.#settle?.reject(new Error('the server closed the connection')));
-    socket.setTimeout(DEADLINE_MS, () => socket.destroy(new Error('no answer within the deadline')));
+    socket.on('timeout', () => socket.destroy(new Error('no answer within the deadline')));
   }
 
   static async open(port: number, authorization?: string): Promise<HttpConnection> {
@@ -29,15 +32,19 @@ export class HttpConnection implements Disposable {
     return new HttpConnection(socket, headers.map((header) => `${header}\r\n`).join(''));
   }
 
-  /** The body of the answer. @throws Error where it is not a 200. */
+  /** The body of the answer. @throws Error where it is not a 200, or the connection was closed. */
   async get(path: string): Promise<Buffer> {
+    if (this.#socket.destroyed) throw new Error('the server closed the connection while it was idle');
     this.#pieces = [];
     this.#bytes = 0;
     this.#wanted = Infinity;
+    this.#end = '';
+    this.#socket.setTimeout(DEADLINE_MS);
     const answered = new Promise<void>((resolve, reject) => (this.#settle = { resolve, reject }));
     this.#socket.write(`GET ${path} HTTP/1.1\r\n${this.#headers}\r\n`);
     await answered;
     this.#settle = undefined;
+    this.#socket.setTimeout(0);
     const whole = this.#pieces.length === 1 ? this.#pieces[0]! : Buffer.concat(this.#pieces);
     const head = whole.indexOf('\r\n\r\n');
     const body = whole.subarray(head + 4);
@@ -57,7 +64,8 @@ export class HttpConnection implements Disposable {
       if (this.#pieces.length > 1) this.#pieces = [Buffer.concat(this.#pieces)];
       this.#wanted = wholeLength(this.#pieces[0]!);
     }
-    const isLastChunk = this.#wanted === -1 && piece.toString('latin1', Math.max(0, piece.length - 5)) === '0\r\n\r\n';
+    this.#end = (this.#end + piece.toString('latin1', Math.max(0, piece.length - LAST_CHUNK.length))).slice(-LAST_CHUNK.length);
+    const isLastChunk = this.#wanted === -1 && this.#end === LAST_CHUNK;
     if (isLastChunk || (this.#wanted >= 0 && this.#bytes >= this.#wanted)) this.#settle?.resolve();
   }
 }

@@ -37,12 +37,10 @@ export async function influxWith(walks: SensorWalks): Promise<InfluxSubject | un
     await load(port, walks);
     const loadSeconds = (performance.now() - startedMs) / 1000;
     const size = (): number => folderBytes(folder, (path) => /\/(data|wal)\/bench\//.test(path));
-    return new InfluxSubject(server, port, await HttpConnection.open(port), walks.metrics, {
-      loadSeconds,
-      // Shards that nobody writes to are compacted after 10 s.
-      bytesOnDisk: await settled(size, 20),
-      size,
-    });
+    // Shards that nobody writes to are compacted after 10 s.
+    const bytesOnDisk = await settled(size, 20);
+    const http = await HttpConnection.open(port);
+    return new InfluxSubject(server, port, http, walks.metrics, { loadSeconds, bytesOnDisk, size });
   } catch (error) {
     await server[Symbol.asyncDispose]();
     throw error;

@@ -5,6 +5,7 @@ import { NO_POINTS, type Columns } from '../telemetry/query-columns.ts';
 import { QueryPace } from '../telemetry/query-pace.ts';
 import { SeriesWalk } from '../telemetry/query-walk.ts';
 import { SeriesReader } from '../telemetry/series-reader.ts';
+import { IdlePace } from './idle-pace.ts';
 import type { HourParquet, HoursRequest } from './parquet-files.ts';
 import type { ParquetWriting } from './parquet-writing.ts';
 import type { PointScanSource, SeriesRun } from './point-scan.ts';
@@ -27,10 +28,11 @@ export async function writeHours(
   using reader = new ChunkReader({ telemetryDir });
   const { devices, metrics, types } = seriesOfDay(telemetryDir, reader, day, typeOf);
   const written: HourParquet[] = [];
+  const idle = new IdlePace();
   for (const hour of hours) {
     for (const series of types) {
       const fromMs = day * DAY_MS + hour * HOUR_MS;
-      const source: PointScanSource = { devices, metrics, open: () => hourRuns(reader, day, series, fromMs) };
+      const source: PointScanSource = { devices, metrics, open: () => hourRuns({ reader, day, series, fromMs, idle }) };
       const path = join(folder, `${String(hour).padStart(2, '0')}-${written.length}.parquet`);
       const facts = await writing.writeScan(source, path);
       if (facts !== undefined) written.push({ ...facts, hour, deviceType: series.type });
@@ -69,7 +71,14 @@ function seriesOfDay(
   return { devices, metrics, types: [...types.values()] };
 }
 
-function* hourRuns(reader: ChunkReader, day: number, series: TypeSeries, fromMs: number): Generator<SeriesRun> {
+function* hourRuns(hour: {
+  readonly reader: ChunkReader;
+  readonly day: number;
+  readonly series: TypeSeries;
+  readonly fromMs: number;
+  readonly idle: IdlePace;
+}): Generator<SeriesRun> {
+  const { reader, day, series, fromMs, idle } = hour;
   const pace = new QueryPace({ clock: { monotonicMs: () => 0 }, maxPoints: Infinity });
   for (let i = 0; i < series.ids.length; i++) {
     const walk = new SeriesWalk({
@@ -84,5 +93,6 @@ function* hourRuns(reader: ChunkReader, day: number, series: TypeSeries, fromMs:
     for (let runs: Columns[] = []; walk.step(runs); runs = []) {
       for (const { times, values } of runs) yield { device: series.devices[i]!, metric: series.metrics[i]!, times, values };
     }
+    idle.rest();
   }
 }

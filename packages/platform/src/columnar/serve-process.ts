@@ -1,6 +1,11 @@
+import { readdirSync } from 'node:fs';
+import { setPriority } from 'node:os';
 import { SelsynError } from '../kernel/errors.ts';
 import type { Calls } from '../kernel/thread-channel.ts';
 import type { CallReply, CallRequest } from './process-messages.ts';
+
+/** Behind the threads that serve devices. */
+const NICENESS = 10;
 
 /** What ServedProcess was told to start with. */
 export function startArgument(): Readonly<Record<string, unknown>> {
@@ -12,6 +17,7 @@ export function startArgument(): Readonly<Record<string, unknown>> {
  * Without its parent the process ends at once, whatever its native threads do.
  */
 export function serveProcess<C extends Calls>(calls: C): void {
+  stepBack();
   process.on('message', (request: CallRequest) => void answer(calls, request));
   process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
 }
@@ -31,4 +37,13 @@ async function answer(calls: Calls, request: CallRequest): Promise<void> {
     reply = { id: request.id, error: { code, message, details, retryable } };
   }
   process.send?.(reply);
+}
+
+/** Puts each of its threads, and those that they will start, behind those that serve devices. It was quick to start. */
+function stepBack(): void {
+  try {
+    for (const thread of readdirSync('/proc/self/task')) setPriority(Number(thread), NICENESS);
+  } catch {
+    // Elsewhere than on Linux it keeps its priority.
+  }
 }

@@ -1,7 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { setPriority } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Clock } from '../kernel/clock.ts';
 import { SelsynError } from '../kernel/errors.ts';
@@ -15,8 +14,6 @@ const PAGE_BYTES = 4096;
 const IDLE_MS = 60_000;
 const STOP_DEADLINE_MS = 5_000;
 const KEPT_STDERR = 2_048;
-/** Behind the threads that serve devices. */
-const NICENESS = 10;
 
 export interface ServedProcessOptions {
   /** For log lines. */
@@ -121,7 +118,6 @@ class RunningProcess {
   readonly #isHeld: () => boolean;
   #lastId = 0;
   #stderr = '';
-  #isBehind = false;
   #reason: SelsynError | undefined;
   #cancelLook = (): void => {};
   #cancelIdle = (): void => {};
@@ -208,7 +204,6 @@ class RunningProcess {
   }
 
   #settle(reply: CallReply): void {
-    this.#stepBack();
     const waiting = this.#waiting.get(reply.id);
     if (waiting === undefined) return;
     this.#waiting.delete(reply.id);
@@ -254,18 +249,6 @@ class RunningProcess {
       writeFileSync(`/proc/${this.#child.pid}/oom_score_adj`, '1000');
     } catch (error) {
       this.#options.logLines.debug({ process: this.#options.name, err: error }, 'A columnar process kept its claim to memory');
-    }
-  }
-
-  /** Puts each of its threads, and those that they will start, behind those that serve devices. It was quick to start. */
-  #stepBack(): void {
-    const { pid } = this.#child;
-    if (this.#isBehind || pid === undefined) return;
-    this.#isBehind = true;
-    try {
-      for (const thread of readdirSync(`/proc/${pid}/task`)) setPriority(Number(thread), NICENESS);
-    } catch (error) {
-      this.#options.logLines.debug({ process: this.#options.name, err: error }, 'A columnar process kept its priority');
     }
   }
 }
