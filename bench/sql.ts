@@ -164,7 +164,7 @@ export async function sql(): Promise<ClaimResult> {
     await using parquet = openParquetFiles({ limits: ARCHIVE_LIMITS, scratchDir: join(root, 'parquet'), ...common });
     const startMs = performance.now();
     const hours = Array.from({ length: 24 }, (_, hour) => hour);
-    const files = await parquet.writeHours({ telemetryDir, day: DAY, hours, folder: archiveDir, types: [] });
+    const { files } = await parquet.writeHours({ telemetryDir, day: DAY, hours, folder: archiveDir, types: [] });
     const writeMs = performance.now() - startMs;
     archive.files = files;
     const archived: Record<string, number> = {};

@@ -20,6 +20,7 @@ import { SelsynError } from '../kernel/errors.ts';
 import type { LogLines } from '../kernel/log-lines.ts';
 import type { Caller } from '../kernel/thread-channel.ts';
 import { LegalHoldStore } from '../retention/legal-holds.ts';
+import type { RetainedArchive } from '../retention/retention-service.ts';
 import type { UpkeepStoreCalls } from '../telemetry/upkeep-calls.ts';
 import { openArchiveTarget } from './archive-target.ts';
 import type { Config } from './config-schema.ts';
@@ -29,8 +30,8 @@ import { RegistryDeviceTypes } from './registry-device-types.ts';
 /** The archive in the upkeep thread. */
 export interface ArchiveUpkeep extends AsyncDisposable {
   readonly calls: ArchiveCalls;
-  /** What retention asks, where there is an archive (ArchiveGate, ArchiveExpiry). */
-  readonly retention: { readonly gate: ArchiveService; readonly expiry: ArchiveService } | undefined;
+  /** What retention asks, where there is an archive. */
+  readonly retention: RetainedArchive | undefined;
   start(): void;
 }
 
@@ -85,18 +86,23 @@ export async function openArchiveUpkeep(options: {
       logLines,
     }),
   );
-  registerArchiveMetrics(metrics, service, archiver?.publisher);
+  registerArchiveMetrics(metrics, service, archiver);
+  const holds = new LegalHoldStore({ database: registry, clock });
   const open = opening.move();
   return {
     calls: {
       archiveStatus: () => service.status(),
       archiveNow: () => service.archiveNow(),
-      beginErasure: async (request) => await service.beginErasure(request),
+      beginErasure: async (request) => {
+        // A hold may have been made since main has looked: it is in force once this thread has heard of it.
+        await holds.requireFree([request.device]);
+        return await service.beginErasure(request);
+      },
       erasure: ({ id }) => erasures.get(id),
       erasures: (query) => erasures.list(query),
       forgetRemoved: async ({ device, requestedBy }) => await service.forgetRemoved(device, requestedBy),
     },
-    retention: archiver === undefined ? undefined : { gate: service, expiry: service },
+    retention: target && { gate: service, expiry: service, folder: target.folder },
     start: () => service.start(),
     [Symbol.asyncDispose]: async () => await open.disposeAsync(),
   };

@@ -11,6 +11,8 @@ import type { ArchiveSettings } from './archive-settings.ts';
 export interface ArchiveTarget {
   readonly blobs: BlobStore;
   readonly local: LocalObjects;
+  /** Where objects are files of this machine. */
+  readonly folder: string | undefined;
 }
 
 /** Undefined where nothing is archived. @throws SelsynError `config.invalid` */
@@ -21,10 +23,11 @@ export async function openArchiveTarget(settings: ArchiveSettings, root: string)
   if (settings.target === 'disk') {
     const folder = settings.folder === '' ? objects : resolve(settings.folder);
     const blobs = new DiskBlobs({ root: folder });
-    return { blobs, local: new LocalObjects({ cache, held, blobs, direct: (key) => join(folder, key), maxBytes }) };
+    const local = new LocalObjects({ cache, held, blobs, direct: (key) => join(folder, key), maxBytes });
+    return { blobs, local, folder };
   }
   const blobs = await s3Blobs(settings);
-  return { blobs, local: new LocalObjects({ cache, held, blobs, maxBytes }) };
+  return { blobs, local: new LocalObjects({ cache, held, blobs, maxBytes }), folder: undefined };
 }
 
 async function s3Blobs(settings: ArchiveSettings): Promise<BlobStore> {

@@ -7,7 +7,7 @@ export type ArchiveCalls = {
   archiveStatus(query: null): ArchiveStatus;
   /** @throws SelsynError `archive.off` */
   archiveNow(query: null): void;
-  /** Resolves once nobody can read a point of the device any more. */
+  /** Resolves once nobody can read a point of the device any more. @throws SelsynError `hold.active` */
   beginErasure(query: ErasureRequest): Promise<Erasure>;
   /** @throws SelsynError `erasure.not-found` */
   erasure(query: { readonly id: string }): Erasure;

@@ -1,9 +1,10 @@
-import { Counter, Gauge, type Registry } from 'prom-client';
+import { Gauge, type Registry } from 'prom-client';
+import { total } from '../kernel/metrics.ts';
+import type { Archiver } from './archiver.ts';
 import type { ArchiveService } from './archive-service.ts';
-import type { Publisher } from './publisher.ts';
 
 /** Shows how the archive gets on; read when a scrape asks. */
-export function registerArchiveMetrics(registry: Registry, service: ArchiveService, publisher: Publisher | undefined): void {
+export function registerArchiveMetrics(registry: Registry, service: ArchiveService, archiver: Archiver | undefined): void {
   const gauges: readonly [name: string, help: string, read: () => number][] = [
     [
       'archive_lag_seconds',
@@ -22,18 +23,13 @@ export function registerArchiveMetrics(registry: Registry, service: ArchiveServi
   }
   const counts: readonly [name: string, help: string, read: () => number][] = [
     ['archive_failures_total', 'Attempts to archive or erase that failed', () => service.failures],
-    ['archive_stored_objects_total', 'Objects that were stored and verified', () => publisher?.uploadedObjects ?? 0],
-    ['archive_stored_bytes_total', 'Their bytes', () => publisher?.uploadedBytes ?? 0],
+    ['archive_stored_objects_total', 'Objects that were stored and verified', () => archiver?.publisher.uploadedObjects ?? 0],
+    ['archive_stored_bytes_total', 'Their bytes', () => archiver?.publisher.uploadedBytes ?? 0],
+    [
+      'archive_left_out_chunks_total',
+      'Chunks that cannot be decoded and were left out of archived hours; one counts in each hour that it reaches into',
+      () => archiver?.leftOutChunks ?? 0,
+    ],
   ];
-  for (const [name, help, read] of counts) {
-    const counter: Counter = new Counter({
-      name: `selsyn_${name}`,
-      help,
-      registers: [registry],
-      collect: () => {
-        counter.reset();
-        counter.inc(read());
-      },
-    });
-  }
+  for (const [name, help, read] of counts) total(registry, `selsyn_${name}`, help, read);
 }

@@ -8,7 +8,7 @@ import { ARCHIVE_LIMITS } from '../columnar/columnar-limits.ts';
 import { openParquetFiles } from '../columnar/open-parquet-files.ts';
 import type { DevicesOfType, ParquetFiles } from '../columnar/parquet-files.ts';
 import { systemClock } from '../kernel/clock.ts';
-import { silentLogLines } from '../kernel/log-lines.ts';
+import { silentLogLines, type LogLines } from '../kernel/log-lines.ts';
 import { DAY_MS } from '../telemetry/day-file-schema.ts';
 import { FakeLog } from '../telemetry/fake-log.ts';
 import { StoreHarness } from '../telemetry/store-harness.ts';
@@ -71,6 +71,7 @@ export class ArchiveFixture implements AsyncDisposable {
   direct: ((key: string) => string) | undefined = (key) => join(this.folders.objects, key);
   times: ArchiveTimes = AT_ONCE;
   objectBytes: number | undefined;
+  logLines: LogLines = silentLogLines;
   onStep: ((step: PublishStep) => void | Promise<void>) | undefined;
   manifest!: Manifest;
   local!: LocalObjects;
@@ -119,7 +120,7 @@ export class ArchiveFixture implements AsyncDisposable {
       types: this.types,
       erasures: this.erasures,
       clock: store.clock,
-      logLines: silentLogLines,
+      logLines: this.logLines,
       times: this.times,
       objectBytes: this.objectBytes,
       onStep: async (step) => await this.onStep?.(step),

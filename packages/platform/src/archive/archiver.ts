@@ -61,6 +61,8 @@ export class Archiver {
   readonly publisher: Publisher;
   readonly #wanted = new Set<number>();
   #placed = false;
+  /** The last `erase` came to its end. */
+  #isErased = false;
   backlog: Backlog = { hours: 0, oldestEndMs: undefined };
 
   constructor(parts: ArchiverParts) {
@@ -79,7 +81,7 @@ export class Archiver {
    *
    * @param options.atOnce hours that are over are archived without waiting for more points
    * @param options.onFault of one day: the others go on
-   * @throws SelsynError `blobs.*`, `archive.misplaced`: nothing can be done now
+   * @throws SelsynError `blobs.*`, `archive.misplaced`, and what an erasure throws: nothing can be done now
    */
   async pass(
     signal: AbortSignal,
@@ -100,7 +102,8 @@ export class Archiver {
   ): Promise<void> {
     const left = new Set<number>();
     const onFault = (day: number, error: unknown): void => {
-      if (signal.aborted || isSelsynError(error, 'blobs.unavailable', 'blobs.refused', 'blobs.full')) throw error;
+      const isOfAll = isSelsynError(error, 'blobs.unavailable', 'blobs.refused', 'blobs.full');
+      if (signal.aborted || !this.#isErased || isOfAll) throw error;
       left.add(day);
       options.onFault(day, error);
     };
@@ -123,14 +126,24 @@ export class Archiver {
     }
   }
 
-  /** Erasures wait for the work of one day at most. */
+  /**
+   * Erasures wait for the work of one day at most. Where one fails nothing else is done before it has come to its end: an object that is
+   * made anew of what it has not been through yet would count as free of the device.
+   */
   async erase(signal: AbortSignal): Promise<void> {
+    this.#isErased = false;
     await this.#parts.erasures.advance(this.objects, signal);
+    this.#isErased = true;
   }
 
   /** Somebody waits for a day to be archived: it is with the next pass. */
   want(day: number): void {
     this.#wanted.add(day);
+  }
+
+  /** See HourArchiver. */
+  get leftOutChunks(): number {
+    return this.#hours.leftOutChunks;
   }
 
   /** Whether everything that a day file has is archived, verified and in the manifest, as the file is now. */

@@ -1,7 +1,8 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { HourParquet, ParquetFacts, ParquetFiles } from '../columnar/parquet-files.ts';
+import type { LeftOutChunks, ParquetFacts, ParquetFiles, WrittenHours } from '../columnar/parquet-files.ts';
 import { sha256OfFile } from '../blobs/file-digest.ts';
+import type { LogLines } from '../kernel/log-lines.ts';
 import { DAY_MS, dayFilePath, HOUR_MS } from '../telemetry/day-file-schema.ts';
 import { readDayState, type DayState } from './day-state.ts';
 import { ArchivedTypes, type DeviceTypes } from './device-types.ts';
@@ -18,11 +19,17 @@ export interface HourArchiverParts {
   readonly local: LocalObjects;
   readonly publisher: Publisher;
   readonly types: DeviceTypes;
+  readonly logLines: LogLines;
 }
 
-/** Brings hours of day files into the archive. */
+/**
+ * Brings hours of day files into the archive. A chunk that cannot be decoded is left out, and told of: else one chunk would keep its day
+ * from being archived, and so from being let go, for ever. Whatever else keeps points from being read is a fault: the hour is tried again.
+ */
 export class HourArchiver {
   readonly #parts: HourArchiverParts;
+  /** Chunks that were left out of hours: each counts in each hour that it reaches into, and again when the hour is archived again. */
+  leftOutChunks = 0;
 
   constructor(parts: HourArchiverParts) {
     this.#parts = parts;
@@ -36,9 +43,10 @@ export class HourArchiver {
   async archiveFirst(state: DayState, hours: readonly number[], signal: AbortSignal): Promise<boolean> {
     const written = await this.#write(state, hours, this.#parts.types, signal);
     if (!this.#isStill(state)) return false;
-    const objects = written.map((facts): NewObject => ({ facts, deviceType: facts.deviceType, hour: facts.hour }));
+    const objects = written.files.map((facts): NewObject => ({ facts, deviceType: facts.deviceType, hour: facts.hour }));
     const versions = hours.map((hour) => versionOf(state, hour));
     await this.#parts.publisher.publish({ day: state.day, objects, replaces: [], hours: versions }, signal);
+    this.#tell(state.day, hours, written.leftOut);
     return true;
   }
 
@@ -63,7 +71,7 @@ export class HourArchiver {
     if (!this.#isStill(state)) return false;
     const objects: NewObject[] = [];
     const replaces: number[] = [];
-    for (const facts of written) {
+    for (const facts of written.files) {
       const of = [...archived.keys()].filter(({ deviceType }) => deviceType === facts.deviceType);
       const same = of.filter((object) => object.hour === hour);
       // What was joined may have this hour too, unless an object of the hour itself has all of it.
@@ -80,6 +88,7 @@ export class HourArchiver {
       }
     }
     await publisher.publish({ day: state.day, objects, replaces, hours: [versionOf(state, hour)] }, signal);
+    this.#tell(state.day, [hour], written.leftOut);
     return true;
   }
 
@@ -88,7 +97,7 @@ export class HourArchiver {
     hours: readonly number[],
     types: Pick<DeviceTypes, 'all'>,
     signal: AbortSignal,
-  ): Promise<readonly HourParquet[]> {
+  ): Promise<WrittenHours> {
     const { telemetryDir, aside, parquet } = this.#parts;
     await rm(aside, { recursive: true, force: true });
     await mkdir(aside, { recursive: true });
@@ -102,6 +111,15 @@ export class HourArchiver {
     signal: AbortSignal,
   ): Promise<ParquetFacts> {
     return await this.#parts.parquet.merge({ files, path: join(this.#parts.aside, name), where }, signal);
+  }
+
+  #tell(day: number, hours: readonly number[], { count, series }: LeftOutChunks): void {
+    if (count === 0) return;
+    this.leftOutChunks += count;
+    this.#parts.logLines.error(
+      { day: new Date(day * DAY_MS).toISOString().slice(0, 10), hours, chunks: count, series },
+      'Chunks that cannot be decoded are not in the archive, and do not keep the points of their day from being let go',
+    );
   }
 
   #isStill({ day, generation }: DayState): boolean {

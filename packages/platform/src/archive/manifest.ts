@@ -1,30 +1,17 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
-import { inTransaction } from '../telemetry/sqlite-transaction.ts';
+import { inTransaction } from '../kernel/sqlite-transaction.ts';
 import { objectOf } from './object-rows.ts';
 import { openManifestForWrite } from './manifest-schema.ts';
 import { objectKey } from './object-key.ts';
 import type { ArchivedObject } from './archive-index.ts';
 
-/** An object that is to be. */
-export interface ObjectDraft {
-  readonly deviceType: string | undefined;
-  readonly day: number;
-  readonly hour: number | undefined;
-  readonly sizeBytes: number;
-  readonly sha256: string;
-  readonly rows: number;
-  readonly firstMs: number;
-  readonly lastMs: number;
-  readonly firstDevice: string;
-  readonly lastDevice: string;
-}
-
-export interface PlannedObject extends ObjectDraft {
-  readonly id: number;
-  readonly key: string;
-}
-
 export type CurrentObject = Omit<ArchivedObject, 'hidden'>;
+
+/** An object that has its name, and is to be stored. */
+export type PlannedObject = Omit<CurrentObject, 'storedMs'>;
+
+/** An object that is to be. */
+export type ObjectDraft = Omit<PlannedObject, 'id' | 'key'>;
 
 /** What was archived of an hour, and of which state of its day file. */
 export interface HourRow {

@@ -5,6 +5,7 @@ import { afterAll, expect, test } from 'vitest';
 import { systemClock } from '../kernel/clock.ts';
 import { silentLogLines } from '../kernel/log-lines.ts';
 import { Catalog } from '../telemetry/catalog.ts';
+import { damageChunks } from '../telemetry/damaged-chunks.fixture.ts';
 import { DAY_MS, HOUR_MS } from '../telemetry/day-file-schema.ts';
 import { StoreFixture, type Pair } from '../telemetry/query-fixture.ts';
 import { ARCHIVE_LIMITS } from './columnar-limits.ts';
@@ -61,7 +62,7 @@ test('Hours of a day file are written, each type of devices to a file of its own
   // Of another day.
   store.chunk(5, [[at(31, 0), 4]]);
 
-  const written = await files.writeHours({
+  const { files: written, leftOut } = await files.writeHours({
     telemetryDir: store.telemetryDir,
     day: DAY,
     hours: [7, 8, 9],
@@ -82,6 +83,7 @@ test('Hours of a day file are written, each type of devices to a file of its own
     expect([minTimeMs! >= at(hour, 0), maxTimeMs! < at(hour + 1, 0)]).toEqual([true, true]);
     found.push([hour, deviceType, rows, points]);
   }
+  expect(leftOut).toEqual({ count: 0, series: [] });
   expect(found).toEqual([
     [
       7,
@@ -101,6 +103,34 @@ test('Hours of a day file are written, each type of devices to a file of its own
   ]);
 });
 
+test('Chunks that cannot be decoded are left out, and counted in each hour that they reach into', async () => {
+  const day = DAY + 5;
+  const time = (hour: number, second: number): number => at(hour, second) + 5 * DAY_MS;
+  for (let second = 0; second < 40; second++) store.chunk(1, [[time(7, second), second]]);
+  store.chunk(3, [
+    [time(7, 1), 1],
+    [time(8, 1), 2],
+  ]);
+  store.chunk(3, [[time(8, 2), 3]]);
+  store.closeDays();
+  damageChunks(store.telemetryDir, day, `(series = 1 AND start_ms = ${time(7, 33)}) OR (series = 3 AND count = 2)`);
+  const { telemetryDir } = store;
+  const { files: written, leftOut } = await files.writeHours({ telemetryDir, day, hours: [7, 8], folder: dir, types: [] });
+  expect(written.map(({ hour, rows }) => [hour, rows])).toEqual([
+    [7, 39],
+    [8, 1],
+  ]);
+  expect(leftOut).toEqual({
+    count: 3,
+    series: [
+      { device: 'a', metric: 'x' },
+      { device: 'b', metric: 'x' },
+    ],
+  });
+});
+
 test('A day without a file has no hours', async () => {
-  expect(await files.writeHours({ telemetryDir: store.telemetryDir, day: 1, hours: [0], folder: dir, types: [] })).toEqual([]);
+  expect(await files.writeHours({ telemetryDir: store.telemetryDir, day: 1, hours: [0], folder: dir, types: [] })).toMatchObject({
+    files: [],
+  });
 });

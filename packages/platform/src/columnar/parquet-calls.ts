@@ -1,11 +1,11 @@
 import type {
   DevicePoints,
-  HourParquet,
   HoursRequest,
   MergeRequest,
   ParquetFacts,
   PointFilter,
   SeriesPoints,
+  WrittenHours,
 } from './parquet-files.ts';
 
 /** What the Parquet process answers. Drafts, readings and hours are numbered by the caller. */
@@ -16,7 +16,7 @@ export type ParquetCalls = {
   abandon(argument: { readonly draft: number }): Promise<void>;
   /** Types of devices for `writeHours` of the same number. */
   addTypes(argument: { readonly hours: number; readonly type: string; readonly devices: readonly string[] }): void;
-  writeHours(argument: Omit<HoursRequest, 'types'> & { readonly number: number }): Promise<readonly HourParquet[]>;
+  writeHours(argument: Omit<HoursRequest, 'types'> & { readonly number: number }): Promise<WrittenHours>;
   merge(argument: MergeRequest): Promise<ParquetFacts>;
   verify(argument: { readonly path: string }): Promise<ParquetFacts>;
   /** The next batch of a reading, which begins with the first; undefined at its end. */

@@ -36,6 +36,20 @@ export interface HourParquet extends ParquetFacts {
   readonly deviceType: string | undefined;
 }
 
+/** What `writeHours` wrote. */
+export interface WrittenHours {
+  readonly files: readonly HourParquet[];
+  readonly leftOut: LeftOutChunks;
+}
+
+/** Chunks that are in no file, for they cannot be decoded. */
+export interface LeftOutChunks {
+  /** A chunk counts once in each of the hours that it reaches into. */
+  readonly count: number;
+  /** Where they are: each series once, some twenty at most. */
+  readonly series: readonly { readonly device: string; readonly metric: string }[];
+}
+
 /** Hours of one day file that are to be written, each (hour, device type) to a file of its own. */
 export interface HoursRequest {
   readonly telemetryDir: string;
@@ -103,8 +117,11 @@ export interface ParquetDraft {
  */
 export interface ParquetFiles {
   create(path: string): Promise<ParquetDraft>;
-  /** Reads the chunks of the day file itself: points do not go through this thread. Hours without points give no file. */
-  writeHours(request: HoursRequest, signal?: AbortSignal): Promise<readonly HourParquet[]>;
+  /**
+   * Reads the chunks of the day file itself: points do not go through this thread. Hours without points give no file. Chunks that
+   * cannot be decoded are left out; whatever else keeps a chunk from being read is an error.
+   */
+  writeHours(request: HoursRequest, signal?: AbortSignal): Promise<WrittenHours>;
   merge(request: MergeRequest, signal?: AbortSignal): Promise<ParquetFacts>;
   /** Reads every value of the file. Its form is checked, but Parquet has no checksums here: a bit that changed within a value is not found. */
   verify(path: string): Promise<ParquetFacts>;

@@ -2,7 +2,6 @@ import { SelsynError } from '../kernel/errors.ts';
 import type { ParquetCalls } from './parquet-calls.ts';
 import type {
   DevicePoints,
-  HourParquet,
   HoursRequest,
   MergeRequest,
   ParquetDraft,
@@ -10,6 +9,7 @@ import type {
   ParquetFiles,
   PointFilter,
   SeriesPoints,
+  WrittenHours,
 } from './parquet-files.ts';
 import type { ServedProcess } from './served-process.ts';
 
@@ -28,13 +28,24 @@ export class ProcessParquetFiles implements ParquetFiles, AsyncDisposable {
     return Promise.resolve(new ProcessDraft(this.#process, ++this.#lastNumber, path));
   }
 
-  async writeHours(request: HoursRequest, signal?: AbortSignal): Promise<readonly HourParquet[]> {
+  async writeHours(request: HoursRequest, signal?: AbortSignal): Promise<WrittenHours> {
     const { types, ...rest } = request;
     const number = ++this.#lastNumber;
-    for await (const { type, devices } of types) {
-      await this.#process.call('addTypes', { hours: number, type, devices }, { signal });
+    const holder = {};
+    this.#process.holders.add(holder);
+    try {
+      let generation: object | undefined;
+      for await (const { type, devices } of types) {
+        await this.#process.call('addTypes', { hours: number, type, devices }, { signal });
+        generation ??= this.#process.generation;
+      }
+      const written = await this.#process.call('writeHours', { ...rest, number }, { signal });
+      // Another process has not heard of all types.
+      if (generation !== undefined && generation !== this.#process.generation) throw lost();
+      return written;
+    } finally {
+      this.#process.holders.delete(holder);
     }
-    return await this.#process.call('writeHours', { ...rest, number }, { signal });
   }
 
   async merge(request: MergeRequest, signal?: AbortSignal): Promise<ParquetFacts> {

@@ -1,8 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { SelsynError } from '../kernel/errors.ts';
-import type { Calls } from '../kernel/thread-channel.ts';
-import type { CallReply, CallRequest } from './process-messages.ts';
+import type { CallReply, CallRequest, Calls } from '../kernel/thread-channel.ts';
 
 /** Behind the threads that serve devices. */
 const NICENESS = 10;

@@ -5,8 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type { Clock } from '../kernel/clock.ts';
 import { SelsynError } from '../kernel/errors.ts';
 import type { LogLines } from '../kernel/log-lines.ts';
-import type { Calls } from '../kernel/thread-channel.ts';
-import type { CallReply, CallRequest } from './process-messages.ts';
+import type { Answer, Argument, CallReply, CallRequest, Calls } from '../kernel/thread-channel.ts';
 
 /** Native code may take memory at some GB a second: a look costs some 20 µs. */
 const LOOK_MS = 25;
@@ -34,9 +33,6 @@ interface Waiting {
   readonly reject: (error: SelsynError) => void;
   readonly cancelDeadline: () => void;
 }
-
-type Argument<C extends Calls, K extends keyof C> = Parameters<C[K]>[0];
-type Answer<C extends Calls, K extends keyof C> = Awaited<ReturnType<C[K]>>;
 
 /**
  * A process of our own for native code that may crash, take all memory or never return: what happens to it happens to

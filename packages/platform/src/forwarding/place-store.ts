@@ -1,5 +1,6 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { SelsynError } from '../kernel/errors.ts';
+import { inTransaction } from '../kernel/sqlite-transaction.ts';
 import type { RefusedRecord } from './forwarder.ts';
 
 /** Where a forwarder is in a partition: everything before is done with. */
@@ -85,7 +86,7 @@ export class PlaceStore implements Disposable {
 
   /** Places are of this log from now on: those of another one are forgotten. */
   useLog(identity: string): void {
-    this.#atomically(() => {
+    inTransaction(this.#database, () => {
       this.#database.exec('DELETE FROM place');
       this.#database.prepare("INSERT OR REPLACE INTO meta VALUES ('log', ?)").run(identity);
     });
@@ -115,7 +116,7 @@ export class PlaceStore implements Disposable {
 
   /** All of it in one commit. */
   save(updates: readonly PlaceUpdate[]): void {
-    this.#atomically(() => {
+    inTransaction(this.#database, () => {
       for (const { forwarder, places, counters } of updates) {
         for (const [partition, { position, arrivalMs }] of places) this.#putPlace.run(forwarder, partition, position, arrivalMs);
         this.#putCounters.run(forwarder, JSON.stringify(counters));
@@ -125,7 +126,7 @@ export class PlaceStore implements Disposable {
 
   /** Everything of a forwarder. */
   forget(forwarder: string): void {
-    this.#atomically(() => {
+    inTransaction(this.#database, () => {
       for (const table of ['place', 'counters', 'refused'])
         this.#database.prepare(`DELETE FROM ${table} WHERE forwarder = ?`).run(forwarder);
     });
@@ -163,7 +164,7 @@ export class PlaceStore implements Disposable {
 
   removeRefused(numbers: readonly number[]): void {
     const statement = this.#database.prepare('DELETE FROM refused WHERE number = ?');
-    this.#atomically(() => {
+    inTransaction(this.#database, () => {
       for (const number of numbers) statement.run(number);
     });
   }
@@ -180,17 +181,5 @@ export class PlaceStore implements Disposable {
 
   [Symbol.dispose](): void {
     this.#database.close();
-  }
-
-  #atomically(work: () => void): void {
-    this.#database.exec('BEGIN IMMEDIATE');
-    try {
-      work();
-      this.#database.exec('COMMIT');
-    } catch (error) {
-      // Where the disk is full SQLite has done so by itself.
-      if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
-      throw error;
-    }
   }
 }

@@ -4,16 +4,18 @@ import { SelsynError, type ErrorCode } from './errors.ts';
 /** The calls one thread answers for another: name -> (argument -> answer). Both must survive structuredClone. */
 export type Calls = Record<string, (argument: never) => unknown>;
 
-type Argument<C extends Calls, K extends keyof C> = Parameters<C[K]>[0];
-type Answer<C extends Calls, K extends keyof C> = Awaited<ReturnType<C[K]>>;
+export type Argument<C extends Calls, K extends keyof C> = Parameters<C[K]>[0];
+export type Answer<C extends Calls, K extends keyof C> = Awaited<ReturnType<C[K]>>;
 
-interface Request {
+/** To whoever answers. */
+export interface CallRequest {
   readonly id: number;
   readonly call: string;
   readonly argument: unknown;
 }
 
-interface Reply {
+/** Back from it. */
+export interface CallReply {
   readonly id: number;
   readonly answer?: unknown;
   readonly error?: {
@@ -43,25 +45,25 @@ export class Transfer {
 
 /** Answers the calls that come in on `port`. A thrown SelsynError reaches the caller as one. */
 export function serveCalls<C extends Calls>(port: MessagePort, calls: C): void {
-  port.on('message', (request: Request) => {
+  port.on('message', (request: CallRequest) => {
     void answer(port, calls, request);
   });
 }
 
-async function answer(port: MessagePort, calls: Calls, request: Request): Promise<void> {
+async function answer(port: MessagePort, calls: Calls, request: CallRequest): Promise<void> {
   const call = calls[request.call] as ((argument: unknown) => unknown) | undefined;
   try {
     if (call === undefined) throw new SelsynError('internal', `no call named ${request.call}`);
     const result = await call(request.argument);
     if (result instanceof Transfer)
-      port.postMessage({ id: request.id, answer: result.value } satisfies Reply, [...result.buffers]);
-    else port.postMessage({ id: request.id, answer: result } satisfies Reply);
+      port.postMessage({ id: request.id, answer: result.value } satisfies CallReply, [...result.buffers]);
+    else port.postMessage({ id: request.id, answer: result } satisfies CallReply);
   } catch (error) {
     const known = error instanceof SelsynError ? error : new SelsynError('internal', String(error), { cause: error });
     port.postMessage({
       id: request.id,
       error: { code: known.code, message: known.message, details: known.details, retryable: known.retryable },
-    } satisfies Reply);
+    } satisfies CallReply);
   }
 }
 
@@ -90,7 +92,7 @@ export class ThreadCaller<C extends Calls> {
   constructor(port: MessagePort, deadlineMs = 10_000) {
     this.#port = port;
     this.#deadlineMs = deadlineMs;
-    port.on('message', (reply: Reply) => this.#settle(reply));
+    port.on('message', (reply: CallReply) => this.#settle(reply));
     port.on('close', () => {
       this.#gone = true;
       for (const id of this.#waiting.keys()) this.#settle({ id, error: GONE });
@@ -117,11 +119,11 @@ export class ThreadCaller<C extends Calls> {
       }, deadlineMs);
       this.#waiting.set(id, { resolve, reject, timer });
       if (this.#gone) this.#settle({ id, error: GONE });
-      else this.#port.postMessage({ id, call, argument } satisfies Request);
+      else this.#port.postMessage({ id, call, argument } satisfies CallRequest);
     }) as Promise<Answer<C, K>>;
   }
 
-  #settle(reply: Reply): void {
+  #settle(reply: CallReply): void {
     const waiting = this.#waiting.get(reply.id);
     if (waiting === undefined) return;
     this.#waiting.delete(reply.id);

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
+import { DAY_FILE_PAGE_BYTES } from '../telemetry/day-file-schema.ts';
 
 /** Copies are made beside the folders of what they replace, on the same volume. */
 export function asideFolder(telemetryDir: string): string {
@@ -83,6 +84,7 @@ export async function copySurvivors(options: {
 
 async function fill(db: DatabaseSync, from: string, stays: (series: number) => boolean, signal: AbortSignal): Promise<void> {
   // Nothing of it counts before it is synced and taken.
+  db.exec(`PRAGMA page_size = ${DAY_FILE_PAGE_BYTES}`);
   db.exec('PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -8192;');
   db.prepare('ATTACH ? AS source').run(`${pathToFileURL(from).href}?mode=ro`);
   db.exec('PRAGMA busy_timeout = 1000');

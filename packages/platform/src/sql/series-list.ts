@@ -1,3 +1,4 @@
+import { NameList } from '../columnar/name-list.ts';
 import type { SeriesRow } from '../telemetry/catalog.ts';
 import type { SeriesReader } from '../telemetry/series-reader.ts';
 import type { HotPoints } from './hot-points.ts';
@@ -18,11 +19,9 @@ export interface ListedSeries {
 
 /** The series that a table is read of: those that its parts speak of and whoever asks may see. */
 export class SeriesList {
-  readonly devices: string[] = [];
-  readonly metrics: string[] = [];
   readonly series: ListedSeries[] = [];
-  readonly #devicePlaces = new Map<string, number>();
-  readonly #metricPlaces = new Map<string, number>();
+  readonly #devices = new NameList();
+  readonly #metrics = new NameList();
   /** Few: most series are of the same parts. */
   readonly #spans = new Map<string, readonly TimeSpan[]>();
   readonly #parts: readonly PartTest[];
@@ -31,6 +30,14 @@ export class SeriesList {
   constructor(parts: readonly TablePart[], seen: SeenDevices) {
     this.#parts = parts.map((part) => new PartTest(part));
     this.#seen = seen;
+  }
+
+  get devices(): string[] {
+    return this.#devices.names;
+  }
+
+  get metrics(): string[] {
+    return this.#metrics.names;
   }
 
   /** Lists what the catalog has, and what is in memory only. */
@@ -46,13 +53,12 @@ export class SeriesList {
 
   /** The names of the types of the devices, and the place of each device's; -1: none. */
   types(): { readonly names: string[]; readonly ofDevice: Int32Array } {
-    const names: string[] = [];
-    const places = new Map<string, number>();
+    const types = new NameList();
     const ofDevice = Int32Array.from(this.devices, (device) => {
       const type = this.#seen.typeOf(device);
-      return type === null ? -1 : placeOf(type, names, places);
+      return type === null ? -1 : types.placeOf(type);
     });
-    return { names, ofDevice };
+    return { names: types.names, ofDevice };
   }
 
   #rows(reader: SeriesReader): Iterable<SeriesRow> {
@@ -72,8 +78,8 @@ export class SeriesList {
     if (spans === undefined) this.#spans.set(key, (spans = joinSpans(parts.map(({ part }) => part))));
     this.series.push({
       id,
-      device: placeOf(device, this.devices, this.#devicePlaces),
-      metric: placeOf(metric, this.metrics, this.#metricPlaces),
+      device: this.#devices.placeOf(device),
+      metric: this.#metrics.placeOf(metric),
       spans,
     });
   }
@@ -96,14 +102,4 @@ class PartTest {
     if (this.devices?.has(device) === false || this.#metrics?.has(metric) === false) return false;
     return this.#types === undefined || this.#types.has(seen.typeOf(device) ?? '');
   }
-}
-
-function placeOf(name: string, names: string[], places: Map<string, number>): number {
-  let place = places.get(name);
-  if (place === undefined) {
-    place = names.length;
-    names.push(name);
-    places.set(name, place);
-  }
-  return place;
 }

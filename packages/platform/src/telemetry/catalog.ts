@@ -1,9 +1,9 @@
 import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { inTransaction } from '../kernel/sqlite-transaction.ts';
 import { daysFolder, listDays } from './day-file-schema.ts';
 import { syncFolder } from './sync-folder.ts';
-import { inTransaction } from './sqlite-transaction.ts';
 
 /*
  * telemetry/catalog.db: synchronous=FULL, each commit is durable when it returns.
@@ -143,6 +143,12 @@ export class Catalog {
       const [id, device, metric, lastDay] = row as [number, string, string, number];
       visit(id, device, metric, lastDay);
     }
+  }
+
+  /** Undefined where there is none, or its device was removed. */
+  series(id: number): SeriesRow | undefined {
+    const row = this.#get('SELECT device, metric FROM series WHERE id = ?', id);
+    return row === undefined ? undefined : { id, device: String(row['device']), metric: String(row['metric']) };
   }
 
   touchedDays(): number[] {

@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { SelsynError, isSelsynError, systemCode } from '../kernel/errors.ts';
 import { decodeChunk } from './codec/chunk-codec.ts';
-import { ALL_HOURS, DAY_MS, DAY_STALE, dayFilePath, listDayFiles } from './day-file-schema.ts';
+import { ALL_HOURS, DAY_MS, DAY_STALE, dayFilePath, listDayFiles, refuseNewer } from './day-file-schema.ts';
 import { lowerBound, type Columns } from './query-columns.ts';
 
 /** Days since 1970-01-01 UTC. */
@@ -179,6 +179,7 @@ export function decodeStored(data: Uint8Array, where: Readonly<Record<string, un
   try {
     return decodeChunk(data);
   } catch (cause) {
+    if (!isSelsynError(cause, 'data.corrupt')) throw cause;
     throw new SelsynError('data.corrupt', 'a stored chunk could not be decoded', { cause, details: where });
   }
 }
@@ -226,6 +227,7 @@ function openDayFile(path: string): DayFile | undefined {
       database.close();
       return undefined;
     }
+    refuseNewer(version);
     const mark = version > 1 ? prepare(database, MARK) : undefined;
     return {
       path,

@@ -1,5 +1,6 @@
 import type { Clock } from '../kernel/clock.ts';
 import { SelsynError } from '../kernel/errors.ts';
+import { inTransaction } from '../kernel/sqlite-transaction.ts';
 import { encodeChunk } from './codec/chunk-codec.ts';
 import type { BufferPoints, SortedPoints } from './buffer-points.ts';
 import type { Catalog } from './catalog.ts';
@@ -8,10 +9,10 @@ import { DAY_MS, DAY_STALE, HOUR_MS } from './day-file-schema.ts';
 import type { DayFile, DayFiles } from './day-files.ts';
 import type { DeviceTable } from './device-table.ts';
 import type { LatestValues } from './latest-values.ts';
-import { FULL_POINTS, type BufferId, type Memtable } from './memtable.ts';
+import { FRESH_CHUNKS, type ChunkForm } from './compaction-plan.ts';
+import type { BufferId, Memtable } from './memtable.ts';
 import { encodePositions, notBeyond, type ProgressRow, type ReplayMarks } from './replay-marks.ts';
 import type { UnrolledDays } from './rollups/unrolled-days.ts';
-import { inTransaction } from './sqlite-transaction.ts';
 
 const INSERT_CHUNK = 'INSERT INTO chunk (series, start_ms, end_ms, count, data) VALUES (?, ?, ?, ?, ?)';
 const UPSERT_MARK = `INSERT INTO mark VALUES (?, ?, ?, ?)
@@ -243,20 +244,25 @@ class ProgressRows {
   }
 }
 
-/** Writes the points in chunks of at most 1,024, of about equal size. */
+/**
+ * Writes the points in chunks of about equal size.
+ *
+ * @param form what a full chunk has at most, and whether it is worth time to make it small
+ */
 export function insertChunks(
   file: DayFile,
   series: number,
   points: SortedPoints,
+  form: ChunkForm = FRESH_CHUNKS,
 ): { readonly chunks: number; readonly bytes: number } {
   const { count, times, values } = points;
-  const chunks = Math.ceil(count / FULL_POINTS);
+  const chunks = Math.ceil(count / form.fullPoints);
   let bytes = 0;
   for (let chunk = 0; chunk < chunks; chunk++) {
     const start = Math.floor((count * chunk) / chunks);
     const end = Math.floor((count * (chunk + 1)) / chunks);
     const part = values instanceof Float64Array ? values.subarray(start, end) : values.slice(start, end);
-    const data = encodeChunk(times.subarray(start, end), part, end - start);
+    const data = encodeChunk(times.subarray(start, end), part, end - start, form);
     file.statement(INSERT_CHUNK).run(series, times[start]!, times[end - 1]!, end - start, data);
     bytes += data.length;
   }

@@ -10,8 +10,22 @@ export interface ChunkSpan {
 
 /** More points are never merged at once: it bounds memory, and how long a merge blocks (about 20 ms). */
 export const MAX_MERGE_POINTS = 262_144;
-/** Small chunks are merged up to this many points. */
-const JOIN_POINTS = 4 * FULL_POINTS;
+/** What is made of points. */
+export interface ChunkForm {
+  /** What a full chunk has. */
+  readonly fullPoints: number;
+  /** As `encodeChunk` has it. */
+  readonly smallest: boolean;
+}
+
+export const FRESH_CHUNKS: ChunkForm = { fullPoints: FULL_POINTS, smallest: false };
+/**
+ * Of a day that is over: a day of a series that reports once a minute is one chunk then. Each chunk has a row, an entry in the index and
+ * the beginnings of its blocks, some 75 bytes together.
+ */
+export const SETTLED_CHUNKS: ChunkForm = { fullPoints: 2 * FULL_POINTS, smallest: true };
+/** Small chunks are merged up to so many full ones. */
+const JOIN_CHUNKS = 4;
 
 /**
  * Which chunks of one series should become one run of full chunks: those that overlap, and small ones that follow each other.
@@ -21,13 +35,14 @@ const JOIN_POINTS = 4 * FULL_POINTS;
  * rewritten a logarithmic number of times.
  *
  * @param chunks by ascending start
+ * @param form what they become
  */
-export function planCompaction(chunks: readonly ChunkSpan[]): ChunkSpan[][] {
+export function planCompaction(chunks: readonly ChunkSpan[], { fullPoints }: ChunkForm = FRESH_CHUNKS): ChunkSpan[][] {
   const groups: ChunkSpan[][] = [];
   let run: ChunkSpan[] = [];
   let overlaps = false;
   const closeRun = (): void => {
-    const joined = run.length > 1 && Math.ceil(points(run) / FULL_POINTS) <= run.length / 2;
+    const joined = run.length > 1 && Math.ceil(points(run) / fullPoints) <= run.length / 2;
     if (overlaps || joined) groups.push(run);
     run = [];
     overlaps = false;
@@ -38,8 +53,8 @@ export function planCompaction(chunks: readonly ChunkSpan[]): ChunkSpan[][] {
       closeRun();
       continue;
     }
-    const small = count <= FULL_POINTS / 2;
-    if (!small || points(run) + count > JOIN_POINTS) closeRun();
+    const small = count <= fullPoints / 2;
+    if (!small || points(run) + count > JOIN_CHUNKS * fullPoints) closeRun();
     run.push(...cluster);
     overlaps ||= cluster.length > 1;
     if (!small) closeRun();

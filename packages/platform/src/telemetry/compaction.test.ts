@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { planCompaction, type ChunkSpan } from './compaction-plan.ts';
+import { planCompaction, SETTLED_CHUNKS, type ChunkSpan } from './compaction-plan.ts';
 import { DAY_MS } from './day-file-schema.ts';
 import { FakeLog } from './fake-log.ts';
 import { StoreHarness } from './store-harness.ts';
@@ -27,6 +27,14 @@ describe('the plan of a compaction', () => {
     expect(ids(small(3))).toEqual([]);
     expect(ids(small(4))).toEqual([[1, 2, 3, 4]]);
     expect(ids(small(24)).map((group) => group.length)).toEqual([10, 10, 4]);
+  });
+
+  test('makes one chunk of a day of a point a minute, once it is over', () => {
+    const day = [span(1, 0, 9, 480), span(2, 10, 19, 480), span(3, 20, 29, 480)];
+    expect(ids(day)).toEqual([]);
+    expect(planCompaction(day, SETTLED_CHUNKS)).toEqual([day]);
+    const seconds = Array.from({ length: 84 }, (_, index) => span(index + 1, index * 10, index * 10 + 9, 1024));
+    expect(planCompaction(seconds, SETTLED_CHUNKS).map((group) => group.length)).toEqual([...Array<number>(10).fill(8), 4]);
   });
 
   test('leaves groups alone that are too large to merge at once', () => {

@@ -1,11 +1,12 @@
 import type { Clock } from '../kernel/clock.ts';
+import { isSelsynError } from '../kernel/errors.ts';
+import { inTransaction } from '../kernel/sqlite-transaction.ts';
 import { sortPoints } from './buffer-points.ts';
 import { insertChunks } from './chunk-writer.ts';
-import { decodeChunk } from './codec/chunk-codec.ts';
-import { planCompaction, type ChunkSpan } from './compaction-plan.ts';
+import { decodeChunk, type DecodedChunk } from './codec/chunk-codec.ts';
+import { FRESH_CHUNKS, planCompaction, SETTLED_CHUNKS, type ChunkForm, type ChunkSpan } from './compaction-plan.ts';
 import { dayOf } from './day-file-schema.ts';
 import type { DayFile, DayFiles } from './day-files.ts';
-import { inTransaction } from './sqlite-transaction.ts';
 import type { PointValue } from './telemetry-queries.ts';
 
 /** A day that is over is compacted once nothing was written to it for so long. */
@@ -109,15 +110,16 @@ export class Compactor {
   #compact(file: DayFile, pass: Pass): boolean {
     const startMs = this.#clock.monotonicMs();
     const { series, more } = spansBySeries(file, pass.series);
+    const form = this.#isOver(file.day) ? SETTLED_CHUNKS : FRESH_CHUNKS;
     let done = pass.series;
     let cut = false;
     // Reading alone takes no lock: the transaction begins with the first series that needs it.
-    const planned = [...series].map(([id, spans]) => ({ id, groups: planCompaction(spans) }));
+    const planned = [...series].map(([id, spans]) => ({ id, groups: planCompaction(spans, form) }));
     const work = planned.filter(({ groups }) => groups.length > 0);
     if (work.length > 0) {
       inTransaction(file.db, () => {
         for (const { id, groups } of work) {
-          for (const group of groups) this.#merge(file, id, group);
+          for (const group of groups) this.#merge(file, id, group, form);
           done = id;
           cut = this.#clock.monotonicMs() - startMs > SLICE_MS && id !== work.at(-1)!.id;
           if (cut) break;
@@ -129,15 +131,10 @@ export class Compactor {
     return cut || more;
   }
 
-  #merge(file: DayFile, series: number, group: readonly ChunkSpan[]): void {
-    // In order of id: of equal times the later chunk wins, as when they are read.
-    const chunks = [...group]
-      .sort((a, b) => a.id - b.id)
-      .map(({ id }) => {
-        const row = file.statement(CHUNK).get(id);
-        // The column is a BLOB, NOT NULL, and the id was read from the same table.
-        return decodeChunk(row!['data'] as Uint8Array);
-      });
+  #merge(file: DayFile, series: number, group: readonly ChunkSpan[], form: ChunkForm): void {
+    const chunks = decoded(file, group);
+    // It stays as it is, and keeps no other group from being merged.
+    if (chunks === undefined) return;
     const count = chunks.reduce((sum, chunk) => sum + chunk.count, 0);
     const times = new Float64Array(count);
     const numeric = chunks.every(({ values }) => values instanceof Float64Array);
@@ -149,8 +146,9 @@ export class Compactor {
         values[at] = chunk.values[i]!;
       }
     }
+    // Before those go that they replace: so their ids are greater than any was, and whoever copies chunks by their ids meets them.
+    const { chunks: written } = insertChunks(file, series, sortPoints(times, values, count), form);
     for (const { id } of group) file.statement(DELETE_CHUNK).run(id);
-    const { chunks: written } = insertChunks(file, series, sortPoints(times, values, count));
     this.chunksIn += group.length;
     this.chunksOut += written;
   }
@@ -163,6 +161,22 @@ export class Compactor {
     file.db.exec(`PRAGMA incremental_vacuum(${VACUUM_PAGES})`);
     this.#files.setDirty(file.day);
     return free > VACUUM_PAGES;
+  }
+}
+
+/** In order of id: of equal times the later chunk wins, as when they are read. Undefined where one of them cannot be decoded. */
+function decoded(file: DayFile, group: readonly ChunkSpan[]): DecodedChunk[] | undefined {
+  try {
+    return [...group]
+      .sort((a, b) => a.id - b.id)
+      .map(({ id }) => {
+        const row = file.statement(CHUNK).get(id);
+        // The column is a BLOB, NOT NULL, and the id was read from the same table.
+        return decodeChunk(row!['data'] as Uint8Array);
+      });
+  } catch (error) {
+    if (isSelsynError(error, 'data.corrupt')) return undefined;
+    throw error;
   }
 }
 

@@ -35,10 +35,22 @@ CREATE TABLE chunk (
 CREATE INDEX chunk_by_series ON chunk (series, start_ms, end_ms, count);
 CREATE TABLE progress (id INTEGER PRIMARY KEY AUTOINCREMENT, log INTEGER NOT NULL, upto TEXT NOT NULL);
 CREATE TABLE mark (series INTEGER PRIMARY KEY, progress INTEGER NOT NULL, hours INTEGER NOT NULL, generation INTEGER NOT NULL);`;
+/**
+ * What this program makes and reads. A file of a later one is refused: its chunks may have a form that is not known here, and what
+ * cannot be decoded is left out of rollups and archive, and goes with its day. So a new form of chunks (codec/chunk-codec.ts)
+ * comes with a new version of the file.
+ */
+const NEWEST_VERSION = 2;
 const VERSIONS = `
 CREATE TABLE hour (hour INTEGER PRIMARY KEY, version INTEGER NOT NULL);
 CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-PRAGMA user_version = 2;`;
+PRAGMA user_version = ${NEWEST_VERSION};`;
+
+/** @param version `PRAGMA user_version` of a day file. Throws for that of a later program. */
+export function refuseNewer(version: number): void {
+  if (version > NEWEST_VERSION)
+    throw new Error(`a day file is of version ${version}: it was made by a newer version of this program`);
+}
 
 /** `mark.hours`: the 24 hours. */
 export const ALL_HOURS = 0xff_ffff;
@@ -55,6 +67,9 @@ INSERT INTO hour WITH RECURSIVE hours(h) AS (SELECT 0 UNION ALL SELECT h + 1 FRO
 INSERT INTO meta VALUES ('generation', 0), ('version', 1);`;
 
 export const DAY_MS = 86_400_000;
+
+/** A full chunk takes some 850 bytes: of a page of 4 KB a sixth would be empty. A file keeps the one that it was made with. */
+export const DAY_FILE_PAGE_BYTES = 8192;
 
 /** Days since 1970-01-01 UTC. */
 export function dayOf(timeMs: number): number {
@@ -137,11 +152,11 @@ export function openDayFileForWrite(
   const db = new DatabaseSync(path);
   try {
     // The time to wait first: a reader that opens it at the same moment has a lock for an instant.
-    db.exec(
-      'PRAGMA busy_timeout = 100; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;',
-    );
+    db.exec(`PRAGMA busy_timeout = 100; PRAGMA page_size = ${DAY_FILE_PAGE_BYTES}`);
+    db.exec('PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;');
     db.exec('PRAGMA wal_autocheckpoint = 0; PRAGMA secure_delete = FAST; PRAGMA cache_size = -4096;');
-    const version = db.prepare('PRAGMA user_version').get()?.['user_version'];
+    const version = Number(db.prepare('PRAGMA user_version').get()?.['user_version']);
+    refuseNewer(version);
     if (version === 0) {
       const generation = newGeneration();
       db.exec(`BEGIN; ${CHUNKS} ${VERSIONS} INSERT INTO meta VALUES ('generation', ${generation}), ('version', 0); COMMIT;`);

@@ -2,9 +2,9 @@ import { renameSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { LogLines } from '../kernel/log-lines.ts';
+import { checkpoint } from '../kernel/sqlite-transaction.ts';
 import { isBrokenFile, setAside } from './broken-file.ts';
 import { dayFileName, dayFilePath, daysFolder, listDayFiles, openDayFileForWrite } from './day-file-schema.ts';
-import { checkpoint } from './sqlite-transaction.ts';
 import { syncFolder } from './sync-folder.ts';
 import { removeDatabase, removeOrphans } from './unlinked-file.ts';
 

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
+import { checkpoint, inTransaction } from '../kernel/sqlite-transaction.ts';
 import type { PartitionOffsets } from './catalog.ts';
 import { isBrokenFile, setAside } from './broken-file.ts';
 import { deadLettersPath, openDeadLettersForWrite } from './dead-letter-schema.ts';
-import { checkpoint, inTransaction } from './sqlite-transaction.ts';
 
 /** The newest that are kept. With the limits below that is 20 MB at most. */
 export const MAX_DEAD_LETTERS = 10_000;

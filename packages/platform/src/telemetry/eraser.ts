@@ -1,8 +1,8 @@
+import { inTransaction } from '../kernel/sqlite-transaction.ts';
 import type { Catalog } from './catalog.ts';
 import type { DayFiles } from './day-files.ts';
 import { RollupEraser } from './rollups/rollup-eraser.ts';
 import type { RollupFiles } from './rollups/rollup-files.ts';
-import { inTransaction } from './sqlite-transaction.ts';
 
 const SERIES_AT_ONCE = 2048;
 

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
+import { inTransaction } from '../kernel/sqlite-transaction.ts';
 import { isBrokenFile, setAside } from './broken-file.ts';
 import type { Positions } from './consumed-steps.ts';
 import { openQualityForWrite, qualityPath } from './quality-schema.ts';
-import { inTransaction } from './sqlite-transaction.ts';
 import type { PointValue } from './telemetry-queries.ts';
 
 /**

@@ -64,6 +64,24 @@ describe('what an answer lacks is told', () => {
     expect(await queries.plot(plot)).toHaveProperty('pointsFromMs', START + DAY_MS);
   });
 
+  it('of a range of points, where a late one has come to a day that was let go and is not rolled up yet', async () => {
+    using later = new StoreQueries({
+      telemetryDir: store.telemetryDir,
+      hot: store.hot,
+      clock: { ...systemClock, now: () => START + 5 * DAY_MS },
+    });
+    const asked = { device, fromMs: START, toMs: START + DAY_MS, limit: 1_000 };
+    store.series('sensor-1', 'a', 1);
+    rolled(1, DAY, hourly(DAY), true);
+    expect(await later.range(asked)).toHaveProperty('incompleteBeforeMs', START + DAY_MS);
+    store.series('sensor-1', 'a', 1, [[START + 5, 1]]);
+    expect(await later.range(asked)).toHaveProperty('incompleteBeforeMs', START + DAY_MS);
+    store.series('sensor-1', 'a', 1);
+    store.chunk(1, [[START + 5, 1]]);
+    store.daysVersion++;
+    expect(await later.range(asked)).toHaveProperty('incompleteBeforeMs', START + DAY_MS);
+  });
+
   it('where hours were let go and only days are kept', async () => {
     store.series('sensor-1', 'a', 1);
     rolled(1, DAY, hourly(DAY), true);

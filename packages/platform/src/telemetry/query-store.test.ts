@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../kernel/clock.ts';
 import { parseDeviceId } from '../kernel/device-id.ts';
 import { dayFilePath, dayOf } from './day-file-schema.ts';
-import { pairs, StoreFixture, type Pair } from './query-fixture.ts';
+import { columns, pairs, StoreFixture, type Pair } from './query-fixture.ts';
 import { StoreQueries } from './query-store.ts';
 import type { PointValue, RangeAnswer, RangeQuery } from './telemetry-queries.ts';
 
@@ -274,7 +274,7 @@ describe('a long read', () => {
 
   it('lets the event loop run, and ends when its signal is aborted', async () => {
     let nowMs = 0;
-    const clock = { monotonicMs: () => (nowMs += 3) };
+    const clock = { ...systemClock, monotonicMs: () => (nowMs += 3) };
     using slow = new StoreQueries({ telemetryDir: store.telemetryDir, hot: store.hot, clock });
     for (let i = 0; i < 40; i++) store.chunk(1, [[NOON + i * 3_600_000, i]]);
     store.series('sensor-1', 'a', 1);
@@ -345,6 +345,28 @@ describe('latest', () => {
     ]);
     expect(latest.get(other)).toEqual([{ metric: 'older', timeMs: NOON, value: 1 }]);
     expect(latest.get(silent)).toEqual([]);
+  });
+});
+
+describe('the newest point, where the points of the day were let go and a late one has come since', () => {
+  it('is the one that is known of the day, or the late one where that is newer', async () => {
+    const day = dayOf(NOON);
+    const clock = { ...systemClock, now: () => NOON + 9 * DAY_MS };
+    using later = new StoreQueries({ telemetryDir: store.telemetryDir, hot: store.hot, clock });
+    for (const [id, lateMs] of [
+      [1, NOON - 5],
+      [2, NOON + 5],
+      [3, NOON],
+    ] as const) {
+      store.chunk(id, [[NOON - 9, 'first'], [NOON, 'last']]); // prettier-ignore
+      store.rollUp(id, day, columns([[NOON - 9, 'first'], [NOON, 'last']]), 0, id); // prettier-ignore
+      store.removeDay(day);
+      store.chunk(id, [[lateMs, 'late']]);
+      store.daysVersion++;
+      store.hotLatest.set('sensor-1', [{ metric: 'a', id, timeMs: -1, value: undefined, lastDay: day, inStore: true }]);
+      const known = lateMs < NOON ? { timeMs: NOON, value: 'last' } : { timeMs: lateMs, value: 'late' };
+      expect((await later.latest([DEVICE])).get(DEVICE)).toEqual([{ metric: 'a', ...known }]);
+    }
   });
 });
 

@@ -30,7 +30,7 @@ export interface StoreQueriesOptions {
   readonly telemetryDir: string;
   /** To the processor thread. */
   readonly hot: Pick<ThreadCaller<HotCalls>, 'call'>;
-  readonly clock: Pick<Clock, 'monotonicMs'>;
+  readonly clock: Pick<Clock, 'monotonicMs' | 'now'>;
   /** What one query may read before it fails with `query.too-large`. */
   readonly maxPointsRead?: number;
 }
@@ -41,7 +41,7 @@ export interface StoreQueriesOptions {
  */
 export class StoreQueries implements TelemetryQueries, TelemetryEraser, Disposable {
   readonly #hot: Pick<ThreadCaller<HotCalls>, 'call'>;
-  readonly #clock: Pick<Clock, 'monotonicMs'>;
+  readonly #clock: Pick<Clock, 'monotonicMs' | 'now'>;
   readonly #maxPoints: number;
   readonly #reader: ChunkReader;
   readonly #rollups: RollupReader;
@@ -172,11 +172,12 @@ export class StoreQueries implements TelemetryQueries, TelemetryEraser, Disposab
     this.#deadLetters[Symbol.dispose]();
   }
 
-  /** Of the days that are written nothing was let go: what most ask for costs nothing more. */
+  /** Of today, which is being written, nothing was let go: what most ask for costs nothing more. */
   async #lackingBefore(query: RangeQuery, sources: Sources): Promise<number | undefined> {
     const { fromMs, toMs } = extentOf(sources, query.fromMs, query.toMs);
     const days = Math.ceil(toMs / DAY_MS) - Math.floor(fromMs / DAY_MS);
-    if (!(days > sources.hot.unrolledDays.length)) return undefined;
+    // Of a day before it late points may be written, of which others were let go.
+    if (!this.#isBeforeToday(fromMs) && !(days > sources.hot.unrolledDays.length)) return undefined;
     return await lackingBefore(sources, [{ level: 'raw', fromMs, toMs }]);
   }
 
@@ -233,17 +234,28 @@ export class StoreQueries implements TelemetryQueries, TelemetryEraser, Disposab
 
   #newest(series: HotLatestSeries): LatestValue | undefined {
     const { metric, timeMs, value, id, lastDay, inStore } = series;
-    const known = value === undefined ? undefined : { metric, timeMs, value };
-    const stored = inStore && lastDay >= 0 ? (this.#reader.newest(lastDay, id) ?? this.#lastOf(lastDay, id)) : undefined;
-    const last = (stored?.times.length ?? 0) - 1;
-    if (stored === undefined || last < 0 || (known !== undefined && known.timeMs >= stored.times[last]!)) return known;
-    return { metric, timeMs: stored.times[last]!, value: stored.values[last]! };
+    let newest = value === undefined ? undefined : { metric, timeMs, value };
+    if (!inStore || lastDay < 0) return newest;
+    const stored = this.#reader.newest(lastDay, id);
+    for (const points of [
+      stored,
+      stored === undefined || this.#isBeforeToday(lastDay * DAY_MS) ? this.#lastOf(lastDay, id) : undefined,
+    ]) {
+      const last = (points?.times.length ?? 0) - 1;
+      if (points === undefined || last < 0 || (newest !== undefined && newest.timeMs >= points.times[last]!)) continue;
+      newest = { metric, timeMs: points.times[last]!, value: points.values[last]! };
+    }
+    return newest;
   }
 
-  /** Where the points of a day were let go: what is known of the day has its last one. */
+  /** Where points of a day were let go, before others came late perhaps: what is known of the day has its last one. */
   #lastOf(day: number, series: number): Columns | undefined {
     const { lastTimes, lasts } = this.#rollups.read('1d', series, day * DAY_MS, (day + 1) * DAY_MS);
     return lastTimes.length === 0 ? undefined : { times: lastTimes, values: lasts };
+  }
+
+  #isBeforeToday(timeMs: number): boolean {
+    return timeMs < Math.floor(this.#clock.now() / DAY_MS) * DAY_MS;
   }
 
   #zone(timeZone: string): ZoneOffsets {

@@ -1,3 +1,4 @@
+import { isSelsynError } from '../kernel/errors.ts';
 import { decodeStored, type ChunkReader, type StoredChunk } from './chunk-reader.ts';
 import { DAY_MS } from './day-file-schema.ts';
 import { lowerBound, mergeColumns, sliceIndex, sliceTime, type Columns } from './query-columns.ts';
@@ -25,6 +26,7 @@ export class SeriesWalk {
   readonly #hot: Columns;
   readonly #toMs: number;
   readonly #days: readonly number[] | Float64Array;
+  readonly #onUndecodable: ((chunk: StoredChunk) => void) | undefined;
   #pageChunks: number;
   #dayIndex = 0;
   #atMs: number;
@@ -40,6 +42,8 @@ export class SeriesWalk {
     readonly days: readonly number[] | Float64Array;
     /** How many chunks the first step asks for, where less than a page is likely to do; each later step asks for twice as many. */
     readonly firstChunks?: number;
+    /** Told of each chunk that cannot be decoded, perhaps several times, which is left out then. Without it a step fails with `data.corrupt`. */
+    readonly onUndecodable?: (chunk: StoredChunk) => void;
   }) {
     this.#reader = options.reader;
     this.#pace = options.pace;
@@ -48,6 +52,7 @@ export class SeriesWalk {
     this.#atMs = options.fromMs;
     this.#toMs = options.toMs;
     this.#days = options.days;
+    this.#onUndecodable = options.onUndecodable;
     this.#pageChunks = Math.min(PAGE_CHUNKS, options.firstChunks ?? PAGE_CHUNKS);
   }
 
@@ -97,13 +102,24 @@ export class SeriesWalk {
   #join(chunks: StoredChunk[], hot: Columns, horizonMs: number): Columns {
     if (chunks.length > 1) chunks.sort((a, b) => a.id - b.id);
     const writes: Columns[] = [];
-    for (const { id, count, data } of chunks) {
-      this.#pace.reading(count);
-      writes.push(sliceTime(decodeStored(data, { series: this.#series, chunk: id }), this.#atMs, horizonMs));
+    for (const chunk of chunks) {
+      this.#pace.reading(chunk.count);
+      const points = this.#decode(chunk);
+      if (points !== undefined) writes.push(sliceTime(points, this.#atMs, horizonMs));
     }
     if (writes.length === 1 && hot.times.length === 0) return writes[0]!;
     writes.push(hot);
     return mergeColumns(writes);
+  }
+
+  #decode(chunk: StoredChunk): Columns | undefined {
+    try {
+      return decodeStored(chunk.data, { series: this.#series, chunk: chunk.id });
+    } catch (error) {
+      if (this.#onUndecodable === undefined || !isSelsynError(error, 'data.corrupt')) throw error;
+      this.#onUndecodable(chunk);
+      return undefined;
+    }
   }
 }
 

@@ -25,6 +25,11 @@ export function registerTelemetryMetrics(registry: Registry, ingest: TelemetryIn
       'Attempts to roll up a series that has a broken chunk',
       () => writer.rollups.unreadable,
     ],
+    [
+      'telemetry_rollup_left_out_chunks_total',
+      'Chunks that cannot be decoded and were left out of the rollups of a day that is over; again each time that it is rolled up',
+      () => writer.rollups.leftOut.count,
+    ],
     ['telemetry_compacted_chunks_total', 'Chunks that compaction replaced', () => writer.compactor.chunksIn],
   ];
   for (const [name, help, read] of counts) {

@@ -2,6 +2,7 @@ import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { LogLines } from '../kernel/log-lines.ts';
+import { checkpoint } from '../kernel/sqlite-transaction.ts';
 import type { Catalog } from './catalog.ts';
 import type { ChunkWriter } from './chunk-writer.ts';
 import type { DayFiles } from './day-files.ts';
@@ -9,7 +10,6 @@ import type { Memtable } from './memtable.ts';
 import type { RollupBuilder } from './rollups/rollup-builder.ts';
 import type { RollupFiles } from './rollups/rollup-files.ts';
 import type { UnrolledDays } from './rollups/unrolled-days.ts';
-import { checkpoint } from './sqlite-transaction.ts';
 import { syncFolder } from './sync-folder.ts';
 import { removeDatabase, sizeOfDatabase } from './unlinked-file.ts';
 import {

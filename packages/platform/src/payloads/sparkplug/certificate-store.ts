@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
+import { inTransaction } from '../../kernel/sqlite-transaction.ts';
 import type { PartitionOffsets } from '../message-memory.ts';
 
 /*
@@ -79,7 +80,7 @@ export class CertificateStore {
 
   /** One transaction. @returns their numbers, in their order */
   write(rows: readonly CertificateRow[]): readonly number[] {
-    return this.#transaction(() =>
+    return inTransaction(this.#open(), () =>
       rows.map(({ id, log, partition, offset, arrivalMs, bdSeq, payload }) => {
         const packed = payload === undefined ? null : deflateRawSync(payload, { level: 1 });
         const written = this.#prepare(
@@ -92,7 +93,7 @@ export class CertificateStore {
 
   /** Removes what no message that may be read again was sent under. */
   prune(ids: Iterable<string>, log: number, lowWater: PartitionOffsets): void {
-    this.#transaction(() => {
+    inTransaction(this.#open(), () => {
       for (const id of ids) {
         const rows = this.#prepare('SELECT number, log, partition, "offset" FROM certificate WHERE id = ? ORDER BY number').all(
           id,
@@ -111,7 +112,7 @@ export class CertificateStore {
   }
 
   eraseBefore(id: string, log: number, before: PartitionOffsets): void {
-    this.#transaction(() => {
+    inTransaction(this.#open(), () => {
       this.#prepare('DELETE FROM certificate WHERE id = ? AND log <> ?').run(id, log);
       const erase = this.#prepare('DELETE FROM certificate WHERE id = ? AND log = ? AND partition = ? AND "offset" < ?');
       for (const [partition, end] of before) erase.run(id, log, partition, end);
@@ -131,20 +132,6 @@ export class CertificateStore {
     this.#statements.clear();
     this.#db?.close();
     this.#db = undefined;
-  }
-
-  #transaction<T>(work: () => T): T {
-    const db = this.#open();
-    db.exec('BEGIN IMMEDIATE');
-    try {
-      const result = work();
-      db.exec('COMMIT');
-      return result;
-    } catch (error) {
-      // A statement may have ended it already.
-      if (db.isTransaction) db.exec('ROLLBACK');
-      throw error;
-    }
   }
 
   #prepare(sql: string): StatementSync {

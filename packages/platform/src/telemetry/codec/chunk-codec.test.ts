@@ -13,9 +13,17 @@ function everySecond(count: number): Float64Array {
   return Float64Array.from({ length: count }, (_, i) => START + i * 1000);
 }
 
-/** Encodes, decodes, and compares bit by bit. @returns the encoded size. */
+/** Encodes in both ways, decodes, and compares bit by bit. @returns the encoded size, that of the quick way. */
 function roundTrip(times: Float64Array, values: Float64Array | readonly PointValue[]): number {
   const bytes = encodeChunk(times, values, times.length);
+  const smallest = encodeChunk(times, values, times.length, { smallest: true });
+  if (smallest.length > bytes.length) expect.fail(`${smallest.length} bytes are not the fewest: ${bytes.length}`);
+  compare(bytes, times, values);
+  if (smallest.length < bytes.length) compare(smallest, times, values);
+  return bytes.length;
+}
+
+function compare(bytes: Uint8Array, times: Float64Array, values: Float64Array | readonly PointValue[]): void {
   const chunk = decodeChunk(bytes);
   expect(chunk.count).toBe(times.length);
   expect(chunk.times).toHaveLength(times.length);
@@ -25,7 +33,6 @@ function roundTrip(times: Float64Array, values: Float64Array | readonly PointVal
     if (chunk.times[i] !== times[i]) expect({ i, time: chunk.times[i] }).toEqual({ i, time: times[i] });
     if (!Object.is(chunk.values[i], values[i])) expect({ i, value: chunk.values[i] }).toEqual({ i, value: values[i] });
   }
-  return bytes.length;
 }
 
 function randomFrom(seed: number): () => number {
@@ -44,6 +51,16 @@ function walk(count: number, step: number, scale: number): Float64Array {
   return Float64Array.from({ length: count }, () => (value += Math.round((random() * 2 - 1) * step)) / scale);
 }
 
+/** 1 in 20 points is a tenth up or down. */
+function slow(count: number): Float64Array {
+  const random = randomFrom(7);
+  let tenths = 215;
+  return Float64Array.from({ length: count }, () => {
+    const draw = random();
+    return (tenths += draw < 0.025 ? 1 : draw > 0.975 ? -1 : 0) / 10;
+  });
+}
+
 describe('the chunk format', () => {
   it.each<[string, number[], PointValue[], string]>([
     ['nothing', [], [], '01 00 00'],
@@ -59,6 +76,23 @@ describe('the chunk format', () => {
     expect([...decodeChunk(bytes).values]).toEqual(values);
     expect([...decodeChunk(bytes).times]).toEqual(times);
   }); // prettier-ignore
+});
+
+describe('the chunk format where few values, or steps, differ', () => {
+  it.each<[string, number[], number[], string]>([
+    ['a constant', [1, 2, 3, 4, 5, 6], [7, 7, 7, 7, 7, 7], '01 02 06 01 00 00 00 00 00 00 f0 3f 00 00 0e'],
+    ['a counter', [1, 2, 3, 4, 5, 6], [10, 12, 14, 16, 18, 20], '01 02 06 01 00 00 00 00 00 00 f0 3f 10 14 00 04'],
+    [
+      'four states',
+      Array.from({ length: 60 }, (_, i) => i),
+      Array.from({ length: 60 }, (_, i) => ((i * i) % 7) * 8),
+      '01 02 3c 01 00 00 00 00 00 00 00 00 00 03 00 e5 04 07 87 09 07 88 09 0f 88 09 f5 d0 74 15 f1 ff ca dc e8 a8 d1 b0 b3 6d 4f 1b 0e bf',
+    ],
+  ])('%s', (_, times, values, wanted) => {
+    const bytes = encodeChunk(Float64Array.from(times), values, times.length, { smallest: true });
+    expect(hex(bytes)).toBe(wanted);
+    compare(bytes, Float64Array.from(times), values);
+  });
 });
 
 describe('sizes of 1,024 points every second', () => {
@@ -81,6 +115,19 @@ describe('sizes of 1,024 points every second', () => {
     ['a constant text', 0.06, () => Array<string>(1024).fill('idle')],
   ])('%s: at most %f bytes a point', (_, most, make) => {
     expect(roundTrip(everySecond(1024), make()) / 1024).toBeLessThanOrEqual(most);
+  });
+
+  it.each<[string, number, () => Float64Array]>([
+    ['a 2-decimal walk', 0.49, () => walk(1024, 5, 100)],
+    ['a 1-decimal noise', 0.8, () => walk(1024, 5, 100).map((_, i) => 20 + ((i * 7919) % 61) / 10)],
+    ['a temperature that seldom changes', 0.09, () => slow(1024)],
+    ['a walk with spikes', 0.6, () => walk(1024, 5, 100).map((value, i) => (i % 100 === 50 ? value + 10_000 : value))],
+    ['a constant', 0.02, () => new Float64Array(1024).fill(23.51)],
+    ['a counter', 0.03, () => Float64Array.from({ length: 1024 }, (_, i) => 1e9 + i * 7)],
+  ])('%s: at most %f bytes a point where time is taken for it', (_, most, make) => {
+    const bytes = encodeChunk(everySecond(1024), make(), 1024, { smallest: true });
+    compare(bytes, everySecond(1024), make());
+    expect(bytes.length / 1024).toBeLessThanOrEqual(most);
   });
 
   it('exceptions cost ten bytes each, wherever they stand', () => {

@@ -23,6 +23,9 @@ describe('corrupt bytes', () => {
     ['booleans', encodeChunk(irregular, Array.from({ length: 300 }, (_, i) => i % 3 === 0), 300)],
     ['texts', encodeChunk(irregular, Array.from({ length: 300 }, (_, i) => `état ${Math.floor(i / 40)}`), 300)],
     ['odd texts', encodeChunk(irregular, Array.from({ length: 300 }, (_, i) => (i % 2 === 0 ? '\ud800' : i)), 300)],
+    ['coded steps', encodeChunk(irregular, walk(300, 5, 100), 300, { smallest: true })],
+    ['coded values', encodeChunk(everySecond(300), walk(300, 5, 100).map((_, i) => (i * i) % 7), 300, { smallest: true })],
+    ['a coded constant', encodeChunk(everySecond(300), new Float64Array(300).fill(7), 300, { smallest: true })],
     ['times far apart', encodeChunk(Float64Array.of(-(2 ** 53) + 1, 5, 2 ** 53 - 1), Float64Array.of(1, 2, 3), 3)],
   ]; // prettier-ignore
 
@@ -68,7 +71,7 @@ describe('corrupt bytes', () => {
       }),
       { numRuns: 5000 },
     );
-    const header = fc.tuple(fc.constant(1), fc.nat({ max: 2 }));
+    const header = fc.tuple(fc.constant(1), fc.nat({ max: 3 }));
     fc.assert(
       fc.property(header, fc.uint8Array({ maxLength: 200 }), (head, rest) => void survives(Uint8Array.of(...head, ...rest))),
       { numRuns: 5000 },
@@ -85,6 +88,15 @@ describe('corrupt bytes', () => {
     ['an exception beyond its block', `01 00 01 ${oneTime} 40 00 00 01 01 ${oneTime}`, 'exception lies outside'],
     ['no window', `01 00 01 ${oneTime} 20 01 00 00`, 'no window'],
     ['a window beyond 64 bits', `01 00 01 ${oneTime} 20 ff 3f 00 00 00 00 00 00 00 00`, 'window is too wide'],
+    ['a coded head of nothing known', `01 02 01 00 ${oneTime} 20 00 02`, 'impossible head'],
+    ['a coded exponent beyond 12', `01 02 01 00 ${oneTime} 0d 00 02`, 'impossible head'],
+    ['shares that are not all', `01 02 02 01 ${oneTime} 00 01 00 00 00 00`, 'impossible shares'],
+    ['a share that is too large', `01 02 02 01 ${oneTime} 00 01 00 80 20 00 00`, 'impossible share'],
+    ['a state that is too low', `01 02 02 01 ${oneTime} 00 01 00 fe 1f 00 00 ff ff 00 00`, 'impossible state'],
+    ['a state that is too high', `01 02 02 01 ${oneTime} 00 01 00 fe 1f 00 00 00 00 00 80`, 'impossible state'],
+    ['a stream of other points', `01 02 02 01 ${oneTime} 00 01 00 fe 1f 00 00 00 00 80 10`, 'do not end'],
+    ['a first regular time that is no integer', '01 02 02 01 00 00 00 00 00 00 e0 3f 00 00 02', 'first time is no integer'],
+    ['a last regular time beyond 2^53', '01 02 02 01 ff ff ff ff ff ff 3f 43 00 00 02', 'last time is out of range'],
     ['an empty dictionary', `01 01 01 ${oneTime} 00`, 'impossible size'],
     ['more distinct values than points', `01 01 01 ${oneTime} 02 00 01 00 00`, 'impossible size'],
     ['an index beyond its dictionary', `01 01 03 ${oneTime} 00 02 03 00 01 02 ${oneTime} 00 3f`, 'index lies outside'],

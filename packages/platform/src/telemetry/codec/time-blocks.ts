@@ -51,6 +51,23 @@ function badTime(times: Float64Array, index: number): SelsynError {
   });
 }
 
+/** The step between all times; 0 where it is not always the same, or there is none. */
+export function stepOf(times: Float64Array, count: number): number {
+  if (count < 2) return 0;
+  const step = times[1]! - times[0]!;
+  if (!(step <= MAX_STEP)) return 0;
+  for (let i = 2; i < count; i++) if (times[i]! - times[i - 1]! !== step) return 0;
+  return step;
+}
+
+/** Fills `times` from the first on, with the same step between all. @throws SelsynError `data.corrupt` */
+export function readRegularTimes(reader: ByteReader, times: Float64Array, step: number): void {
+  const first = reader.float64();
+  if (!Number.isSafeInteger(first)) throw corrupt('its first time is no integer', reader.at);
+  if (first + (times.length - 1) * step > Number.MAX_SAFE_INTEGER) throw corrupt('its last time is out of range', reader.at);
+  for (let i = 0; i < times.length; i++) times[i] = first + i * step;
+}
+
 /** Fills `times`, which has at least one element. @throws SelsynError `data.corrupt` */
 export function readTimes(reader: ByteReader, times: Float64Array): void {
   const count = times.length;

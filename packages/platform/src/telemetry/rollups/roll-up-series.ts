@@ -2,7 +2,7 @@ import { isSelsynError } from '../../kernel/errors.ts';
 import { decodeChunk } from '../codec/chunk-codec.ts';
 import { ALL_HOURS, DAY_MS, DAY_STALE, HOUR_MS } from '../day-file-schema.ts';
 import type { DayFile } from '../day-files.ts';
-import { mergeColumns, sliceTime, type Columns } from '../query-columns.ts';
+import { mergeColumns, NO_POINTS, sliceTime, type Columns } from '../query-columns.ts';
 import { decodeHours } from './rollup-codec.ts';
 import { combineRollups, concatRollups, foldPoints, NO_ROLLUPS, sliceRollupRows, widenRollups } from './rollup-columns.ts';
 import type { RollupColumns } from './rollup-columns.ts';
@@ -34,28 +34,47 @@ export interface SeriesRollups {
   readonly hours: RollupColumns;
   /** Undefined where that of the day is not due. */
   readonly day: RollupColumns | undefined;
+  /** How many chunks are not in it, or not wholly: see `rollUpSeries`. */
+  readonly leftOut: number;
 }
 
-/** Computes stale hours from the chunks; the others are taken from the row that is stored. Throws what SQLite throws, and `data.corrupt`. */
+/** What is read of the chunks of a series. */
+interface ChunkSource {
+  readonly file: DayFile;
+  readonly series: number;
+  /** Takes the ids of chunks that are left out; undefined: they are not. */
+  readonly leftOut: Set<number> | undefined;
+}
+
+/**
+ * Computes stale hours from the chunks; the others are taken from the row that is stored. Points that lie beyond the times which the row
+ * of their chunk tells are never in it: a bit of their times has changed.
+ *
+ * @param parts.leaveOut chunks that cannot be decoded, and says how many chunks are damaged. Without it they are `data.corrupt`
+ * @throws SelsynError `data.corrupt`, and what SQLite throws
+ */
 export function rollUpSeries(parts: {
   readonly file: DayFile;
   readonly rollupFiles: RollupFiles;
   readonly stale: StaleSeries;
+  readonly leaveOut: boolean;
 }): SeriesRollups {
   const { file, stale } = parts;
+  const source: ChunkSource = { file, series: stale.series, leftOut: parts.leaveOut ? new Set() : undefined };
   const stored = stale.rolled === 0 ? NO_ROLLUPS : storedHours(parts);
   // Let go before the points were, or broken: all hours are computed again.
   const mask = stored === undefined ? ALL_HOURS : stale.hours & ALL_HOURS;
-  const computed = mask === 0 ? NO_ROLLUPS : foldPoints(pointsOf(file, stale.series, mask), HOUR_MS);
+  const computed = mask === 0 ? NO_ROLLUPS : foldPoints(pointsOf(source, mask), HOUR_MS);
   const hours = combineRollups([hoursOf(stored ?? NO_ROLLUPS, file.day, ~mask), hoursOf(computed, file.day, mask)]);
-  return { stale, hours, day: (stale.hours & DAY_STALE) === 0 ? undefined : widenRollups(hours, DAY_MS) };
+  const day = (stale.hours & DAY_STALE) === 0 ? undefined : widenRollups(hours, DAY_MS);
+  return { stale, hours, day, leftOut: source.leftOut?.size ?? 0 };
 }
 
 function storedHours({
   file: { day },
   rollupFiles,
   stale: { series, generation },
-}: Parameters<typeof rollUpSeries>[0]): RollupColumns | undefined {
+}: Omit<Parameters<typeof rollUpSeries>[0], 'leaveOut'>): RollupColumns | undefined {
   if (!rollupFiles.has('1h', day)) return undefined;
   const row = rollupFiles.read('1h', day, (file) => file.statement(STORED).get(day, series, generation));
   if (row === undefined) return undefined;
@@ -85,33 +104,34 @@ function isIn(mask: number, startMs: number, day: number): boolean {
 }
 
 /** The points from the first to the last of the hours, each run later than the one before. */
-function* pointsOf(file: DayFile, series: number, mask: number): Generator<Columns> {
+function* pointsOf(source: ChunkSource, mask: number): Generator<Columns> {
   const first = 31 - Math.clz32(mask & -mask);
   const end = 32 - Math.clz32(mask);
-  const midnight = file.day * DAY_MS;
-  const runs = runsOf(file, series, midnight + first * HOUR_MS, midnight + end * HOUR_MS, MANY_CHUNKS);
+  const midnight = source.file.day * DAY_MS;
+  const runs = runsOf(source, midnight + first * HOUR_MS, midnight + end * HOUR_MS, MANY_CHUNKS);
   if (runs !== undefined) yield* runs;
   else {
     for (let hour = first; hour < end; hour++) {
       if ((mask & (1 << hour)) === 0) continue;
       const fromMs = midnight + hour * HOUR_MS;
-      yield* runsOf(file, series, fromMs, fromMs + HOUR_MS, Infinity)!;
+      yield* runsOf(source, fromMs, fromMs + HOUR_MS, Infinity)!;
     }
   }
 }
 
 /** The points with from <= time < to, the later write winning; undefined where they are in more chunks than `limit`. */
-function runsOf(file: DayFile, series: number, fromMs: number, toMs: number, limit: number): Generator<Columns> | undefined {
+function runsOf(source: ChunkSource, fromMs: number, toMs: number, limit: number): Generator<Columns> | undefined {
+  const { file, series } = source;
   const rows = file.rowStatement(CHUNKS).all(series, toMs, fromMs, limit === Infinity ? -1 : limit + 1) as unknown as ChunkRow[];
-  return rows.length > limit ? undefined : mergedRuns(rows, fromMs, toMs);
+  return rows.length > limit ? undefined : mergedRuns(source, rows, fromMs, toMs);
 }
 
-function* mergedRuns(rows: readonly ChunkRow[], fromMs: number, toMs: number): Generator<Columns> {
+function* mergedRuns(source: ChunkSource, rows: readonly ChunkRow[], fromMs: number, toMs: number): Generator<Columns> {
   for (let i = 0; i < rows.length;) {
     let next = i + 1;
     let [, , endMs] = rows[i]!;
     while (next < rows.length && rows[next]![1] <= endMs) endMs = Math.max(endMs, rows[next++]![2]);
-    const points = (row: ChunkRow): Columns => sliceTime(decodeChunk(row[3]), fromMs, toMs);
+    const points = (row: ChunkRow): Columns => sliceTime(pointsIn(source, row), fromMs, toMs);
     if (next === i + 1) yield points(rows[i]!);
     else {
       // In order of id: of equal times the later chunk wins, as when they are read.
@@ -120,4 +140,20 @@ function* mergedRuns(rows: readonly ChunkRow[], fromMs: number, toMs: number): G
     }
     i = next;
   }
+}
+
+/** The points of a chunk that lie where its row says. */
+function pointsIn({ leftOut }: ChunkSource, [id, startMs, endMs, data]: ChunkRow): Columns {
+  let points: Columns;
+  try {
+    points = decodeChunk(data);
+  } catch (error) {
+    // Nothing else says that the bytes are no chunk: what SQLite throws, or a bug, is not about them.
+    if (leftOut === undefined || !isSelsynError(error, 'data.corrupt')) throw error;
+    leftOut.add(id);
+    return NO_POINTS;
+  }
+  const within = sliceTime(points, startMs, endMs + 1);
+  if (within !== points && within.times.length < points.times.length) leftOut?.add(id);
+  return within;
 }

@@ -1,10 +1,11 @@
 import type { Clock } from '../../kernel/clock.ts';
 import { isSelsynError } from '../../kernel/errors.ts';
 import type { LogLines } from '../../kernel/log-lines.ts';
+import { inTransaction } from '../../kernel/sqlite-transaction.ts';
 import type { Catalog } from '../catalog.ts';
 import { ALL_HOURS, DAY_STALE } from '../day-file-schema.ts';
 import type { DayFile, DayFiles } from '../day-files.ts';
-import { inTransaction } from '../sqlite-transaction.ts';
+import { LeftOutChunks } from './left-out-chunks.ts';
 import { rollUpSeries, type SeriesRollups, type StaleSeries } from './roll-up-series.ts';
 import { rollupFileName } from './rollup-file.ts';
 import { RollupFailure, type RollupFiles } from './rollup-files.ts';
@@ -61,12 +62,16 @@ interface Pass {
  *   write         the rows, durably, of series whose mark has not changed meanwhile; then their marks are cleared
  *   finish        nothing is stale and nothing was written meanwhile: the cleared marks are made durable, and the catalog
  *                 does not list the day as unrolled any more
+ *
+ * A series that has a chunk which cannot be decoded stays stale while its day is not over. Then the chunk is left out, and told of: one
+ * chunk must not keep the points of a day, of all devices, from ever being let go. Nothing else is a reason to leave anything out.
  */
 export class RollupBuilder {
   readonly #parts: RollupBuilderParts;
   readonly #schedule: RollupSchedule;
   readonly #repair: RollupRepair;
   #pass: Pass | undefined;
+  readonly leftOut: LeftOutChunks;
   #removed: LostRollups[] = [];
   /** Series and days that were rolled up, and hours of them. */
   rows = 0;
@@ -79,6 +84,8 @@ export class RollupBuilder {
     this.#parts = parts;
     this.#schedule = new RollupSchedule(parts.clock);
     this.#repair = new RollupRepair(parts, (day) => this.changed(day));
+    const { logLines, catalog } = parts;
+    this.leftOut = new LeftOutChunks({ logLines, seriesOf: (id) => catalog.series(id) });
   }
 
   /** Looks at what the catalog says is left to do, and for files that are not there though they were made. */
@@ -214,7 +221,7 @@ export class RollupBuilder {
     this.#read(pass, (file) => {
       while (pass.found.length > 0 && pass.pending.length < BATCH) {
         const stale = pass.found.pop()!;
-        const rolled = this.#rollUp(file, stale);
+        const rolled = this.#rollUp(file, pass, stale);
         if (rolled === undefined) pass.complete = false;
         else pass.pending.push(rolled);
         if (clock.monotonicMs() - startMs > SLICE_MS) break;
@@ -222,11 +229,16 @@ export class RollupBuilder {
     });
   }
 
-  /** Undefined where a chunk of the series cannot be decoded: its hours stay stale, and the others are not kept from theirs. */
-  #rollUp(file: DayFile, stale: StaleSeries): SeriesRollups | undefined {
+  /**
+   * Undefined where a chunk of the series cannot be decoded and the day is not over: its hours stay stale, and the others are not kept
+   * from theirs.
+   */
+  #rollUp(file: DayFile, { due }: Pass, stale: StaleSeries): SeriesRollups | undefined {
     const { rollupFiles, logLines } = this.#parts;
     try {
-      return rollUpSeries({ file, rollupFiles, stale });
+      const rolled = rollUpSeries({ file, rollupFiles, stale, leaveOut: (due.hours & DAY_STALE) !== 0 });
+      if (rolled.leftOut > 0) this.unreadable++;
+      return rolled;
     } catch (error) {
       if (!isSelsynError(error, 'data.corrupt')) throw error;
       this.unreadable++;
@@ -243,6 +255,8 @@ export class RollupBuilder {
       pass.pending = [];
       if (rows.length === 0) return;
       writeRollups(this.#parts.rollupFiles, pass.day, rows);
+      // No mark is cleared before it is told.
+      for (const { stale, leftOut } of rows) if (leftOut > 0) this.leftOut.add(pass.day, stale.series, leftOut);
       inTransaction(file.db, () => {
         for (const { stale } of rows) file.statement(CLEAR).run(stale.hours, stale.series);
         file.nextVersion();

@@ -1,4 +1,4 @@
-import { checkpoint } from '../sqlite-transaction.ts';
+import { checkpoint } from '../../kernel/sqlite-transaction.ts';
 import { periodOf, rollupFileName, type RollupLevel } from './rollup-file.ts';
 import type { RollupFiles } from './rollup-files.ts';
 

@@ -2,9 +2,9 @@ import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { LogLines } from '../../kernel/log-lines.ts';
+import { inTransaction } from '../../kernel/sqlite-transaction.ts';
 import { isBrokenFile, setAside } from '../broken-file.ts';
 import type { FileNumbers } from '../day-files.ts';
-import { inTransaction } from '../sqlite-transaction.ts';
 import { syncFolder } from '../sync-folder.ts';
 import {
   listRollupFiles,

@@ -293,24 +293,6 @@ describe('what is broken', () => {
       expect(store.writer.unrolled.all).toEqual([]);
     },
   );
-
-  test('a chunk that cannot be decoded keeps its series from the rollups, and no other', () => {
-    send([[5, 1]], 'b');
-    send([[5, 1]]);
-    const { db } = store.writer.files.use(DAY);
-    db.exec("UPDATE chunk SET data = x'09' WHERE series = 1 AND count = 1");
-    rollUp();
-    expect(store.writer.rollups.unreadable).toBe(1);
-    expect(staleHours(1)).toBe((1 << 5) | DAY_STALE);
-    expect(staleHours(2)).toBe(0);
-    expect(store.writer.unrolled.all).toEqual([DAY]);
-    // It is not tried all the time.
-    rollUp();
-    expect(store.writer.rollups.unreadable).toBe(1);
-    store.clock.advance(HOUR_MS);
-    rollUp();
-    expect(store.writer.rollups.unreadable).toBe(2);
-  });
 });
 
 describe('what cannot be written', () => {

@@ -1,8 +1,8 @@
 import type { LogLines } from '../../kernel/log-lines.ts';
+import { inTransaction } from '../../kernel/sqlite-transaction.ts';
 import type { Catalog } from '../catalog.ts';
 import { ALL_HOURS, DAY_STALE } from '../day-file-schema.ts';
 import type { DayFiles } from '../day-files.ts';
-import { inTransaction } from '../sqlite-transaction.ts';
 import { rollupFileDays, rollupFileName, type RollupLevel } from './rollup-file.ts';
 import type { RollupFiles } from './rollup-files.ts';
 import type { UnrolledDays } from './unrolled-days.ts';
