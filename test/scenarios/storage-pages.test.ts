@@ -132,6 +132,7 @@ describe.skipIf(browserPath === undefined)(
           await page.locator('[data-testid="volume"] strong').first().waitFor();
           expect(await page.locator('[data-part="raw"] td').nth(2).textContent()).toMatch(/^2\d\d$/);
           await page.locator('[data-part="log"]').getByText('Log').waitFor();
+          await page.getByTestId('forecast').getByText('The archive on this disk has').waitFor();
 
           await page.getByRole('button', { name: 'What would go now' }).click();
           await page

@@ -1,13 +1,18 @@
+import type { ForwarderJson } from '@selsyn/platform/api/forwarder-schemas.ts';
 import { expect, test } from 'vitest';
-import { type ForwarderItem, forwarderLines, forwarderRow } from './forwarder-lines.ts';
+import { forwarderLines, forwarderRow } from './forwarder-lines.ts';
 
-const item: ForwarderItem = {
+const item: ForwarderJson = {
   id: 'lake',
   target: { kind: 'kafka', brokers: ['a:9092', 'b:9092'], topic: 'telemetry' },
   format: 'raw',
   filter: { idPrefix: 'pump-' },
+  batch: { maxRecords: 1_000, maxBytes: 1_048_576, lingerMs: 100 },
+  startAt: 'now',
   paused: false,
   secretNames: ['password'],
+  createdAtMs: 500,
+  updatedAtMs: 500,
   state: {
     lagRecords: 1_200,
     lagSeconds: 65,
@@ -23,6 +28,7 @@ const item: ForwarderItem = {
     circuit: 'open',
     lastError: { message: 'connect ECONNREFUSED\u001b[2J', atMs: 1_000 },
     lastSentMs: 2_000,
+    partitions: [],
   },
 };
 

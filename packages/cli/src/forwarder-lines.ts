@@ -1,40 +1,9 @@
+import type { ForwarderJson } from '@selsyn/platform/api/forwarder-schemas.ts';
 import { printable } from './printable.ts';
 import { formatAge, formatDuration } from './table.ts';
 
-/** A forwarder as the API shows it. */
-export interface ForwarderItem {
-  readonly id: string;
-  readonly description?: string;
-  readonly target: {
-    readonly kind: string;
-    readonly url?: string;
-    readonly brokers?: readonly string[];
-    readonly topic?: string;
-  };
-  readonly format: string;
-  readonly filter: Readonly<Record<string, unknown>>;
-  readonly paused: boolean;
-  readonly secretNames: readonly string[];
-  readonly state?: {
-    readonly lagRecords: number;
-    readonly lagSeconds: number;
-    readonly lagBytes: number;
-    readonly sent: number;
-    readonly sentBytes: number;
-    readonly batches: number;
-    readonly failures: number;
-    readonly filtered: number;
-    readonly skipped: number;
-    readonly undecodable: number;
-    readonly refused: number;
-    readonly circuit: string;
-    readonly lastError?: { readonly message: string; readonly atMs: number };
-    readonly lastSentMs?: number;
-  };
-}
-
 /** One line of a table. */
-export function forwarderRow(item: ForwarderItem): string[] {
+export function forwarderRow(item: ForwarderJson): string[] {
   const { id, state } = item;
   const error = state === undefined || state.circuit === 'closed' ? '' : (state.lastError?.message ?? '');
   return [
@@ -51,7 +20,7 @@ export function forwarderRow(item: ForwarderItem): string[] {
 }
 
 /** All of it, a line each. */
-export function forwarderLines(item: ForwarderItem, nowMs: number): string {
+export function forwarderLines(item: ForwarderJson, nowMs: number): string {
   const { id, description, format, filter, secretNames, state } = item;
   const lines: (readonly [string, string | undefined])[] = [
     ['id', id],
@@ -82,11 +51,11 @@ export function forwarderLines(item: ForwarderItem, nowMs: number): string {
   return lines.flatMap(([label, text]) => (text === undefined ? [] : [`${label.padEnd(11)}  ${printable(text)}`])).join('\n');
 }
 
-function targetOf({ target: { kind, url, brokers, topic } }: ForwarderItem): string {
-  return kind === 'kafka' ? `kafka ${brokers?.[0] ?? ''}/${topic ?? ''}` : `${kind} ${url ?? ''}`;
+function targetOf({ target }: ForwarderJson): string {
+  return target.kind === 'kafka' ? `kafka ${target.brokers[0] ?? ''}/${target.topic}` : `${target.kind} ${target.url}`;
 }
 
-function stateOf({ paused, state }: ForwarderItem): string {
+function stateOf({ paused, state }: ForwarderJson): string {
   if (paused) return 'paused';
   if (state === undefined) return 'starting';
   return state.circuit === 'closed' ? 'well' : state.circuit === 'retrying' ? 'retrying' : 'failing';

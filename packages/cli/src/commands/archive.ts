@@ -1,30 +1,9 @@
+import type { ArchivedObjectJson, ArchiveStatusJson } from '@selsyn/platform/api/archive-routes.ts';
 import type { Command } from 'commander';
 import { ApiClient } from '../api-client.ts';
 import { printable } from '../printable.ts';
 import { findServer, type AddressOptions } from '../server-address.ts';
 import { formatAge, formatBytes, formatDuration, formatTable } from '../table.ts';
-
-interface Status {
-  readonly state: string;
-  readonly target: string;
-  readonly place?: string;
-  readonly objects: number;
-  readonly bytes: number;
-  readonly points: number;
-  readonly backlogHours: number;
-  readonly lagMs: number;
-  readonly openErasures: number;
-  readonly lastStoredAtMs?: number;
-  readonly failures: number;
-  readonly lastError?: { readonly code: string; readonly message: string; readonly atMs: number };
-}
-
-interface ArchivedObject {
-  readonly key: string;
-  readonly bytes: number;
-  readonly points: number;
-  readonly storedAtMs: number;
-}
 
 type Options = AddressOptions & { readonly json?: boolean };
 
@@ -38,7 +17,7 @@ export function addArchiveCommands(program: Command): void {
     .option('--json', 'print JSON')
     .action(async (_: unknown, command: Command) => {
       const options = command.optsWithGlobals<Options>();
-      const status = await new ApiClient(findServer(options)).get<Status>('/archive');
+      const status = await new ApiClient(findServer(options)).get<ArchiveStatusJson>('/archive');
       process.stdout.write(`${options.json === true ? JSON.stringify(status) : textOf(status)}\n`);
     });
 
@@ -49,7 +28,9 @@ export function addArchiveCommands(program: Command): void {
     .action(async (_: unknown, command: Command) => {
       const options = command.optsWithGlobals<Options>();
       const rows: string[][] = [];
-      for await (const object of new ApiClient(findServer(options)).pages<ArchivedObject>('/archive/objects', { limit: 1_000 })) {
+      for await (const object of new ApiClient(findServer(options)).pages<ArchivedObjectJson>('/archive/objects', {
+        limit: 1_000,
+      })) {
         if (options.json === true) process.stdout.write(`${JSON.stringify(object)}\n`);
         else rows.push([object.key, String(object.points), formatBytes(object.bytes), formatAge(Date.now() - object.storedAtMs)]);
       }
@@ -65,7 +46,7 @@ export function addArchiveCommands(program: Command): void {
     });
 }
 
-function textOf(status: Status): string {
+function textOf(status: ArchiveStatusJson): string {
   const { state, place, objects, bytes, points, backlogHours, lagMs, openErasures, lastStoredAtMs, lastError } = status;
   if (status.target === 'off') return 'no archive is configured (archive.target)';
   const perPoint = points === 0 ? '' : `, ${(bytes / points).toFixed(2)} bytes a point`;

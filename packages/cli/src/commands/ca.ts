@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { ApiClient } from '../api-client.ts';
 import { CliError } from '../cli-error.ts';
 import { printable } from '../printable.ts';
+import { readText } from '../input-file.ts';
 import { findServer, type AddressOptions } from '../server-address.ts';
 import { counted, formatTable } from '../table.ts';
 
@@ -138,14 +138,6 @@ async function find(api: ApiClient, id: string): Promise<AuthorityItem> {
   if (only === undefined) throw new CliError(`there is no authority ${id} (authority.not-found); see: npx selsyn ca list`);
   if (another !== undefined) throw new CliError(`${id} is the beginning of more than one authority: give more digits`);
   return only;
-}
-
-function readText(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    throw new CliError(`${path} cannot be read (${error instanceof Error ? error.message : String(error)})`);
-  }
 }
 
 function print(text: string): void {

@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { ApiClient } from '../api-client.ts';
 import { findCertificate, type CertificateItem, issueCertificate } from '../certificate-calls.ts';
 import { ensureFree, writeCertificate } from '../certificate-files.ts';
 import { CliError } from '../cli-error.ts';
 import { printable } from '../printable.ts';
+import { readText } from '../input-file.ts';
 import { findServer, mosquittoAddress, type AddressOptions } from '../server-address.ts';
 import { formatAge, formatTable } from '../table.ts';
 
@@ -183,14 +183,6 @@ function day(ms: number): string {
 function wholeNumber(option: string, text: string): number {
   if (!/^\d{1,6}$/.test(text)) throw new CliError(`${option} must be a whole number`);
   return Number(text);
-}
-
-function readText(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    throw new CliError(`${path} cannot be read (${error instanceof Error ? error.message : String(error)})`);
-  }
 }
 
 function print(text: string): void {

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { ApiClient } from '../api-client.ts';
 import { CliError } from '../cli-error.ts';
+import { readInput, readJson, readText } from '../input-file.ts';
 import { findServer, type AddressOptions } from '../server-address.ts';
 import { formatTable } from '../table.ts';
 
@@ -154,7 +154,7 @@ function fieldsOf({ description, format, script, compression }: Fields): object 
   return {
     ...(description !== undefined && { description }),
     ...(format !== undefined && { format: readJson(format) }),
-    ...(script !== undefined && { format: { kind: 'script', source: readBytes(script).toString() } }),
+    ...(script !== undefined && { format: { kind: 'script', source: readText(script) } }),
     ...(compression !== undefined && { compression }),
   };
 }
@@ -165,27 +165,7 @@ function messageOf({ text, hex, base64, file }: Message): object {
   if (text !== undefined) return { payload: text };
   if (hex !== undefined) return { payloadHex: hex };
   if (base64 !== undefined) return { payloadBase64: base64 };
-  return { payloadBase64: readBytes(file === '-' ? 0 : (file ?? '')).toString('base64') };
-}
-
-function readBytes(file: string | 0): Buffer {
-  try {
-    return readFileSync(file);
-  } catch (error) {
-    throw new CliError(`${file === 0 ? 'the standard input' : file} cannot be read: ${reasonOf(error)}`);
-  }
-}
-
-function readJson(file: string): unknown {
-  try {
-    return JSON.parse(readFileSync(file, 'utf8'));
-  } catch (error) {
-    throw new CliError(`${file} cannot be read as JSON: ${reasonOf(error)}`);
-  }
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return { payloadBase64: readInput(file ?? '').toString('base64') };
 }
 
 function pathOf(name: string): string {

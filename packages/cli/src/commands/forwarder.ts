@@ -1,22 +1,14 @@
-import { readFileSync } from 'node:fs';
+import type { ForwarderJson, RefusedRecordJson } from '@selsyn/platform/api/forwarder-schemas.ts';
 import type { Command } from 'commander';
 import { ApiClient } from '../api-client.ts';
 import { CliError } from '../cli-error.ts';
-import { type ForwarderItem, forwarderLines, forwarderRow } from '../forwarder-lines.ts';
+import { forwarderLines, forwarderRow } from '../forwarder-lines.ts';
+import { readJson } from '../input-file.ts';
 import { findServer, type AddressOptions } from '../server-address.ts';
 import { printable } from '../printable.ts';
 import { formatTable } from '../table.ts';
 
 type Options = AddressOptions & { readonly json?: boolean };
-
-interface RefusedItem {
-  readonly device: string;
-  readonly topic: string;
-  readonly arrivalMs: number;
-  readonly number: number;
-  readonly reason: string;
-  readonly payload: string;
-}
 
 /** `selsyn forwarder list|show|add|update|pause|resume|test|reset|refused|remove` */
 export function addForwarderCommands(program: Command): void {
@@ -33,7 +25,7 @@ export function addForwarderCommands(program: Command): void {
     .option('--json', 'print JSON lines')
     .action(async (id: string, _: unknown, command: Command) => {
       const { client, json } = called(command);
-      const { items } = await client.get<{ items: readonly RefusedItem[] }>(`${pathOf(id)}/refused`, { limit: 500 });
+      const { items } = await client.get<{ items: readonly RefusedRecordJson[] }>(`${pathOf(id)}/refused`, { limit: 500 });
       if (json) return items.forEach((item) => print(JSON.stringify(item)));
       const rows = items.map(({ device, topic, arrivalMs, reason, payload }) => [
         new Date(arrivalMs).toISOString(),
@@ -67,7 +59,7 @@ function addReading(forwarder: Command): void {
     .option('--json', 'print JSON lines')
     .action(async (_: unknown, command: Command) => {
       const { client, json } = called(command);
-      const { items } = await client.get<{ items: readonly ForwarderItem[] }>('/forwarders');
+      const { items } = await client.get<{ items: readonly ForwarderJson[] }>('/forwarders');
       if (json) return items.forEach((item) => print(JSON.stringify(item)));
       const head = ['id', 'target', 'state', 'lag', 'behind', 'sent', 'refused', 'skipped', 'last error'];
       print(items.length === 0 ? 'no forwarders' : formatTable(head, items.map(forwarderRow)));
@@ -79,7 +71,7 @@ function addReading(forwarder: Command): void {
     .option('--json', 'print JSON')
     .action(async (id: string, _: unknown, command: Command) => {
       const { client, json } = called(command);
-      const item = await client.get<ForwarderItem>(pathOf(id));
+      const item = await client.get<ForwarderJson>(pathOf(id));
       print(json ? JSON.stringify(item) : forwarderLines(item, Date.now()));
     });
 }
@@ -89,7 +81,7 @@ function addChanging(forwarder: Command): void {
     .command('add <file>')
     .description('add a forwarder: its JSON as in docs/guides/forwarding.md; - reads standard input')
     .action(async (file: string, _: unknown, command: Command) => {
-      const { id } = await called(command).client.post<ForwarderItem>('/forwarders', readJson(file));
+      const { id } = await called(command).client.post<ForwarderJson>('/forwarders', readJson(file));
       print(`added ${id}`);
     });
 
@@ -147,20 +139,6 @@ function addChanging(forwarder: Command): void {
 function called(command: Command): { readonly client: ApiClient; readonly json: boolean } {
   const options = command.optsWithGlobals<Options>();
   return { client: new ApiClient(findServer(options)), json: options.json === true };
-}
-
-function readJson(file: string): unknown {
-  let text: string;
-  try {
-    text = readFileSync(file === '-' ? 0 : file, 'utf8');
-  } catch (error) {
-    throw new CliError(`${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
-  }
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new CliError(`${file} is not JSON: ${error instanceof Error ? error.message : String(error)}`);
-  }
 }
 
 function pathOf(id: string): string {

@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { ApiClient } from '../api-client.ts';
-import { CliError } from '../cli-error.ts';
+import { readText } from '../input-file.ts';
 import { findServer, type AddressOptions } from '../server-address.ts';
 import { formatTable } from '../table.ts';
 
@@ -45,7 +44,7 @@ export function addMergePolicyCommands(program: Command): void {
     .action(async (how: string, _: unknown, command: Command) => {
       const options = command.optsWithGlobals<KeyOptions & { readonly script?: string }>();
       const { script } = options;
-      const body = { ...keyOf(options), policy: how, ...(script !== undefined && { script: read(script) }) };
+      const body = { ...keyOf(options), policy: how, ...(script !== undefined && { script: readText(script) }) };
       await new ApiClient(findServer(options)).put('/merge-policies', body);
       print(`set ${how} for ${keyText(options)}`);
     });
@@ -73,14 +72,6 @@ function keyText({ type, shadow }: KeyOptions): string {
 function shadowText(shadow: string | undefined): string {
   if (shadow === undefined) return '(all)';
   return shadow === '' ? '(classic)' : shadow;
-}
-
-function read(file: string): string {
-  try {
-    return readFileSync(file === '-' ? 0 : file, 'utf8');
-  } catch (error) {
-    throw new CliError(`${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
-  }
 }
 
 function print(text: string): void {

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { ApiClient } from '../api-client.ts';
 import { CliError } from '../cli-error.ts';
+import { readJson } from '../input-file.ts';
 import { findServer, type AddressOptions } from '../server-address.ts';
 import { formatTable } from '../table.ts';
 
@@ -84,7 +84,7 @@ export function addPolicyCommands(program: Command): void {
     .action(async (name: string, file: string, _: unknown, command: Command) => {
       const options = command.optsWithGlobals<AddressOptions & { description?: string }>();
       await new ApiClient(findServer(options)).put(`/policies/${encodeURIComponent(name)}`, {
-        document: readDocument(file),
+        document: readJson(file),
         ...(options.description !== undefined && { description: options.description }),
       });
       print(`policy ${name} is saved; connected devices heed it within a second`);
@@ -174,20 +174,6 @@ function targetOf({ group, type, device, certificate }: TargetOptions): Target {
   if (given.length !== 1 || kind === undefined || id === undefined)
     throw new CliError('say to what: one of --group, --type, --device and --certificate');
   return { kind, id };
-}
-
-function readDocument(file: string): unknown {
-  let text: string;
-  try {
-    text = readFileSync(file === '-' ? 0 : file, 'utf8');
-  } catch (error) {
-    throw new CliError(`${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
-  }
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new CliError(`${file} is not JSON: ${error instanceof Error ? error.message : String(error)}`);
-  }
 }
 
 function print(text: string): void {

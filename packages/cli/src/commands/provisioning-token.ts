@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs';
 import type { ProvisioningTokenJson } from '@selsyn/platform/api/provisioning-token-routes.ts';
 import type { Command } from 'commander';
 import { ApiClient } from '../api-client.ts';
 import { CliError } from '../cli-error.ts';
 import { printable } from '../printable.ts';
+import { readText } from '../input-file.ts';
 import { findServer, type AddressOptions } from '../server-address.ts';
 import { counted, formatDuration, formatTable } from '../table.ts';
 
@@ -140,15 +140,11 @@ function pieces<T>(all: readonly T[]): T[][] {
   );
 }
 
-function linesOf(path: string): string[] {
-  try {
-    return readFileSync(path, 'utf8')
-      .split(/\r?\n/)
-      .map((line) => line.trim())
-      .filter((line) => line !== '');
-  } catch (error) {
-    throw new CliError(`${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
-  }
+function linesOf(file: string): string[] {
+  return readText(file)
+    .split(/\r?\n/)
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
 }
 
 function wholeNumber(option: string, text: string): number {

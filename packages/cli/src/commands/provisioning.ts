@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs';
 import type { ClaimCertificateJson, ClaimJson, TemplateJson } from '@selsyn/platform/api/provisioning-schemas.ts';
 import type { Command } from 'commander';
 import { ApiClient } from '../api-client.ts';
 import { ensureFree, writeCertificate } from '../certificate-files.ts';
 import { CliError } from '../cli-error.ts';
+import { readJson, readText } from '../input-file.ts';
 import { findServer, type AddressOptions } from '../server-address.ts';
 import { counted, formatDuration, formatTable } from '../table.ts';
 import { addAttemptsCommand } from './provisioning-attempts.ts';
@@ -99,7 +99,7 @@ function addTemplateCommands(provisioning: Command): void {
     .option('--disabled', 'nobody enrols by it yet')
     .action(async (name: string, file: string, _: unknown, command: Command) => {
       const options = command.optsWithGlobals<PutOptions>();
-      const read = readJson(file);
+      const read = readObject(file);
       const body = options.aws === true ? { awsTemplate: read, manifestRequired: options.manifest !== false } : read;
       const state = options.disabled === true ? { enabled: false } : {};
       const made = await new ApiClient(findServer(options)).put<TemplateJson>(pathOf(name), { ...body, ...state });
@@ -215,23 +215,10 @@ function wholeNumber(option: string, text: string): number {
   throw new CliError(`${option} must be a positive whole number`);
 }
 
-function readText(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    throw new CliError(`${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
-  }
-}
-
-function readJson(path: string): Record<string, unknown> {
-  const text = readText(path);
-  try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
-  } catch (error) {
-    throw new CliError(`${path} is not JSON: ${error instanceof Error ? error.message : String(error)}`);
-  }
-  throw new CliError(`${path} holds no JSON object`);
+function readObject(file: string): Record<string, unknown> {
+  const value = readJson(file);
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  throw new CliError(`${file} holds no JSON object`);
 }
 
 function print(text: string): void {

@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { ApiClient } from '../api-client.ts';
-import { CliError } from '../cli-error.ts';
+import { readJson } from '../input-file.ts';
 import { findServer, type AddressOptions } from '../server-address.ts';
 import { formatTable } from '../table.ts';
 
@@ -150,14 +149,6 @@ function limitsOf({ maxSeries, maxSeriesPerDevice }: TypeItem): string {
     ...(maxSeriesPerDevice === undefined ? [] : [`at most ${maxSeriesPerDevice} of a device`]),
   ];
   return limits.join(', ') || 'as configured';
-}
-
-function readJson(file: string): unknown {
-  try {
-    return JSON.parse(readFileSync(file, 'utf8'));
-  } catch (error) {
-    throw new CliError(`${file} cannot be read as JSON: ${error instanceof Error ? error.message : String(error)}`);
-  }
 }
 
 function pathOf(name: string): string {

@@ -1,5 +1,5 @@
 import type { ApiClient } from './client.ts';
-import { asObject, number, objects, optionalNumber, optionalText, text, type Json } from './json.ts';
+import { asObject, number, objects, optionalNumber, optionalObject, optionalText, text, truth, type Json } from './json.ts';
 
 /** A part of what is stored. */
 export interface StoredPart {
@@ -17,7 +17,15 @@ export interface ForecastPoint {
   readonly inDays: number;
   /** Of all levels. */
   readonly bytes: number;
+  readonly archiveBytes: number;
   readonly freeBytes: number;
+}
+
+export interface ArchiveForecast {
+  readonly bytes: number;
+  readonly bytesPerDay: number;
+  /** Else it takes nothing of what is free here. */
+  readonly onVolume: boolean;
 }
 
 export interface Storage {
@@ -33,6 +41,8 @@ export interface Storage {
     readonly bytesPerDay: Readonly<Record<Level, number>>;
     /** The day whose raw points are taken for the rate. */
     readonly rateOf: string | undefined;
+    /** Absent: nothing is archived. */
+    readonly archive: ArchiveForecast | undefined;
     readonly points: readonly ForecastPoint[];
     /** Absent: not within ten years. */
     readonly floorAtMs: number | undefined;
@@ -68,14 +78,25 @@ export async function fetchStorage(client: ApiClient, signal?: AbortSignal): Pro
     forecast: {
       bytesPerDay: { raw: number(rates, 'raw'), hourly: number(rates, 'hourly'), daily: number(rates, 'daily') },
       rateOf: optionalText(forecast, 'rateOf'),
+      archive: archiveFrom(optionalObject(forecast, 'archive')),
       points: objects(forecast, 'points', (point) => ({
         inDays: number(point, 'inDays'),
         bytes: number(point, 'bytes'),
+        archiveBytes: number(point, 'archiveBytes'),
         freeBytes: number(point, 'freeBytes'),
       })),
       floorAtMs: optionalNumber(forecast, 'floorAtMs'),
       steadyBytes: optionalNumber(forecast, 'steadyBytes'),
     },
+  };
+}
+
+function archiveFrom(archive: Json | undefined): ArchiveForecast | undefined {
+  if (archive === undefined) return undefined;
+  return {
+    bytes: number(archive, 'bytes'),
+    bytesPerDay: number(archive, 'bytesPerDay'),
+    onVolume: truth(archive, 'onVolume'),
   };
 }
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { blockedText, conditionText, daysText, keptText, spanText, volumeWords } from './storage-words.ts';
+import { archiveText, blockedText, conditionText, daysText, keptText, spanText, volumeWords } from './storage-words.ts';
 
 it('says days as people do', () => {
   expect([7, 90, 365, 1826, 400, null].map(daysText)).toEqual(['7 d', '90 d', '1 y', '5 y', '400 d', 'for ever']);
@@ -12,6 +12,12 @@ it('says what a policy is about', () => {
     'type boiler, in /acme, metric vibration.*',
   );
   expect(conditionText({ deviceType: undefined, group: undefined, metric: undefined })).toBe('everything else');
+});
+
+it('says what the archive gets, and whether that is of this disk', () => {
+  const archive = { bytes: 5 * 2 ** 30, bytesPerDay: 2 ** 20, onVolume: true };
+  expect(archiveText(archive)).toMatch(/^The archive on this disk has 5[.0]* GiB and gets 1[.0]* MiB every day\.$/);
+  expect(archiveText({ ...archive, onVolume: false })).toMatch(/^The archive elsewhere has /);
 });
 
 it('says one day once', () => {

@@ -1,5 +1,6 @@
 import type { KeepDays, KeptLevel, RetentionPolicy } from '../api/retention.ts';
-import type { Storage, StoredPart } from '../api/storage.ts';
+import type { ArchiveForecast, Storage, StoredPart } from '../api/storage.ts';
+import { formatBytes } from '../format/number-format.ts';
 import type { Tone } from '../ui/badge.tsx';
 
 type PartKey = keyof Storage['parts'];
@@ -47,6 +48,12 @@ export function volumeWords(state: string): { readonly tone: Tone; readonly text
 export function spanText({ from, to }: Pick<StoredPart, 'from' | 'to'>): string {
   if (from === undefined || to === undefined) return '';
   return from === to ? from : `${from} … ${to}`;
+}
+
+/** What the archive has and gets. */
+export function archiveText({ bytes, bytesPerDay, onVolume }: ArchiveForecast): string {
+  const where = onVolume ? 'on this disk' : 'elsewhere';
+  return `The archive ${where} has ${formatBytes(bytes)} and gets ${formatBytes(bytesPerDay)} every day.`;
 }
 
 /** A number of days as people say it: `7 d`, `5 y`. */

@@ -1,4 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { ARCHIVE_STATUS } from '../archive/archive-control.fixture.ts';
+import { SelsynError } from '../kernel/errors.ts';
+import type { ApiDependencies } from './api-dependencies.ts';
 import { addDevice, asAdmin, openTestApi, type TestApi } from './api.fixture.ts';
 
 let api: TestApi;
@@ -22,20 +25,7 @@ async function keyAt(group: string): Promise<Record<string, string>> {
 }
 
 test('the state of the archive says what it waits for and why', async () => {
-  expect((await ask('GET', '/archive')).json()).toEqual({
-    state: 'failing',
-    target: 's3',
-    place: 's3://bucket/',
-    objects: 2,
-    bytes: 300,
-    points: 20,
-    backlogHours: 3,
-    lagMs: 7_200_400,
-    openErasures: 1,
-    lastStoredAtMs: 1_700_000_000_000,
-    failures: 4,
-    lastError: { code: 'blobs.unavailable', message: 'no route to the host', atMs: 1_700_000_100_000 },
-  });
+  expect((await ask('GET', '/archive')).json()).toEqual(ARCHIVE_STATUS);
 });
 
 test('objects are listed page by page', async () => {
@@ -70,6 +60,24 @@ test('an erasure is begun, audited, listed and shown', async () => {
     [{ kind: 'erasure', id: '1' }, { device: 'not-there-any-more' }],
     [{ kind: 'erasure', id: '0' }, { device: 'd1' }],
   ]);
+});
+
+test('an erasure takes away what is kept aside for forwarders too, and says where that cannot be done now', async () => {
+  const forgotten: string[] = [];
+  let failure: SelsynError | undefined;
+  const forgetDevice = async (device: string): Promise<void> => {
+    if (failure !== undefined) throw failure;
+    forgotten.push(device);
+  };
+  // Nothing else is asked of them.
+  await using own = await openTestApi({ forwarders: { forgetDevice } as unknown as ApiDependencies['forwarders'] });
+  const erase = async () =>
+    await own.app.inject({ method: 'POST', url: '/api/v1/erasures', headers: asAdmin, payload: { device: 'd1' } });
+  expect((await erase()).statusCode).toBe(202);
+  expect(forgotten).toEqual(['d1']);
+  failure = new SelsynError('thread.gone', 'the forwarders are being started anew', { retryable: true });
+  expect((await erase()).json()).toMatchObject({ code: 'thread.gone' });
+  expect(await own.audit.list({ limit: 10, action: 'erasure.begin' })).toHaveLength(2);
 });
 
 test('a legal hold refuses an erasure, and who acts in a group erases only devices of it', async () => {

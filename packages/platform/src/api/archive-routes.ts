@@ -50,6 +50,9 @@ const objectSchema = z.object({
   storedAtMs: z.number().int(),
 });
 
+export type ArchiveStatusJson = z.infer<typeof statusSchema>;
+export type ArchivedObjectJson = z.infer<typeof objectSchema>;
+
 /** The Parquet archive: how it gets on, and what is in it. */
 export function archiveRoutes({ archive }: Pick<ApiDependencies, 'archive'>): FastifyPluginAsyncZod {
   return async (app) => {
@@ -133,7 +136,7 @@ export function archiveRoutes({ archive }: Pick<ApiDependencies, 'archive'>): Fa
   };
 }
 
-function objectJson(object: ArchivedObject): z.infer<typeof objectSchema> {
+function objectJson(object: ArchivedObject): ArchivedObjectJson {
   const { id, key, deviceType, day, hour, sizeBytes, sha256, rows, firstMs, lastMs, firstDevice, lastDevice } = object;
   return {
     id,

@@ -32,12 +32,13 @@ const erasureSchema = z
   })
   .describe('An erasure, and how far it is.');
 
-/** All telemetry of one device is erased, everywhere: in the store, in rollups, in the archive. */
+/** All telemetry of one device is erased, everywhere: in the store, in rollups, in the archive, and what is kept aside for forwarders. */
 export function erasureRoutes({
   erasures,
   devices,
+  forwarders,
   audit,
-}: Pick<ApiDependencies, 'erasures' | 'devices' | 'audit'>): FastifyPluginAsyncZod {
+}: Pick<ApiDependencies, 'erasures' | 'devices' | 'forwarders' | 'audit'>): FastifyPluginAsyncZod {
   return async (app) => {
     app.post(
       '/erasures',
@@ -72,6 +73,8 @@ export function erasureRoutes({
         const erasure = await erasures.begin({ device, requestedBy: actor.name });
         const object = { kind: 'erasure', id: erasure.id };
         await audit.record([{ actor, action: 'erasure.begin', object, group, before: undefined, after: { device } }]);
+        // What their targets have refused: else it could be shown, and sent again.
+        await forwarders.forgetDevice(device);
         return await reply.code(202).send(erasureJson(erasure));
       },
     );

@@ -198,3 +198,6 @@ export const refusedRecordSchema = z
     payloadBase64: z.string().describe('The same bytes exactly.'),
   })
   .describe('A record that the target refused.');
+
+export type ForwarderJson = z.infer<typeof forwarderSchema>;
+export type RefusedRecordJson = z.infer<typeof refusedRecordSchema>;

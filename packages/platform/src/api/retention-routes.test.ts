@@ -88,7 +88,12 @@ test('the report of the storage says what is where and where that leads', async 
   expect((await ask('GET', '/storage')).json()).toMatchObject({
     volume: { state: 'low', freeBytes: 9e7 },
     levels: { raw: { bytes: 4096, files: 1, from: '2023-11-01' } },
-    forecast: { bytesPerDay: { raw: 4096 }, rateOf: '2023-11-01', points: [{ inDays: 1 }] },
+    forecast: {
+      bytesPerDay: { raw: 4096 },
+      rateOf: '2023-11-01',
+      archive: { bytes: 3000, bytesPerDay: 1000, onVolume: true },
+      points: [{ inDays: 1, bytes: 8192, archiveBytes: 4000 }],
+    },
   });
 });
 

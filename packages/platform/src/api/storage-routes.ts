@@ -29,7 +29,11 @@ const storageSchema = z
       whenShort: z.enum(['drop-oldest', 'refuse']),
       sinceMs: z.number().describe('When the state was another last.'),
     }),
-    levels: z.object({ raw: partSchema, hourly: partSchema, daily: partSchema }),
+    levels: z.object({
+      raw: partSchema,
+      hourly: partSchema,
+      daily: partSchema.describe('`from` is the first day of a month.'),
+    }),
     future: partSchema.describe('Of raw: days that are still to come, of devices whose clock is wrong. They do not grow old.'),
     broken: partSchema.describe('Files that could not be read and were set aside (`*.broken-*`).'),
     archive: partSchema.describe('Archived objects on this disk, or kept of an archive elsewhere.'),
@@ -42,15 +46,35 @@ const storageSchema = z
           .date()
           .optional()
           .describe('The day whose raw points are taken for the rate: the last whole one, or today.'),
+        archive: z
+          .object({
+            bytes: bytes.describe('Of all objects, now.'),
+            bytesPerDay: bytes.describe('The mean of the days of the last week that are archived.'),
+            onVolume: z.boolean().describe('false: it is elsewhere, and takes nothing of what is free here.'),
+          })
+          .optional()
+          .describe('Absent: nothing is archived.'),
         points: z.array(
-          z.object({ atMs: z.number(), inDays: z.number().int(), bytes: bytes.describe('All levels.'), freeBytes: bytes }),
+          z.object({
+            atMs: z.number(),
+            inDays: z.number().int(),
+            bytes: bytes.describe('All levels.'),
+            archiveBytes: bytes.describe('Wherever it is.'),
+            freeBytes: bytes,
+          }),
         ),
         floorAtMs: z.number().optional().describe('When the floor is reached; absent: not within ten years.'),
-        steadyBytes: bytes.optional().describe('What the levels come to in the end; absent where something is kept for ever.'),
+        steadyBytes: bytes
+          .optional()
+          .describe(
+            'What the levels, and an archive on the volume, come to in the end; absent where something is kept for ever.',
+          ),
       })
       .describe('As it goes on at this rate, by the policies as they are.'),
   })
   .describe('What takes how much, and where that leads.');
+
+export type StorageJson = z.infer<typeof storageSchema>;
 
 /** What takes how much of the disk, and where that leads. */
 export function storageRoutes({ retention }: Pick<ApiDependencies, 'retention'>): FastifyPluginAsyncZod {
@@ -72,13 +96,14 @@ export function storageRoutes({ retention }: Pick<ApiDependencies, 'retention'>)
   };
 }
 
-function shown({ forecast, rateOf, ...report }: StorageReport): z.infer<typeof storageSchema> {
-  const { bytesPerDay, points, floorAtMs, steadyBytes } = forecast;
+function shown({ forecast, rateOf, ...report }: StorageReport): StorageJson {
+  const { bytesPerDay, archive, points, floorAtMs, steadyBytes } = forecast;
   return {
     ...report,
     forecast: {
       bytesPerDay,
       ...(rateOf !== undefined && { rateOf }),
+      ...(archive !== undefined && { archive }),
       points: [...points],
       ...(floorAtMs !== undefined && { floorAtMs }),
       ...(steadyBytes !== undefined && { steadyBytes }),

@@ -1,18 +1,18 @@
 import { dirname } from 'node:path';
-import { Gauge, Counter, type Registry } from 'prom-client';
+import { Gauge, type Registry } from 'prom-client';
 import type { OwnMessage } from '../broker/own-message.ts';
 import type { Database } from '../database/schema.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { LogLines } from '../kernel/log-lines.ts';
+import { total } from '../kernel/metrics.ts';
 import type { Caller } from '../kernel/thread-channel.ts';
 import { setRefusing } from '../log/drivers/disk/shared-positions.ts';
-import type { ArchiveExpiry, ArchiveGate } from '../retention/archive-gate.ts';
 import type { SpaceStatus } from '../retention/free-space.ts';
 import { LegalHoldStore } from '../retention/legal-holds.ts';
 import type { RetentionCalls } from '../retention/retention-calls.ts';
 import { RetentionControl } from '../retention/retention-control.ts';
 import { RetentionPolicies } from '../retention/retention-policies.ts';
-import { RetentionService } from '../retention/retention-service.ts';
+import { RetentionService, type RetainedArchive } from '../retention/retention-service.ts';
 import type { UpkeepStoreCalls } from '../telemetry/upkeep-calls.ts';
 import type { Config } from './config-schema.ts';
 import type { DataPaths } from './data-folder.ts';
@@ -29,7 +29,7 @@ export function openRetentionUpkeep(options: {
   /** To be read. */
   readonly registry: Database;
   readonly store: Caller<UpkeepStoreCalls>;
-  readonly archive: { readonly gate: ArchiveGate; readonly expiry: ArchiveExpiry } | undefined;
+  readonly archive: RetainedArchive | undefined;
   readonly publish: (messages: readonly OwnMessage[]) => void;
   readonly clock: Clock;
   readonly metrics: Registry;
@@ -97,13 +97,5 @@ function registerRetentionMetrics(metrics: Registry, { runner, space }: Retentio
   for (const [name, help, read] of gauges) {
     const gauge: Gauge = new Gauge({ name: `selsyn_${name}`, help, registers: [metrics], collect: () => gauge.set(read()) });
   }
-  const freed: Counter = new Counter({
-    name: 'selsyn_retention_freed_bytes_total',
-    help: 'Bytes of telemetry that were let go',
-    registers: [metrics],
-    collect: () => {
-      freed.reset();
-      freed.inc(runner.freedBytes);
-    },
-  });
+  total(metrics, 'selsyn_retention_freed_bytes_total', 'Bytes of telemetry that were let go', () => runner.freedBytes);
 }

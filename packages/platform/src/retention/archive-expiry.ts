@@ -52,7 +52,11 @@ function due(
     .map((object) => ({ ...object, held: mayBeHeld(object, rules) }));
 }
 
-function mayBeHeld({ deviceType, firstDevice, lastDevice }: ExpirableObject, { holds, heldDevices }: RetentionRules): boolean {
+/** Whether a device that it may have points of is held. */
+export function mayBeHeld(
+  { deviceType, firstDevice, lastDevice }: ExpirableObject,
+  { holds, heldDevices }: RetentionRules,
+): boolean {
   const isWithin = (device: string): boolean => firstDevice <= device && device <= lastDevice;
   const mayCover = ({ kind, target }: HoldInForce): boolean =>
     kind === 'group' || (kind === 'type' ? target === deviceType : isWithin(target));

@@ -99,7 +99,8 @@ export class PolicyOrder {
   }
 }
 
-function longer(a: number | null, b: number | null): number | null {
+/** Of two times that something is kept; null: for ever. */
+export function longer(a: number | null, b: number | null): number | null {
   return a === null || b === null ? null : Math.max(a, b);
 }
 

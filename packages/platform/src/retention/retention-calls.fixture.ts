@@ -55,7 +55,8 @@ export const STORAGE: StorageReport = {
   rateOf: '2023-11-01',
   forecast: {
     bytesPerDay: { raw: 4096, hourly: 0, daily: 0 },
-    points: [{ atMs: AT_MS + 86_400_000, inDays: 1, bytes: 8192, freeBytes: 8e7 }],
+    archive: { bytes: 3000, bytesPerDay: 1000, onVolume: true },
+    points: [{ atMs: AT_MS + 86_400_000, inDays: 1, bytes: 8192, archiveBytes: 4000, freeBytes: 8e7 }],
     floorAtMs: AT_MS + 9_000_000_000,
     steadyBytes: undefined,
   },

@@ -1,4 +1,5 @@
-import { statfsSync } from 'node:fs';
+import { statfsSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import type { Database } from '../database/schema.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { LogLines } from '../kernel/log-lines.ts';
@@ -11,12 +12,20 @@ import { RetentionRunner } from './retention-runner.ts';
 import { SpaceMaker } from './space-maker.ts';
 import { storageReport } from './storage-report.ts';
 
+/** What retention has of the archive. */
+export interface RetainedArchive {
+  readonly gate: ArchiveGate;
+  readonly expiry: ArchiveExpiry;
+  /** Where its objects are files of this machine. */
+  readonly folder: string | undefined;
+}
+
 export interface RetentionServiceOptions {
   readonly folders: { readonly root: string; readonly telemetry: string; readonly archive: string; readonly log: string };
   /** To be read. */
   readonly registry: Database;
   readonly store: Caller<UpkeepStoreCalls>;
-  readonly archive?: { readonly gate: ArchiveGate; readonly expiry: ArchiveExpiry } | undefined;
+  readonly archive?: RetainedArchive | undefined;
   readonly floorBytes: number;
   readonly whenShort: 'drop-oldest' | 'refuse';
   /** See FreeSpaceParts. */
@@ -73,7 +82,7 @@ export class RetentionService implements AsyncDisposable {
   }
 
   async storage(): ReturnType<RetentionCalls['storage']> {
-    const { store, clock, folders } = this.#options;
+    const { store, archive, clock, folders } = this.#options;
     const { view } = this.runner;
     const signal = AbortSignal.timeout(100_000);
     const rules = await view.rules();
@@ -84,6 +93,10 @@ export class RetentionService implements AsyncDisposable {
       rules,
       input,
       volume: this.space.status,
+      archive: archive && {
+        objects: archive.expiry.objects(),
+        onVolume: archive.folder !== undefined && deviceOf(archive.folder) === deviceOf(folders.root),
+      },
       sharesOf: async (file) => await view.sharesOf(file, rules, signal),
       folders,
     });
@@ -98,4 +111,9 @@ export class RetentionService implements AsyncDisposable {
 function volumeOf(folder: string): { readonly sizeBytes: number; readonly freeBytes: number } {
   const { bavail, blocks, bsize } = statfsSync(folder);
   return { sizeBytes: blocks * bsize, freeBytes: bavail * bsize };
+}
+
+/** What two folders of one volume have in common. A folder that is not there yet will be where the one above it is. */
+function deviceOf(folder: string): number {
+  return statSync(folder, { throwIfNoEntry: false })?.dev ?? deviceOf(dirname(folder));
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { basename, dirname, join } from 'node:path';
 import type { Database } from '../database/schema.ts';
 import type { LogLines } from '../kernel/log-lines.ts';
@@ -33,7 +34,7 @@ export interface RetentionRules {
   readonly heldDevices: ReadonlySet<string>;
   /** Undefined where every series has the same rules. */
   readonly classes: SeriesClasses | undefined;
-  /** Two rules of the same text are the same. */
+  /** Two rules of the same key are the same. */
   readonly key: string;
 }
 
@@ -61,7 +62,8 @@ export class RetentionView {
     const holds = await holdsInForce(registry);
     const left = holds.length === 0 ? [] : await heldThatLeft(registry);
     const change = await lastRegistryChange(registry);
-    const key = JSON.stringify([used, holds, left, change, nextSeries(telemetryDir)]);
+    // Short, for each file that is remembered has it: devices that have left what is held may be hundreds of thousands.
+    const key = digestOf([used, holds, left, change, nextSeries(telemetryDir)]);
     const order = new PolicyOrder(used);
     // The class of what nothing is known of; there is always one.
     order.classOf({ deviceType: undefined, group: ROOT_GROUP, metric: '' });
@@ -144,6 +146,10 @@ export class RetentionView {
       return undefined;
     }
   }
+}
+
+function digestOf(facts: readonly unknown[]): string {
+  return createHash('sha256').update(JSON.stringify(facts)).digest('base64');
 }
 
 /** Devices that have left what a hold in force is on. */

@@ -2,16 +2,20 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemCode } from '../kernel/errors.ts';
 import { DAY_MS } from '../telemetry/day-file-schema.ts';
+import { archiveFlow } from './archive-flow.ts';
+import type { ExpirableObject } from './archive-gate.ts';
 import type { SpaceStatus } from './free-space.ts';
 import { dateOf, type PlanInput, type StoredLevel } from './planner.ts';
+import { longer } from './policy-order.ts';
 import type { RetentionRules, ViewedFile } from './retention-view.ts';
+import { readRollupDays } from './rollup-days.ts';
 import { classIndex } from './series-classes.ts';
-import { forecast, type Forecast, type LevelFlow } from './storage-forecast.ts';
+import { forecast, LEAST_OF_DAY, type Forecast, type LevelFlow } from './storage-forecast.ts';
 
 export interface StoredPart {
   readonly bytes: number;
   readonly files: number;
-  /** UTC dates, both inclusive; absent where there is none. */
+  /** UTC dates, both inclusive; absent where there is none. Of days (`daily`) the first one of a month, and at the most today. */
   readonly from?: string;
   readonly to?: string;
 }
@@ -35,19 +39,18 @@ export interface StorageReport {
   readonly rateOf: string | undefined;
 }
 
-/** Today counts as a rate once this share of it is over. */
-const LEAST_OF_DAY = 0.02;
-
 export async function storageReport(options: {
   readonly files: readonly ViewedFile[];
   readonly rules: RetentionRules;
   readonly input: PlanInput;
   readonly volume: SpaceStatus;
+  /** Undefined: nothing is archived. */
+  readonly archive: { readonly objects: readonly ExpirableObject[]; readonly onVolume: boolean } | undefined;
   /** How much of a day file is of which class. */
   readonly sharesOf: (file: ViewedFile) => Promise<ReadonlyMap<number, number>>;
   readonly folders: { readonly root: string; readonly telemetry: string; readonly archive: string; readonly log: string };
 }): Promise<StorageReport> {
-  const { files, input, volume, sharesOf, folders } = options;
+  const { files, rules, input, volume, archive: archived, sharesOf, folders } = options;
   const { nowMs, classes } = input;
   const today = Math.floor(nowMs / DAY_MS);
   const rateFile = rateDay(files, today);
@@ -57,19 +60,25 @@ export async function storageReport(options: {
   const flows = (['raw', 'hourly', 'daily'] as const).map((level): LevelFlow => ({
     level,
     bytesPerDay: level === 'raw' ? rawRate(rateFile, nowMs, today) : rollupRate(ofLevel(level), nowMs),
+    keepDays: classes.map((kept) => kept[level]),
     shares,
     files: ofLevel(level).map((file) => ({
       toDay: file.toDay,
       bytes: byClass(file.shares === undefined ? shares : shareByClass(file.shares, classes.length), file.sizeBytes),
     })),
   }));
+  const rawDays = classes.reduce<number | null>((days, { raw }, index) => (shares[index]! > 0 ? longer(days, raw) : days), 0);
   const [broken, archive, log, all] = await Promise.all([
     folderBytes(folders.telemetry, (name) => name.includes('.broken-')),
     folderBytes(folders.archive),
     folderBytes(folders.log),
     folderBytes(folders.root),
   ]);
-  const levels = { raw: partOf(ofLevel('raw')), hourly: partOf(ofLevel('hourly')), daily: partOf(ofLevel('daily')) };
+  const levels = {
+    raw: partOf(ofLevel('raw')),
+    hourly: partOfRollups(ofLevel('hourly'), today),
+    daily: partOfRollups(ofLevel('daily'), today),
+  };
   const known = [levels.raw, levels.hourly, levels.daily, broken, archive, log];
   return {
     atMs: nowMs,
@@ -83,7 +92,13 @@ export async function storageReport(options: {
       bytes: Math.max(0, all.bytes - known.reduce((sum, { bytes }) => sum + bytes, 0)),
       files: Math.max(0, all.files - known.reduce((sum, { files: count }) => sum + count, 0)),
     },
-    forecast: forecast({ nowMs, flows, classes, freeBytes: volume.freeBytes, floorBytes: volume.floorBytes }),
+    forecast: forecast({
+      nowMs,
+      flows,
+      archive: archived && { ...archiveFlow(archived.objects, rules, rawDays, nowMs), onVolume: archived.onVolume },
+      freeBytes: volume.freeBytes,
+      floorBytes: volume.floorBytes,
+    }),
     rateOf: rateFile === undefined ? undefined : dateOf(rateFile.fromDay),
   };
 }
@@ -101,12 +116,12 @@ function rawRate(file: ViewedFile | undefined, nowMs: number, today: number): nu
   return file.fromDay < today ? bytes : bytes / Math.max(LEAST_OF_DAY, nowMs / DAY_MS - today);
 }
 
-/** By the newest file, and the days of it that are over. */
+/** By the newest file, and the days that it has. */
 function rollupRate(files: readonly ViewedFile[], nowMs: number): number {
   const nowDay = nowMs / DAY_MS;
   const newest = files.filter(({ fromDay }) => fromDay < nowDay).at(-1);
   if (newest === undefined) return 0;
-  const days = Math.max(1, Math.min(newest.toDay, nowDay) - newest.fromDay);
+  const days = Math.max(1, Math.min(newest.toDay, nowDay) - rollupDays(newest).firstDay);
   return (newest.sizeBytes - (newest.looseBytes ?? 0)) / days;
 }
 
@@ -131,6 +146,20 @@ function partOf(files: readonly ViewedFile[]): StoredPart {
   const from = Math.min(...files.map(({ fromDay }) => fromDay));
   const to = Math.max(...files.map(({ toDay }) => toDay)) - 1;
   return { bytes, files: files.length, from: dateOf(from), to: dateOf(to) };
+}
+
+/** A file of rollups is for a week or a year: what it has is told, and no day that has not begun. */
+function partOfRollups(files: readonly ViewedFile[], today: number): StoredPart {
+  const [oldest, newest] = [files[0], files.at(-1)];
+  if (oldest === undefined || newest === undefined) return partOf(files);
+  const { firstDay } = rollupDays(oldest);
+  const lastDay = Math.max(firstDay, Math.min(rollupDays(newest).lastDay, today));
+  return { ...partOf(files), from: dateOf(firstDay), to: dateOf(lastDay) };
+}
+
+function rollupDays({ path, level, fromDay, toDay }: ViewedFile): { readonly firstDay: number; readonly lastDay: number } {
+  const found = level === 'raw' ? undefined : readRollupDays(path, level);
+  return found ?? { firstDay: fromDay, lastDay: toDay - 1 };
 }
 
 async function folderBytes(folder: string, counts: (name: string) => boolean = () => true): Promise<StoredPart> {

@@ -71,75 +71,47 @@ const DEVICE_SECRETS: SealedRows = {
   },
 };
 
-const ACCESS_KEYS: SealedRows = {
-  what: 'access keys',
-  async count(database, keyId) {
-    const { count } = await database
-      .selectFrom('access_key')
-      .select((builder) => builder.fn.countAll().as('count'))
-      .where('key_id', '!=', keyId)
-      .executeTakeFirstOrThrow();
-    return Number(count);
-  },
-  async page(database, keyId, [after = ''], limit) {
-    const rows = await database
-      .selectFrom('access_key')
-      .select(['id', 'sealed'])
-      .where('key_id', '!=', keyId)
-      .where('id', '>', after)
-      .orderBy('id')
-      .limit(limit)
-      .execute();
-    return rows.map(({ id, sealed }) => ({ at: [id], sealed, place: accessKeyPlace(id) }));
-  },
-  async replace(database, { at: [id = ''], sealed }, anew) {
-    await database
-      .updateTable('access_key')
-      .set({ sealed: anew.sealed, key_id: anew.keyId })
-      .where('id', '=', id)
-      .where('sealed', '=', sealed)
-      .execute();
-  },
-  async uses(database, keyId) {
-    const row = await database.selectFrom('access_key').select('id').where('key_id', '=', keyId).limit(1).executeTakeFirst();
-    return row !== undefined;
-  },
-};
-
-const FORWARDERS: SealedRows = {
-  what: 'secrets of forwarders',
-  async count(database, keyId) {
-    const { count } = await database
-      .selectFrom('forwarder')
-      .select((builder) => builder.fn.countAll().as('count'))
-      .where('key_id', '!=', keyId)
-      .executeTakeFirstOrThrow();
-    return Number(count);
-  },
-  async page(database, keyId, [after = ''], limit) {
-    const rows = await database
-      .selectFrom('forwarder')
-      .select(['id', 'sealed'])
-      .where('key_id', '!=', keyId)
-      .where('id', '>', after)
-      .orderBy('id')
-      .limit(limit)
-      .execute();
-    return rows.map(({ id, sealed }) => ({ at: [id], sealed, place: forwarderPlace(id) }));
-  },
-  async replace(database, { at: [id = ''], sealed }, anew) {
-    await database
-      .updateTable('forwarder')
-      .set({ sealed: anew.sealed, key_id: anew.keyId })
-      .where('id', '=', id)
-      .where('sealed', '=', sealed)
-      .execute();
-  },
-  async uses(database, keyId) {
-    const row = await database.selectFrom('forwarder').select('id').where('key_id', '=', keyId).limit(1).executeTakeFirst();
-    return row !== undefined;
-  },
-};
+/** A table with one sealed value a row, and `id` as its key. */
+function rowsById(table: 'access_key' | 'forwarder', what: string, placeOf: (id: string) => SealContext): SealedRows {
+  return {
+    what,
+    async count(database, keyId) {
+      const { count } = await database
+        .selectFrom(table)
+        .select((builder) => builder.fn.countAll().as('count'))
+        .where('key_id', '!=', keyId)
+        .executeTakeFirstOrThrow();
+      return Number(count);
+    },
+    async page(database, keyId, [after = ''], limit) {
+      const rows = await database
+        .selectFrom(table)
+        .select(['id', 'sealed'])
+        .where('key_id', '!=', keyId)
+        .where('id', '>', after)
+        .orderBy('id')
+        .limit(limit)
+        .execute();
+      return rows.map(({ id, sealed }) => ({ at: [id], sealed, place: placeOf(id) }));
+    },
+    async replace(database, { at: [id = ''], sealed }, anew) {
+      await database
+        .updateTable(table)
+        .set({ sealed: anew.sealed, key_id: anew.keyId })
+        .where('id', '=', id)
+        .where('sealed', '=', sealed)
+        .execute();
+    },
+    async uses(database, keyId) {
+      const row = await database.selectFrom(table).select('id').where('key_id', '=', keyId).limit(1).executeTakeFirst();
+      return row !== undefined;
+    },
+  };
+}
 
 /** All of them. */
-export const SEALED_ROWS: readonly SealedRows[] = [DEVICE_SECRETS, ACCESS_KEYS, FORWARDERS];
+export const SEALED_ROWS: readonly SealedRows[] = [
+  DEVICE_SECRETS,
+  rowsById('access_key', 'access keys', accessKeyPlace),
+  rowsById('forwarder', 'secrets of forwarders', forwarderPlace),
+];
