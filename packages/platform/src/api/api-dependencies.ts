@@ -77,7 +77,7 @@ export interface ApiDependencies {
   readonly presence: Pick<PresenceAlertStore, 'list'>;
   readonly forwarders: Pick<
     ForwarderService,
-    'list' | 'get' | 'create' | 'update' | 'remove' | 'test' | 'reset' | 'refused' | 'resend' | 'discard'
+    'list' | 'get' | 'create' | 'update' | 'remove' | 'test' | 'reset' | 'refused' | 'resend' | 'discard' | 'forgetDevice'
   >;
   readonly checks: Pick<AuditChecks, 'run' | 'reports'>;
   readonly people: People;

@@ -186,7 +186,7 @@ describe('POST /api/v1/telemetry', () => {
     expect((await write(`[${`${row},`.repeat(70_000)}${row}]`)).statusCode).toBe(413);
     const lines = await write(`${row}\n`.repeat(70_000), 'application/x-ndjson');
     expect(lines.json()).toEqual({ points: 70_000, refused: 0, problems: [] });
-    expect((await write('x', 'text/plain')).statusCode).toBe(415);
+    expect((await write('x', 'text/plain')).json()).toMatchObject({ status: 415, detail: expect.stringContaining('text/csv') });
   });
 
   test.each([

@@ -47,6 +47,14 @@ export function pointWriteRoutes({ points }: Pick<ApiDependencies, 'points'>): F
     // Only here: the body is read by the door, in bounded memory.
     app.removeAllContentTypeParsers();
     app.addContentTypeParser([JSON_TYPE, JSON_LINES_TYPE, CSV_TYPE], (_request, payload, done) => done(null, payload));
+    app.addContentTypeParser('*', (_request, _payload, done) =>
+      done(
+        new SelsynError(
+          'request.unsupported-media-type',
+          `a body is ${JSON_TYPE}, ${JSON_LINES_TYPE} or ${CSV_TYPE}: say which in Content-Type`,
+        ),
+      ),
+    );
 
     app.post(
       '/telemetry',

@@ -1,3 +1,7 @@
+import { once } from 'node:events';
+import { request as httpRequest } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { SelsynError } from '../kernel/errors.ts';
 import { asAdmin, openTestApi, type TestApi } from './api.fixture.ts';
@@ -87,4 +91,36 @@ test('Whoever may read telemetry of a part sees that part, and of the devices th
   });
   expect(answer.statusCode).toBe(200);
   expect(api.sql.requests.at(-1)).toMatchObject({ scope: { groups: ['/acme'] }, deviceScope: { groups: [] } });
+});
+
+test('an answer that is ready when its client has gone is given up all the same', async () => {
+  await using api = await openTestApi();
+  await api.app.listen({ port: 0, host: '127.0.0.1' });
+  const asked = Promise.withResolvers<void>();
+  const ready = Promise.withResolvers<void>();
+  const run = api.sql.run.bind(api.sql);
+  api.sql.run = async (request) => {
+    asked.resolve();
+    await ready.promise;
+    return await run(request);
+  };
+  const { port } = api.app.server.address() as AddressInfo;
+  const connected = once(api.app.server, 'connection') as Promise<[Socket]>;
+  const request = httpRequest({
+    port,
+    path: '/api/v1/sql',
+    method: 'POST',
+    headers: { ...asAdmin, 'content-type': 'application/json' },
+  });
+  request.on('error', () => undefined);
+  request.end(JSON.stringify({ sql: 'SELECT 1' }));
+  const [socket] = await connected;
+  await asked.promise;
+  request.destroy();
+  await once(socket, 'close');
+  await nextTurn();
+  ready.resolve();
+  while (api.sql.requests.length === 0) await nextTurn();
+  for (let turns = 0; turns < 20; turns++) await nextTurn();
+  expect(api.sql.open).toBe(0);
 });

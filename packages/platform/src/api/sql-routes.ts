@@ -134,6 +134,11 @@ export function sqlRoutes({ sql }: Pick<ApiDependencies, 'sql'>): FastifyPluginA
 async function send(reply: FastifyReply, answer: SqlAnswer): Promise<FastifyReply> {
   const { format, columns, rows, limited, bytes, statistics } = answer;
   const [before, after] = format === 'json' ? wrapping({ columns, limited, statistics }) : ['', ''];
+  // The client may have gone already: nobody would hear of that again.
+  if (reply.raw.closed) {
+    answer[Symbol.dispose]();
+    return await reply;
+  }
   reply.raw.once('close', () => answer[Symbol.dispose]());
   return await reply
     .header('Content-Type', TYPES[format])

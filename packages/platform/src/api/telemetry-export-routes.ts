@@ -3,6 +3,7 @@ import type { FastifyReply } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { isDeviceId, type DeviceId } from '../kernel/device-id.ts';
+import { SelsynError } from '../kernel/errors.ts';
 import { MAX_TIME_MS, parseTime } from '../kernel/time-text.ts';
 import { sortedIds } from '../transfer/export-ids.ts';
 import { CSV_HEADER, csvRows, jsonRows } from '../transfer/rows-text.ts';
@@ -110,7 +111,9 @@ export function telemetryExportRoutes({
             return await sendFile(reply, PARQUET_TYPE, 'telemetry.parquet', stream);
           }
           const texts = textsOf(format, whileAllowed(points, isAllowed), after === undefined);
-          reply.raw.once('close', () => place[Symbol.dispose]());
+          // The client may have gone already: then nothing is ever sent, or closed.
+          if (gone.signal.aborted) place[Symbol.dispose]();
+          else gone.signal.addEventListener('abort', () => place[Symbol.dispose](), { once: true });
           return await sendTexts(reply, format, 'telemetry', whileMade(reply, texts));
         } catch (error) {
           place[Symbol.dispose]();
@@ -179,7 +182,7 @@ function placeOf(text: string): ExportPlace {
     try {
       return JSON.parse(text);
     } catch {
-      throw invalidRequest([{ in: 'query', field: 'after', message }]);
+      throw new SelsynError('request.invalid', message);
     }
   });
   const [device, metric, timeMs]: readonly unknown[] = Array.isArray(parsed) && parsed.length === 3 ? parsed : [];

@@ -248,3 +248,14 @@ test('where access is open, any key that writes makes devices', async () => {
   const device = await api.app.inject({ url: '/api/v1/devices/telegraf-1', headers: asAdmin });
   expect(device.json()).toMatchObject({ group: '/', tags: ['open'] });
 });
+
+test('what a body of remote write unpacks to counts before it is unpacked', async () => {
+  const headers = { ...asAdmin, 'content-encoding': 'snappy', 'content-type': 'application/x-protobuf' };
+  // Four bytes that say that they are ten million.
+  const packed = Buffer.from([0x80, 0xad, 0xe2, 0x04]);
+  const others = Array.from({ length: 5 }, () => door.bodies.reserve(25_000_000));
+  const refused = await post('/api/v1/write', packed, headers);
+  expect([refused.statusCode, refused.headers['retry-after']]).toEqual([503, '1']);
+  for (const other of others) other[Symbol.dispose]();
+  expect((await post('/api/v1/write', packed, headers)).statusCode).toBe(400);
+});

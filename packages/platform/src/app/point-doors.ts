@@ -37,6 +37,7 @@ export function openPointDoors(options: {
   const intake = new SpreadPoints(
     threads.map(({ calls }) => calls),
     slotOf,
+    clock,
   );
   const door = new PointDoor({ intake, devices, openMode: config.access.mode === 'open', onDevicesMade, clock });
   registerDoorCounts(metrics, door);

@@ -97,5 +97,5 @@ function checkUrl(url: string, protocol: RegExp, expected: string): void {
 }
 
 function invalid(field: string, message: string): SelsynError {
-  return new SelsynError('request.invalid', message, { details: { field } });
+  return new SelsynError('request.invalid', `${field}: ${message}`, { details: { field } });
 }

@@ -130,6 +130,7 @@ test.each<[string, Partial<ForwarderDraft>]>([
 ])('refuses what can never work: %s %j', async (field, change) => {
   await expect(store.create({ ...draft, ...change }, actor)).rejects.toMatchObject({
     code: 'request.invalid',
+    message: expect.stringContaining(`${field}: `),
     details: { field },
   });
 });

@@ -87,6 +87,25 @@ test('sends what takes the offsets of records that the log has lost after they w
   await folder.stop();
 });
 
+test('begins with all that another log has also where it ended before its places in it were kept', async () => {
+  await folder.start(forwarderOf('f', { startAt: 'now' }));
+  await folder.append(0, 'a', ...numbers(0, 5));
+  await until(() => folder.target('f').records.length === 5);
+  await folder.stop();
+  await folder.closeLog();
+  await folder.openLog({ name: 'other' });
+  await folder.append(0, 'a', ...numbers(5, 9));
+  // As a kill leaves it that comes while it begins.
+  const places = PlaceStore.open(join(folder.dir, 'forwarding.db'));
+  places.useLog(folder.log.identity);
+  places[Symbol.dispose]();
+  await folder.start(forwarderOf('f', { startAt: 'now' }));
+  await folder.append(0, 'a', '9');
+  await until(() => folder.target('f').texts().includes('9'));
+  expect(folder.target('f').texts()).toEqual(numbers(0, 10));
+  await folder.stop();
+});
+
 test('holds the log for the slowest, also for one that is paused, and lets go of it with that one', async () => {
   await folder.start(forwarderOf('fast'), forwarderOf('slow', { paused: true }));
   await folder.fill(0, 20);
@@ -158,6 +177,37 @@ test('keeps what is refused aside over a restart, sends it again, and gives it u
   expect(target.texts()).toEqual(['good', 'fine', 'bad']);
   expect(folder.forwarding.discard('f')).toEqual({ discarded: 0 });
   expect(folder.events).toMatchObject([{ event: 'refused', message: 'it is bad' }]);
+  await folder.stop();
+});
+
+test('sends of what was refused only what is wanted, and keeps aside what it cannot read any more', async () => {
+  const target = folder.target('f');
+  target.before = () => {
+    throw new DeliveryError('refused', 'it is bad');
+  };
+  const samples = forwarderOf('f', { format: 'samples', filter: { metrics: ['t'] } });
+  await folder.start(samples);
+  await folder.append(0, 'a', '{"t":1,"secret":2}');
+  await until(() => folder.places.refusedCount('f') === 1);
+  folder.places.putRefused('f', {
+    ...folder.places.refused('f', 0, 1)[0]!,
+    offset: 1,
+    payload: Buffer.from('no telemetry of today'),
+  });
+  target.before = () => undefined;
+  expect(await folder.forwarding.resend('f')).toEqual({ sent: 1, left: 1 });
+  expect(target.records.map(({ samples: sent }) => sent?.map(({ values }) => values))).toEqual([[{ t: 1 }]]);
+  expect(folder.forwarding.refused('f', 0, 10)).toMatchObject([{ offset: 1, reason: expect.stringContaining('cannot be read') }]);
+  await folder.stop();
+});
+
+test('a delivery has no more points than one message may, however small the records are', async () => {
+  const values = Object.fromEntries(Array.from({ length: 256 }, (_, n) => [`m${n}`, n]));
+  await folder.append(0, 'a', ...Array.from({ length: 500 }, () => JSON.stringify(values)));
+  await folder.start(forwarderOf('f', { format: 'samples', batch: { maxRecords: 1_000, maxBytes: 1e9, lingerMs: 0 } }));
+  const target = folder.target('f');
+  await until(() => target.records.length === 500);
+  expect(Math.max(...target.deliveries.map(({ records }) => records.length))).toBeLessThanOrEqual(Math.ceil(100_000 / 256));
   await folder.stop();
 });
 

@@ -222,7 +222,8 @@ export class Forwarding implements AsyncDisposable {
     const before = this.#entries.get(id);
     await before?.run?.[Symbol.asyncDispose]();
     const kept = before?.places ?? places.places(id);
-    const isNew = kept.size === 0 && !fromBeginning;
+    // One that has counted and has no place was there when the log was another one, and was ended before its places were kept.
+    const isNew = kept.size === 0 && !fromBeginning && !places.forwarders().includes(id);
     for (const partition of log.partitions) {
       const place = kept.get(partition);
       // A partition that was added later has nothing that the forwarder was not meant to have.

@@ -26,6 +26,19 @@ export interface LaneOptions {
 const MAX_LOOKED_AT = 50_000;
 /** Looked at before others have their turn. */
 const SLICE = 2_000;
+/** A delivery is full with so many, as many as a message may have: what is packed or compressed has many more than its bytes tell. */
+const MAX_POINTS = 100_000;
+
+/** A delivery that is being gathered. */
+interface Draft {
+  readonly records: OutgoingRecord[];
+  sizeBytes: number;
+  /** Of samples. */
+  points: number;
+  lookedAt: number;
+  filtered: number;
+  undecodable: number;
+}
 
 /** The records of one partition for one forwarder, in deliveries. */
 export class Lane implements AsyncDisposable {
@@ -68,7 +81,7 @@ export class Lane implements AsyncDisposable {
 
   async #gather(signal: AbortSignal): Promise<Delivery> {
     const { batch: bounds, clock, partition, log } = this.#options;
-    const draft = { records: [] as OutgoingRecord[], sizeBytes: 0, lookedAt: 0, filtered: 0, undecodable: 0 };
+    const draft: Draft = { records: [], sizeBytes: 0, points: 0, lookedAt: 0, filtered: 0, undecodable: 0 };
     let sinceMs = 0;
     let position = this.#gathered;
     for (;;) {
@@ -83,8 +96,7 @@ export class Lane implements AsyncDisposable {
       if (draft.records.length === 0) sinceMs = clock.monotonicMs();
       await this.#take(current, draft);
       position = this.#index === current.count ? current.nextOffset : current.firstOffset + this.#index;
-      const isFull = draft.records.length >= bounds.maxRecords || draft.sizeBytes >= bounds.maxBytes;
-      if (isFull || draft.lookedAt >= MAX_LOOKED_AT) break;
+      if (isFull(draft, bounds) || draft.lookedAt >= MAX_LOOKED_AT) break;
       if (draft.lookedAt % SLICE < current.count) await nextTurn();
     }
     const { records, sizeBytes, filtered, undecodable } = draft;
@@ -138,10 +150,7 @@ export class Lane implements AsyncDisposable {
   }
 
   /** Looks at records until the delivery is full, or a slice is over. Moves #index. */
-  async #take(
-    batch: RecordBatch,
-    draft: { records: OutgoingRecord[]; sizeBytes: number; lookedAt: number; filtered: number; undecodable: number },
-  ): Promise<void> {
+  async #take(batch: RecordBatch, draft: Draft): Promise<void> {
     const { filter, judge, samples, batch: bounds } = this.#options;
     const from = this.#index;
     const upTo = Math.min(batch.count, from + Math.min(SLICE, bounds.maxRecords));
@@ -149,7 +158,7 @@ export class Lane implements AsyncDisposable {
     samples?.follow();
     let index = from;
     for (; index < upTo; index++) {
-      if (draft.records.length >= bounds.maxRecords || draft.sizeBytes >= bounds.maxBytes) break;
+      if (isFull(draft, bounds)) break;
       draft.lookedAt++;
       const { device, topic } = batch.sources[batch.sourceIndex[index]!]!;
       const isWanted = judge === undefined || (asked?.get(device) ?? judge.known(device)) !== false;
@@ -175,6 +184,7 @@ export class Lane implements AsyncDisposable {
         else if (wanted.length === 0) draft.filtered++;
         if (wanted.length === 0) continue;
         draft.records.push({ ...record, samples: wanted });
+        for (const { values } of wanted) draft.points += Object.keys(values).length;
       }
       draft.sizeBytes += payload.length;
     }
@@ -197,4 +207,8 @@ export class Lane implements AsyncDisposable {
     }
     return unknown.size === 0 ? undefined : await judge.ask(unknown);
   }
+}
+
+function isFull({ records, sizeBytes, points }: Draft, { maxRecords, maxBytes }: BatchSettings): boolean {
+  return records.length >= maxRecords || sizeBytes >= maxBytes || points >= MAX_POINTS;
 }

@@ -3,6 +3,7 @@ import { messageOf } from './delivering.ts';
 import type { DeliveryTarget } from './delivery.ts';
 import type { OpenForwarder } from './forwarder.ts';
 import type { PlaceStore } from './place-store.ts';
+import { RecordFilter } from './record-filter.ts';
 import type { SampleReader } from './samples.ts';
 
 /** Whoever has asked waits so long; what is left stays set aside. */
@@ -17,7 +18,10 @@ export interface RefusedResendingOptions {
   readonly clock: Clock;
 }
 
-/** Sends again what a target has refused: one by one, in the order in which it came. What is refused again stays. */
+/**
+ * Sends again what a target has refused: one by one, in the order in which it came. What is refused again stays, and what cannot be read
+ * any more; of samples only those go that the filter wants.
+ */
 export class RefusedResending {
   readonly #options: RefusedResendingOptions;
 
@@ -31,6 +35,7 @@ export class RefusedResending {
     const endMs = clock.monotonicMs() + TOTAL_MS;
     await using target = openTarget(open);
     using samples = openSamples();
+    const filter = new RecordFilter(open.forwarder.filter);
     samples.follow();
     let [sent, after] = [0, 0];
     for (;;) {
@@ -40,7 +45,16 @@ export class RefusedResending {
         after = refused.number;
         const { number, refusedAtMs: _, reason: _reason, ...source } = refused;
         const read = format === 'raw' ? undefined : samples.read(source);
-        const record = { ...source, ...(read !== undefined && { samples: read }) };
+        if (format !== 'raw' && read === undefined) {
+          places.putRefused(id, { ...source, refusedAtMs: clock.now(), reason: 'it cannot be read as telemetry any more' });
+          continue;
+        }
+        const wanted = read && filter.only(read);
+        if (wanted?.length === 0) {
+          places.removeRefused([number]);
+          continue;
+        }
+        const record = { ...source, ...(wanted !== undefined && { samples: wanted }) };
         const { partition, offset, payload } = source;
         const key = `again-${partition}-${offset}-${offset + 1}`;
         const deadline = new AbortController();

@@ -169,5 +169,8 @@ function rowOf({ name, description, format, compression, createdAtMs, updatedAtM
 }
 
 function noDecoder(name: string): SelsynError {
-  return new SelsynError('decoder.not-found', `there is no decoder ${name}`, { details: { name } });
+  const why = BUILT_IN_DECODERS.has(name)
+    ? `${name} is built in: it cannot be changed or removed`
+    : `there is no decoder ${name}`;
+  return new SelsynError('decoder.not-found', why, { details: { name } });
 }

@@ -49,6 +49,20 @@ test('all bodies together are bounded; one that is done gives its place to the n
   expect(second.data).toHaveLength(9000);
 });
 
+test('what a body is unpacked to by others counts as long as it is there', async () => {
+  const bodies = new BoundedBodies(limits);
+  expect(() => bodies.reserve(10_001)).toThrow(expect.objectContaining({ code: 'request.too-large' }));
+  using packed = await bodies.read(stream(Buffer.alloc(100)), undefined);
+  expect(packed.data).toHaveLength(100);
+  const unpacked = bodies.reserve(10_000);
+  expect(() => bodies.reserve(5_000)).toThrow(expect.objectContaining({ code: 'telemetry.busy', retryable: true }));
+  await expect(bodies.read(stream(Buffer.alloc(5_000)), undefined)).rejects.toMatchObject({ code: 'telemetry.busy' });
+  unpacked[Symbol.dispose]();
+  unpacked[Symbol.dispose]();
+  using next = bodies.reserve(10_000);
+  expect(next).toBeDefined();
+});
+
 test('what is not what it says is refused', async () => {
   const bodies = new BoundedBodies(limits);
   await expect(bodies.read(stream(Buffer.from('no gzip')), 'gzip')).rejects.toMatchObject({ code: 'request.invalid' });

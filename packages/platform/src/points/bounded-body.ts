@@ -45,9 +45,25 @@ export class BoundedBodies {
       throw error instanceof SelsynError ? error : unreadable(error);
     }
     const data = chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, bytes);
+    return { data, ...this.#place(bytes) };
+  }
+
+  /**
+   * Room for what a body is unpacked to by whoever takes it, until it is disposed of.
+   *
+   * @throws SelsynError `request.too-large`, `telemetry.busy`
+   */
+  reserve(bytes: number): Disposable {
+    const { maxBytes, maxTotalBytes } = this.#limits;
+    if (bytes > maxBytes) throw tooLarge(maxBytes);
+    if (this.#bytes + bytes > maxTotalBytes) throw busy();
+    this.#bytes += bytes;
+    return this.#place(bytes);
+  }
+
+  #place(bytes: number): Disposable {
     let held = true;
     return {
-      data,
       [Symbol.dispose]: () => {
         if (held) this.#bytes -= bytes;
         held = false;

@@ -4,7 +4,7 @@ import { DAY_MS } from './day-file-schema.ts';
 import { lowerBound, mergeColumns, sliceIndex, sliceTime, type Columns } from './query-columns.ts';
 import type { QueryPace } from './query-pace.ts';
 
-/** Chunks read by one statement: 32k points, a fraction of a millisecond. */
+/** Chunks read by one statement: up to 64k points, a millisecond. */
 const PAGE_CHUNKS = 32;
 
 /**

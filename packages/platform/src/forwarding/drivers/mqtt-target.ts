@@ -62,6 +62,7 @@ export class MqttTarget implements DeliveryTarget {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const refused = new Set<number>();
     const window = Math.min(serverReceiveMaximum(client), MAX_IN_FLIGHT);
+    const maxBytes = client.serverProperties?.maximumPacketSize ?? Infinity;
     let [next, open, reason] = [0, 0, ''];
     let isOver = false;
     const fail = (error: unknown): void => {
@@ -73,8 +74,15 @@ export class MqttTarget implements DeliveryTarget {
     const pump = (): void => {
       while (!isOver && open < window && next < records.length) {
         const record = records[next++]!;
+        const [topic, payload] = [this.#topicOf(record), payloadOf(record)];
+        if (publishBytes(topic, payload, client) > maxBytes) {
+          // MQTT 5.0 section 3.2.2.3.6: the broker would end the connection, each time anew.
+          refused.add(record.offset);
+          reason = `it is larger than the ${maxBytes} bytes that a packet may have`;
+          continue;
+        }
         open += 1;
-        client.publish(this.#topicOf(record), payloadOf(record), { qos: 1 }, (error) => {
+        client.publish(topic, payload, { qos: 1 }, (error) => {
           open -= 1;
           if (error !== undefined && error !== null) {
             const code = (error as Partial<ErrorWithReasonCode>).code;
@@ -86,6 +94,7 @@ export class MqttTarget implements DeliveryTarget {
           else pump();
         });
       }
+      if (next === records.length && open === 0) resolve();
     };
     client.once('close', onClose);
     signal.addEventListener('abort', onAbort, { once: true });
@@ -157,6 +166,12 @@ export class MqttTarget implements DeliveryTarget {
 /** How many QoS 1 messages the broker takes unacknowledged: MQTT 5.0 section 3.2.2.3.3. */
 function serverReceiveMaximum({ serverProperties }: MqttClient): number {
   return serverProperties?.receiveMaximum ?? MAX_IN_FLIGHT;
+}
+
+/** Of a PUBLISH of QoS 1 without properties: MQTT 5.0 section 3.3. */
+function publishBytes(topic: string, payload: Buffer, { options }: MqttClient): number {
+  const rest = 2 + Buffer.byteLength(topic) + 2 + (options.protocolVersion === 5 ? 1 : 0) + payload.length;
+  return 1 + (rest < 128 ? 1 : rest < 16_384 ? 2 : rest < 2_097_152 ? 3 : 4) + rest;
 }
 
 function payloadOf({ payload, samples }: OutgoingRecord): Buffer {

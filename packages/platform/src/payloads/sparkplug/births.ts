@@ -187,7 +187,7 @@ export class Births implements MessageMemory {
     return this.#units.has(id) || this.#units.size < MAX_IDS;
   }
 
-  /** @throws PayloadError where the birth cannot be read any more */
+  /** @throws PayloadError where the birth is gone, or none any more; what SQLite and zlib throw where its file is broken */
   definitionsOf(certificate: Certificate): Definitions {
     const known = certificate.definitions;
     if (known !== undefined) {

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterAll, afterEach, beforeEach, expect, test } from 'vitest';
 import type { TestMetric } from './sparkplug.fixture.ts';
 import { NOW, SparkplugHarness } from './sparkplug-harness.fixture.ts';
@@ -242,4 +243,20 @@ test('births that are not used are given up, and read again from where they are 
       [NOW, 'temperature', i],
     ]);
   }
+});
+
+test('where a birth that is kept cannot be read any more the node is asked for another', () => {
+  birth();
+  node.births.makeDurable(new Map([[0, 2]]));
+  node.births.close();
+  const file = new DatabaseSync(join(dir, 'sparkplug.db'));
+  // No deflated bytes.
+  file.prepare("UPDATE certificate SET payload = x'ff' WHERE id = 'G:N'").run();
+  file.close();
+  node.open(new Map([[0, 2]]));
+  const data = { ts: NOW + 1, seq: 2, metrics: [{ alias: 1, value: 1.5, type: 'Double' }] } as const;
+  expect(node.send('NDATA/N', data)).toMatch(/birth.*cannot be read/);
+  expect(node.asked).toMatchObject([{ group: 'G', node: 'N' }]);
+  node.send('NBIRTH/N', { ts: NOW, seq: 0, metrics: NODE });
+  expect(node.send('NDATA/N', { ...data, seq: 1 })).toEqual([[NOW + 1, 'load', 1.5]]);
 });

@@ -211,7 +211,7 @@ class SparkplugDecoder implements PayloadDecoder {
     const { births } = this.#sparkplug;
     const birth = births.birthFor(topic.id, topic.nodeId, place);
     if (birth === undefined) throw new Unborn('no-birth', topic.device === undefined ? NO_NODE : NO_DEVICE);
-    const definitions = births.definitionsOf(birth);
+    const definitions = definitionsOf(births, birth);
     this.#fill(payload, (metric) => definitionOf(definitions, metric));
     return { topic, seq: payload.seq, place };
   }
@@ -267,6 +267,16 @@ class Unborn extends PayloadError {
   constructor(reason: RebirthReason, message: string) {
     super('malformed', message);
     this.reason = reason;
+  }
+}
+
+/** A birth that its file does not give any more would be missed until the node connects anew: it is asked for another. */
+function definitionsOf(births: Births, birth: Certificate): Definitions {
+  try {
+    return births.definitionsOf(birth);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Unborn('no-birth', `The birth that is kept cannot be read, and the edge node is asked for another: ${reason}`);
   }
 }
 

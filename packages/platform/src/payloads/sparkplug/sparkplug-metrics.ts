@@ -1,4 +1,5 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
+import { total } from '../../kernel/metrics.ts';
 import type { RebirthRequests } from './rebirth-requests.ts';
 import type { Sparkplug } from './sparkplug-decoder.ts';
 import { SKIP_REASONS } from './sparkplug-values.ts';
@@ -24,17 +25,7 @@ export function registerSparkplugMetrics(
     ],
     ['stale_deaths_total', 'Deaths of an earlier connection of a node, which ended nothing', () => sparkplug.staleDeaths],
   ];
-  for (const [name, help, read] of counts) {
-    const counter: Counter = new Counter({
-      name: `selsyn_sparkplug_${name}`,
-      help,
-      registers: [registry],
-      collect: () => {
-        counter.reset();
-        counter.inc(read());
-      },
-    });
-  }
+  for (const [name, help, read] of counts) total(registry, `selsyn_sparkplug_${name}`, help, read);
   const nodes: Gauge = new Gauge({
     name: 'selsyn_sparkplug_nodes',
     help: 'Edge nodes that are known',

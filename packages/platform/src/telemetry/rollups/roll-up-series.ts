@@ -13,7 +13,7 @@ const CHUNKS = `SELECT id, start_ms, end_ms, data FROM chunk
 type ChunkRow = readonly [id: number, startMs: number, endMs: number, data: Uint8Array];
 const STORED = 'SELECT data FROM rollup WHERE period = ? AND series = ? AND generation = ?';
 
-/** More chunks are not read at once: then it goes hour by hour. Up to a million points, some tens of ms. */
+/** More chunks are not read at once: then it goes hour by hour. Up to two million points, some tens of ms. */
 const MANY_CHUNKS = 1024;
 
 /** A mark with hours to roll up. */

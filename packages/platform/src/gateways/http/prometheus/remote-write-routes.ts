@@ -6,7 +6,7 @@ import { inTurns, MAX_BODY_BYTES, type PointDoor, refusal } from '../../../point
 import { callerOf } from '../door-caller.ts';
 import { bodyOf, errorOf, takeRawBodies } from '../raw-body.ts';
 import { DEVICE_LABELS, RemoteWriteProblems, writeSeries } from './remote-write.ts';
-import { unpackSnappy } from './snappy.ts';
+import { unpackedBytes, unpackSnappy } from './snappy.ts';
 import { seriesOf } from './write-message.ts';
 
 export interface RemoteWriteDependencies {
@@ -47,6 +47,7 @@ export function remoteWriteRoutes({ door, identities, logLines }: RemoteWriteDep
       }
       const labels = deviceLabelsOf((query as Readonly<Record<string, unknown>>)['device_label']);
       using body = await door.bodies.read(bodyOf(request), undefined);
+      using _unpacked = door.bodies.reserve(unpackedBytes(body.data));
       const data = unpackSnappy(body.data, MAX_BODY_BYTES);
       const writer = door.newWriter();
       const problems = new RemoteWriteProblems();

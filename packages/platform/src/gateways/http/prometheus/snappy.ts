@@ -10,9 +10,15 @@ import { SelsynError } from '../../../kernel/errors.ts';
  *            / tag(11, len-1) 4 bytes offset
  */
 
+/** How many bytes a block says that it has, unpacked. @throws SelsynError `request.invalid` */
+export function unpackedBytes(packed: Uint8Array): number {
+  return headOf(packed).length;
+}
+
 /** @param maxBytes unpacked @throws SelsynError `request.too-large`, `request.invalid` */
 export function unpackSnappy(packed: Uint8Array, maxBytes: number): Uint8Array {
-  let at = 0;
+  const { length, end } = headOf(packed);
+  let at = end;
   const byte = (): number => {
     const value = packed[at];
     if (value === undefined) throw broken();
@@ -24,13 +30,6 @@ export function unpackSnappy(packed: Uint8Array, maxBytes: number): Uint8Array {
     for (let i = 0; i < bytes; i++) value += byte() * 2 ** (8 * i);
     return value;
   };
-  let length = 0;
-  for (let shift = 0; ; shift += 7) {
-    if (shift > 28) throw broken();
-    const value = byte();
-    length += (value & 0x7f) * 2 ** shift;
-    if (value < 0x80) break;
-  }
   if (length > maxBytes) {
     throw new SelsynError('request.too-large', `a body has at most ${maxBytes} bytes, unpacked`, { details: { maxBytes } });
   }
@@ -56,6 +55,18 @@ export function unpackSnappy(packed: Uint8Array, maxBytes: number): Uint8Array {
   }
   if (size !== length) throw broken();
   return out;
+}
+
+/** The length, and where it ends. */
+function headOf(packed: Uint8Array): { readonly length: number; readonly end: number } {
+  let length = 0;
+  for (let at = 0; at < 5; at++) {
+    const value = packed[at];
+    if (value === undefined) throw broken();
+    length += (value & 0x7f) * 2 ** (7 * at);
+    if (value < 0x80) return { length, end: at + 1 };
+  }
+  throw broken();
 }
 
 function broken(): SelsynError {
