@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { Command } from 'commander';
 import { CliError } from './cli-error.ts';
+import { endWithReader } from './closed-reader.ts';
 import { addArchiveCommands } from './commands/archive.ts';
 import { addAuditCommand } from './commands/audit.ts';
 import { addCardinalityCommand } from './commands/cardinality.ts';
@@ -43,6 +44,9 @@ import { addTopCommand } from './commands/top.ts';
 import { addTraceCommand } from './commands/trace.ts';
 import { addUpCommand } from './commands/up.ts';
 import { addUserCommands } from './commands/user.ts';
+import { aboutTyped } from './unknown-subcommand.ts';
+
+endWithReader(process.stdout, process.exit);
 
 const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
 
@@ -53,6 +57,7 @@ const program = new Command('selsyn')
   .option('--url <url>', 'the server (default: SELSYN_URL, or the one that runs on the data folder)')
   .option('--key <key>', 'an API key (default: SELSYN_KEY, or the admin.key of the data folder)')
   .configureHelp({ showGlobalOptions: true })
+  .configureOutput({ outputError: (text, write) => write(aboutTyped(text, process.argv.slice(2))) })
   .showHelpAfterError('(selsyn --help lists the commands)');
 addUpCommand(program);
 addDemoCommand(program);

@@ -1,7 +1,9 @@
 import type { Command } from 'commander';
 import { ApiClient, type DeviceItem, type Value } from '../api-client.ts';
+import { CliError } from '../cli-error.ts';
 import { addDeviceFieldOptions, deviceFieldsOf, type DeviceFieldOptions } from '../device-fields.ts';
-import { findServer, mosquittoAddress, type AddressOptions } from '../server-address.ts';
+import { firstMessage } from '../first-message.ts';
+import { findServer, type AddressOptions } from '../server-address.ts';
 import { formatAge, formatTable } from '../table.ts';
 import { addDeviceBulkCommands } from './device-bulk.ts';
 
@@ -22,17 +24,18 @@ export function addDeviceCommands(program: Command): void {
     .action(async (id: string, _: unknown, command: Command) => {
       const options = command.optsWithGlobals<AddressOptions & DeviceFieldOptions & { json?: boolean }>();
       const server = findServer(options);
-      const added = await new ApiClient(server).post<{ id: string; token: string }>('/devices', {
-        id,
-        ...deviceFieldsOf(options),
-      });
+      const client = new ApiClient(server);
+      const fields = deviceFieldsOf(options);
+      const added = await client.post<{ id: string; token: string }>('/devices', { id, ...fields });
       if (options.json === true) return print(JSON.stringify(added));
+      const { type } = options;
+      const codec = type === undefined ? undefined : await codecOf(client, type);
       print(
         [
           `device  ${added.id}`,
           `token   ${added.token}   (shown only now)`,
           '',
-          `mosquitto_pub ${mosquittoAddress(server.mqttUrl)} -i ${added.id} -u ${added.id} -P ${added.token} -q 1 -t telemetry/${added.id} -m '{"temperature":23.5}'`,
+          firstMessage({ ...added, mqttUrl: server.mqttUrl, type, codec }),
         ].join('\n'),
       );
     });
@@ -145,6 +148,16 @@ function newestValues(item: DeviceItem): string {
 
 function show(value: Value): string {
   return typeof value === 'number' ? String(Number(value.toPrecision(8))) : String(value);
+}
+
+/** Undefined where it cannot be told: who adds devices need not be allowed to read types. */
+async function codecOf(client: ApiClient, type: string): Promise<string | undefined> {
+  try {
+    return (await client.get<{ codec?: string }>(`/device-types/${encodeURIComponent(type)}`)).codec;
+  } catch (error) {
+    if (error instanceof CliError) return undefined;
+    throw error;
+  }
 }
 
 function print(text: string): void {

@@ -60,7 +60,9 @@ export function addQueryCommand(program: Command): void {
       }
       const before = response.headers.get('selsyn-incomplete-before');
       if (before !== null)
-        process.stderr.write(`points before ${before} were let go in part; hours and days are kept: --every 1h, --every 1d\n`);
+        process.stderr.write(
+          `points before ${before} were let go in part${options.every === undefined ? '; hours and days are kept: --every 1h, --every 1d' : '; what is said of that time is of the points that are left'}\n`,
+        );
       if (response.headers.has('selsyn-next-cursor'))
         process.stderr.write(`more points are left: raise --limit (it is ${options.limit ?? ''}), or narrow the time\n`);
     });

@@ -91,7 +91,9 @@ function formatOf(path: string): Format {
 
 async function write(bytes: Uint8Array, output: string | undefined): Promise<void> {
   if (output !== undefined && output !== '-') {
-    await pipeline([bytes], createWriteStream(output));
+    await pipeline([bytes], createWriteStream(output)).catch((error: unknown) => {
+      throw unwritable(output, error);
+    });
     return;
   }
   if (!process.stdout.write(bytes)) await once(process.stdout, 'drain');
@@ -108,8 +110,12 @@ async function save(response: Response, output: string | undefined): Promise<voi
     await pipeline(chunks, createWriteStream(output));
   } catch (error) {
     await rm(output, { force: true });
-    throw new CliError(`${output} could not be written: ${error instanceof Error ? error.message : String(error)}`);
+    throw unwritable(output, error);
   }
+}
+
+function unwritable(output: string, error: unknown): CliError {
+  return new CliError(`${output} could not be written: ${error instanceof Error ? error.message : String(error)}`);
 }
 
 function positive(value: string, option: string): number {

@@ -21,11 +21,11 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
-async function exported(notes: string[] = []): Promise<number | undefined> {
+async function exported(notes: string[] = [], name = 'out.csv'): Promise<number | undefined> {
   return await exportToFile({
     server: { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, key: 'k' },
     query: { format: 'csv' },
-    path: join(folder, 'out.csv'),
+    path: join(folder, name),
     view: { update: () => undefined, stop: () => undefined },
     note: (text) => notes.push(text),
     wait: async () => await Promise.resolve(),
@@ -36,6 +36,13 @@ test('an export that is refused leaves no file behind', async () => {
   answer = (response) => response.writeHead(400).end('{"detail":"no such filter","code":"request.invalid"}');
   await expect(exported()).rejects.toThrow(CliError);
   expect(readdirSync(folder)).toEqual([]);
+});
+
+test('an export into a folder that is not there says so in one line', async () => {
+  const path = join(folder, 'nowhere', 'out.csv');
+  const failure: unknown = await exported([], join('nowhere', 'out.csv')).catch((error: unknown) => error);
+  expect(failure).toBeInstanceOf(CliError);
+  expect((failure as CliError).message).toContain(`${path} cannot be written: ENOENT`);
 });
 
 test('an export of no device says so', async () => {

@@ -46,7 +46,9 @@ export async function exportToFile(options: {
   const asked = JSON.stringify({ url: server.url, query });
   const goesOn = query.format !== 'parquet' && (await readFile(facts, 'utf8').catch(() => '')) === asked;
   if (!goesOn) await rm(part, { force: true });
-  await writeFile(facts, asked);
+  await writeFile(facts, asked).catch((error: unknown) => {
+    throw new CliError(`${path} cannot be written: ${error instanceof Error ? error.message : String(error)}`);
+  });
   let waitedMs = 0;
   let waitMs = FIRST_WAIT_MS;
   for (;;) {

@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ARCHIVE_LIMITS } from '@selsyn/platform/columnar/columnar-limits.ts';
 import { openParquetFiles } from '@selsyn/platform/columnar/open-parquet-files.ts';
+import type { ParquetFiles, SeriesPoints } from '@selsyn/platform/columnar/parquet-files.ts';
 import { systemClock } from '@selsyn/platform/kernel/clock.ts';
+import { isSelsynError } from '@selsyn/platform/kernel/errors.ts';
 import { silentLogLines } from '@selsyn/platform/kernel/log-lines.ts';
 import { jsonRows } from '@selsyn/platform/transfer/rows-text.ts';
 import { CliError } from '../cli-error.ts';
@@ -30,6 +32,11 @@ export async function* textParts(file: string, format: RowFormat, from: number):
   const { size } = await stat(file);
   const header = format === 'csv' ? await headerOf(file) : new Uint8Array();
   let position = Math.max(from, header.length);
+  // No rows: whether the columns are such that there could be any, the server tells.
+  if (header.length > 0 && header.length === size) {
+    yield { bytes: Uint8Array.from(header), type: 'text/csv', rows: 0, position };
+    return;
+  }
   const source = new ImportSource(createReadStream(file, { start: position }), position);
   for (let wanted = PART_BYTES; position < size;) {
     const { bytes, isLast } = await source.part(position, wanted);
@@ -67,7 +74,7 @@ export async function* parquetParts(file: string, fromRow: number): AsyncGenerat
     let text = '';
     let rows = 0;
     const part = (): ImportPart => ({ bytes: new TextEncoder().encode(text), type: 'application/x-ndjson', rows, position });
-    for await (const batch of parquet.read(file)) {
+    for await (const batch of batchesOf(parquet, file)) {
       for (const series of batch) {
         const count = series.times.length;
         const skipped = Math.min(count, Math.max(0, fromRow - position));
@@ -90,6 +97,16 @@ export async function* parquetParts(file: string, fromRow: number): AsyncGenerat
   } finally {
     clearInterval(alive);
     await rm(scratchDir, { recursive: true, force: true });
+  }
+}
+
+async function* batchesOf(parquet: ParquetFiles, file: string): AsyncGenerator<readonly SeriesPoints[]> {
+  try {
+    yield* parquet.read(file);
+  } catch (error) {
+    if (!isSelsynError(error, 'columnar.failed')) throw error;
+    // The lines below are of a query that nobody here has written.
+    throw new CliError(`${file} cannot be read as Parquet: ${error.message.split('\n', 1)[0] ?? ''}`);
   }
 }
 

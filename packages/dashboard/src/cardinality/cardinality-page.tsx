@@ -133,7 +133,7 @@ function Types({ report }: { readonly report: Cardinality }) {
 function TopMetrics({ report: { topMetrics } }: { readonly report: Cardinality }) {
   return (
     <Section title="Metrics that the most devices have">
-      <DataTable label="Metrics with the most series" isShort columns={['Metric', 'Devices', 'New in 1 d']}>
+      <DataTable label="Metrics with the most series" isShort columns={['Metric', 'Devices', 'New in a day']}>
         {topMetrics.slice(0, SHOWN_METRICS).map(({ metric, series, newInDay }) => (
           <tr key={metric} data-metric={metric}>
             <td data-label="Metric">{metric}</td>

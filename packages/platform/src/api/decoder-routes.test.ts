@@ -37,6 +37,7 @@ test('decoders are declared, shown, changed and removed, each with an audit entr
   expect((await ask('PATCH', '/decoders/none', {})).body).toMatchObject({ code: 'decoder.not-found' });
   expect((await ask('DELETE', '/decoders/probe-v1')).status).toBe(204);
   expect((await ask('DELETE', '/decoders/probe-v1')).body).toMatchObject({ code: 'decoder.not-found' });
+  expect((await ask('DELETE', '/decoders/senml')).body).toMatchObject({ detail: expect.stringContaining('senml is built in') });
   const entries = await api.audit.list({ limit: 10 });
   expect(entries.map(({ action }) => action).filter((action) => action.startsWith('decoder.'))).toEqual([
     'decoder.delete',

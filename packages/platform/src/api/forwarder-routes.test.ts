@@ -48,7 +48,11 @@ test('a forwarder is added, shown with its state, changed and removed, and its s
 
 test('what a target cannot have is refused, with the field', async () => {
   const wrong = await send('POST', '', { ...draft, target: { kind: 'webhook', url: 'http://169.254.169.254/' } });
-  expect(wrong.json()).toMatchObject({ status: 400, code: 'request.invalid', detail: 'no forwarder may send to this address' });
+  expect(wrong.json()).toMatchObject({
+    status: 400,
+    code: 'request.invalid',
+    detail: 'target.url: no forwarder may send to this address',
+  });
   expect((await send('POST', '', { ...draft, target: { kind: 'webhook' } })).statusCode).toBe(400);
   expect((await send('POST', '', { ...draft, target: { kind: 'telegraph', url: 'x' } })).statusCode).toBe(400);
   expect((await send('POST', '', { ...draft, nonsense: 1 })).statusCode).toBe(400);

@@ -158,6 +158,7 @@ export class DeviceTable {
     const quota = this.quotas.typeOf(type);
     this.quotas.move(device.quota, quota, device.series.length);
     device.quota = quota;
+    this.#lookAtLimit(device);
   }
 
   /** From here to the next call of this, `rollback` takes back the series that were added. */
@@ -229,7 +230,8 @@ export class DeviceTable {
     });
   }
 
-  #isNear(device: Device): void {
+  #lookAtLimit(device: Device): void {
+    if (device.series.length < device.quota.perDevice * NEAR) return;
     this.near.add(device);
     const [oldest] = this.near;
     if (oldest !== undefined && this.near.size > MAX_NEAR) this.near.delete(oldest);
@@ -259,7 +261,7 @@ export class DeviceTable {
     device.names.push(name);
     device.series.push(id);
     this.quotas.count(device.quota, 1);
-    if (device.series.length >= device.quota.perDevice * NEAR) this.#isNear(device);
+    this.#lookAtLimit(device);
     this.#onSeries(id);
   }
 }

@@ -152,6 +152,26 @@ test('types have limits of their own, and so have their devices', async () => {
   });
 });
 
+test('a device whose type has a lower limit now is near it, or beyond, without a new series', async () => {
+  const { store, send } = await opened({ perDevice: 5 });
+  send(['q', { a: 1, b: 1, c: 1 }]);
+  expect(store.writer.cardinality.usage.devices).toEqual([]);
+  const { devices } = store.writer;
+  devices.quotas.setTypeLimits('gate', { perDevice: 2 });
+  devices.setType(devices.find('q')!, 'gate');
+  expect(store.writer.cardinality.usage.devices).toEqual([{ device: 'q', series: 3, limit: 2, state: 'full' }]);
+});
+
+test('after a start devices at the limit of their type are told of before they send', async () => {
+  const { store, send } = await opened({ perDevice: 50 }, new TypeFacts('pump', [], undefined, { perDevice: 3 }));
+  send(['p1', { a: 1, b: 1, c: 1 }]);
+  store.seal();
+  store.writer.chunks.saveSeries();
+  await store.crash();
+  while (store.writer.cardinality.step());
+  expect(store.writer.cardinality.usage.devices).toEqual([{ device: 'p1', series: 3, limit: 3, state: 'full' }]);
+});
+
 test('the limit of all counts what the catalog has, and what goes with a device is free again', async () => {
   const { store, send } = await opened({ whole: 4 });
   send(['a', { x: 1, y: 1 }], ['b', { x: 1, y: 1 }]);

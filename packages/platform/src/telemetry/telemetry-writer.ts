@@ -341,8 +341,8 @@ export class TelemetryWriter {
       device.facts = this.#facts.of(device.id);
       device.decoder = device.facts.decoder;
       const { type, limits } = device.facts;
-      this.devices.setType(device, type);
       if (type !== undefined) this.devices.quotas.setTypeLimits(type, limits);
+      this.devices.setType(device, type);
     });
   }
 
