@@ -129,7 +129,7 @@ describe('what goes for space', () => {
     const { today } = retention;
     await retention.device('held');
     for (const ago of [4, 3, 0]) retention.append('held', today - ago, { t: 1 }, 5);
-    retention.append('free', today - 3, { t: 1 }, 500);
+    retention.append('free', today - 3, { t: 1 }, 5_000);
     retention.append('free', today - 2, { t: 1 }, 5);
     retention.settle();
     await retention.holds.create({ kind: 'device', device: 'held' }, 'r', OPERATOR);

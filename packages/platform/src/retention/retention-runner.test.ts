@@ -43,7 +43,7 @@ describe('what is too old', () => {
     await retention.device('kept', { type: 'meter' });
     await retention.device('gone', { type: 'toy' });
     await retention.policies.put({ name: 'meters', deviceType: 'meter', keepDays: { raw: 365 } }, OPERATOR);
-    for (const device of ['kept', 'gone']) retention.append(device, today - 10, { t: 20, u: 3 }, 5_000);
+    for (const device of ['kept', 'gone']) retention.append(device, today - 10, { t: 20, u: 3 }, 25_000);
     retention.settle();
     const size = retention.bytes;
     const plan = await retention.runner.plan();

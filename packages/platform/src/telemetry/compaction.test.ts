@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { planCompaction, SETTLED_CHUNKS, type ChunkSpan } from './compaction-plan.ts';
 import { DAY_MS } from './day-file-schema.ts';
@@ -80,6 +81,7 @@ describe('the compactor', () => {
     expect(store.chunks().length).toBeLessThan(16);
     const file = store.writer.files.use(today / DAY_MS);
     expect(file.db.prepare('PRAGMA freelist_count').get()).toEqual({ freelist_count: 0 });
+    expect(statSync(`${store.writer.files.pathOf(today / DAY_MS)!}-wal`).size).toBe(0);
     // A day that is done is not looked at again, until something is written to it.
     expect(store.writer.catalog.uncompactedDays()).toEqual([]);
     log.append(0, store.clock.now(), [['a', { ts: today + 5, v: 1 }]]);

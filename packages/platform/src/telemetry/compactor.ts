@@ -69,6 +69,7 @@ export class Compactor {
     try {
       const file = this.#files.use(pass.day);
       if (this.#compact(file, pass) || this.#vacuum(file)) return true;
+      if (this.#isOver(pass.day)) this.#files.cutLog(pass.day);
     } catch (error) {
       this.#pass = undefined;
       this.changed(pass.day);

@@ -2,7 +2,7 @@ import { renameSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { LogLines } from '../kernel/log-lines.ts';
-import { checkpoint } from '../kernel/sqlite-transaction.ts';
+import { checkpoint, cutLog } from '../kernel/sqlite-transaction.ts';
 import { isBrokenFile, setAside } from './broken-file.ts';
 import { dayFileName, dayFilePath, daysFolder, listDayFiles, openDayFileForWrite } from './day-file-schema.ts';
 import { syncFolder } from './sync-folder.ts';
@@ -171,6 +171,11 @@ export class DayFiles {
     if (!checkpoint(this.use(day).db)) return false;
     this.#dirty.delete(day);
     return true;
+  }
+
+  /** To be called when nothing more is to be written to a day: its write-ahead log would stay as long as it ever was. */
+  cutLog(day: number): void {
+    if (this.makeDurable(day)) cutLog(this.use(day).db);
   }
 
   /** Removes the file. Who has it open reads on. Needs no space. */

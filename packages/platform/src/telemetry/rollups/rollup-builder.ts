@@ -274,6 +274,7 @@ export class RollupBuilder {
     // An upgrade of the file may be all that was done.
     if (done) files.setDirty(day);
     if (done && !files.makeDurable(day)) return;
+    if (done) files.cutLog(day);
     this.#pass = undefined;
     this.passes++;
     if (done) this.#rolledUp(day);
