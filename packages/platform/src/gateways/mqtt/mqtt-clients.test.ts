@@ -99,7 +99,7 @@ describe.skipIf(!hasMosquitto).each(['mqttv311', 'mqttv5'])('mosquitto clients, 
     const subscriber = spawn('mosquitto_sub', [...common, '-C', '3', '-W', '10', '-v']);
     let output = '';
     subscriber.stdout.on('data', (chunk) => (output += String(chunk)));
-    const exited = once(subscriber, 'exit');
+    const exited = once(subscriber, 'close');
     const before = gateway.broker.counters.subscriptions;
     await expect.poll(() => gateway.broker.counters.subscriptions).toBeGreaterThan(before);
     for (const text of ['one', 'two', 'three']) await run('mosquitto_pub', [...common, '-m', text]);
