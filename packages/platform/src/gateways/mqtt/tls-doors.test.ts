@@ -272,7 +272,7 @@ describe('the TLS door', () => {
     const admitted = await doors.nth(0);
     client.stdin.end('hello\n');
     await expect.poll(() => admitted.text).toBe('hello\n');
-    await once(client, 'exit');
+    await once(client, 'close');
     expect(said).toMatch(/Verify return code: 0/);
     expect(said).toMatch(/ALPN protocol: x-amzn-mqtt-ca/);
     await expect(run('openssl', [...args, '-tls1_1', '-cipher', 'DEFAULT@SECLEVEL=0'])).rejects.toThrow();
