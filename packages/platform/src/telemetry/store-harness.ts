@@ -74,6 +74,12 @@ export class StoreHarness {
     saved?.forEach((offset, partition) => void this.log.release(this.log.partitions[partition]!, offset as Offset));
   }
 
+  /** A minute and more of quiet, and then what there is to roll up. */
+  rollUp(): void {
+    this.clock.advance(61_000);
+    while (this.writer.rollups.step());
+  }
+
   compact(): void {
     this.clock.advance(48 * 3_600_000);
     while (this.writer.compactor.step());

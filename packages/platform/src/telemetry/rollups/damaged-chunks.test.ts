@@ -46,12 +46,6 @@ function send(points: Points, ...devices: string[]): void {
   store.saveLowWater();
 }
 
-/** A minute and more of quiet, and then what there is to roll up. */
-function rollUp(): void {
-  store.clock.advance(61_000);
-  while (store.writer.rollups.step());
-}
-
 function damage(where: string, change?: (data: Uint8Array) => Uint8Array): void {
   damageChunks(store.dir, DAY, where, change);
 }
@@ -79,23 +73,23 @@ describe('a chunk that cannot be decoded', () => {
   test('keeps its series from the rollups while its day is not over, and no other', () => {
     store.clock.step(MIDNIGHT + 5 * HOUR_MS + 15 * 60_000 - store.clock.now());
     send([[1, 1]]);
-    rollUp();
+    store.rollUp();
     send([[5, 1]], 'a', 'b');
     damage(`series = 1 AND start_ms = ${MIDNIGHT + 5 * HOUR_MS}`);
     store.clock.advance(HOUR_MS);
-    rollUp();
+    store.rollUp();
     expect(store.writer.rollups.unreadable).toBe(1);
     expect([staleHours(1), staleHours(2)]).toEqual([(1 << 5) | DAY_STALE, DAY_STALE]);
     // It is not tried all the time.
-    rollUp();
+    store.rollUp();
     expect(store.writer.rollups.unreadable).toBe(1);
     store.clock.advance(HOUR_MS);
-    rollUp();
+    store.rollUp();
     expect(store.writer.rollups.unreadable).toBe(2);
     // Who knows: what made it so may pass.
     damage(`series = 1 AND start_ms = ${MIDNIGHT + 5 * HOUR_MS}`);
     store.clock.advance(HOUR_MS);
-    rollUp();
+    store.rollUp();
     expect(staleHours(1)).toBe(DAY_STALE);
     expect([chunksLeftOut(), lines]).toEqual([0, []]);
   });
@@ -103,7 +97,7 @@ describe('a chunk that cannot be decoded', () => {
   test('is left out when its day is over: the rest is rolled up, the day is done, and it is told of once', async () => {
     store.clock.step(MIDNIGHT + 6 * HOUR_MS + 15 * 60_000 - store.clock.now());
     send([[1, 1]]);
-    rollUp();
+    store.rollUp();
     send([[4, 2]]);
     send([
       [5, 3],
@@ -112,10 +106,10 @@ describe('a chunk that cannot be decoded', () => {
     send([[5.25, 5]]);
     send([[7, true]], 'a', 'b');
     damage(`series = 1 AND start_ms = ${MIDNIGHT + 5 * HOUR_MS}`);
-    rollUp();
+    store.rollUp();
     expect(store.writer.unrolled.all).toEqual([DAY]);
     store.clock.advance(DAY_MS);
-    rollUp();
+    store.rollUp();
     const rest: Points = [
       [1, 1],
       [4, 2],
@@ -138,7 +132,7 @@ describe('a chunk that cannot be decoded', () => {
     expect(lines).toMatchObject([told]);
     // A late point makes the hour be rolled up once more.
     send([[5.75, 6]]);
-    rollUp();
+    store.rollUp();
     expectRolledUp([...rest.slice(0, 3), [5.75, 6], rest[3]!]);
     expect([chunksLeftOut(), lines.length, store.writer.unrolled.all]).toEqual([2, 1, []]);
     await store.crash();
@@ -149,7 +143,7 @@ describe('a chunk that cannot be decoded', () => {
   test('leaves no rollups where a series has nothing else, and the day is done', () => {
     send([[3, 1]]);
     damage('series = 1');
-    rollUp();
+    store.rollUp();
     expectRolledUp([]);
     expect([staleHours(), store.writer.unrolled.all]).toEqual([0, []]);
   });
@@ -158,7 +152,7 @@ describe('a chunk that cannot be decoded', () => {
     const devices = Array.from({ length: 70 }, (_, n) => `d${n}`);
     send([[3, 1]], ...devices, 'good');
     damage('series <= 70');
-    rollUp();
+    store.rollUp();
     expect(chunksLeftOut()).toBe(70);
     expect(lines).toHaveLength(51);
     expect(new Set(lines.map((line) => line['device'])).size).toBe(51);
@@ -185,7 +179,7 @@ test('points whose times have changed to others than the row of their chunk tell
   ]);
   send([[3, 4]]);
   damage(`start_ms = ${MIDNIGHT + 2 * HOUR_MS}`, shiftTimes(2 * HOUR_MS));
-  rollUp();
+  store.rollUp();
   expectRolledUp([
     [1, 1],
     [3, 4],
@@ -219,7 +213,7 @@ describe('what is no damage of a chunk', () => {
     expect(store.writer.upkeep.storeFiles().days).toMatchObject([{ keptBecause: 'stale-hours' }]);
     expect(store.writer.rollups.leftOut.count).toBe(0);
     vi.restoreAllMocks();
-    rollUp();
+    store.rollUp();
     expectRolledUp(POINTS);
   });
 
@@ -229,11 +223,11 @@ describe('what is no damage of a chunk', () => {
     vi.spyOn(ByteReader.prototype, 'load').mockImplementation(() => {
       throw bug;
     });
-    expect(rollUp).toThrow(bug);
+    expect(() => store.rollUp()).toThrow(bug);
     expect(() => decodeStored(new Uint8Array(1), {})).toThrow(bug);
     vi.restoreAllMocks();
     expect([store.writer.unrolled.all, store.writer.rollups.leftOut.count]).toEqual([[DAY], 0]);
-    rollUp();
+    store.rollUp();
     expectRolledUp(POINTS);
   });
 

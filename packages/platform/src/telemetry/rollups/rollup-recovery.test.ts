@@ -1,4 +1,4 @@
-import { readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { silentLogLines } from '../../kernel/log-lines.ts';
@@ -31,12 +31,6 @@ function send(points: readonly (readonly [hour: number, value: PointValue])[], d
   store.consume();
   store.seal();
   store.saveLowWater();
-}
-
-/** A minute and more of quiet, and then what there is to roll up. */
-function rollUp(): void {
-  store.clock.advance(61_000);
-  while (store.writer.rollups.step());
 }
 
 function read(device = 'a'): ReadRollups {
@@ -82,7 +76,7 @@ describe('hours', () => {
       [DAY],
     );
     expect(store.writer.hot.read({ device: 'a', metrics: undefined, fromMs: 0, toMs: MIDNIGHT }).unrolledDays).toEqual([]);
-    rollUp();
+    store.rollUp();
     expect(staleHours()).toBe(0);
     expect(store.writer.unrolled.all).toEqual([]);
     expectPoints(
@@ -113,7 +107,7 @@ describe('hours', () => {
       ],
       1,
     );
-    rollUp();
+    store.rollUp();
     expectPoints(
       [
         [1.5, 1],
@@ -133,14 +127,14 @@ describe('hours', () => {
       [2, 3],
       [3, 4],
     ]);
-    rollUp();
+    store.rollUp();
     expect(staleHours()).toBe((1 << 2) | (1 << 3) | DAY_STALE);
     store.clock.advance(12 * 60_000);
-    rollUp();
+    store.rollUp();
     expect(staleHours()).toBe((1 << 3) | DAY_STALE);
     expect(store.writer.unrolled.all).toEqual([DAY]);
     store.clock.advance(DAY_MS);
-    rollUp();
+    store.rollUp();
     expect(staleHours()).toBe(0);
     expect(store.writer.unrolled.all).toEqual([]);
     expect(read().days).toEqual(
@@ -171,7 +165,7 @@ describe('hours', () => {
     expect(versions().meta['generation']).toBe(first.meta['generation']);
     store.compact();
     const compacted = versions();
-    rollUp();
+    store.rollUp();
     expect(versions().hours).toEqual(compacted.hours);
     expect(versions().meta['version']).toBeGreaterThan(compacted.meta['version']!);
   });
@@ -195,7 +189,7 @@ test.each([0, 1, 2, 3, 4, 5])('points that come after slice %i of a pass are rol
   while (store.writer.rollups.step());
   expect(read().hours[0]!.count).toBe(2);
   expect(read('b').hours[0]!.count).toBe(2);
-  rollUp();
+  store.rollUp();
   expect(store.writer.unrolled.all).toEqual([]);
   expect(read().hours).toEqual(read('b').hours);
   expectPoints(
@@ -238,7 +232,7 @@ describe('what is broken', () => {
   beforeEach(async () => {
     await store.open();
     send(POINTS);
-    rollUp();
+    store.rollUp();
     expectPoints(POINTS, 3);
   });
 
@@ -256,8 +250,8 @@ describe('what is broken', () => {
     if (level === '1h') expect(() => read()).toThrow();
     while (store.writer.rollupFiles.broken !== undefined) store.writer.rollups.step();
     expectPoints([...POINTS, [4, 4]], level === '1h' ? 0 : 3);
-    rollUp();
-    rollUp();
+    store.rollUp();
+    store.rollUp();
     expectPoints([...POINTS, [4, 4]], 4);
     expect(read().days.length).toBe(1);
     expect(readdirSync(rollupFolder(store.dir, level)).filter((name) => name.includes('.broken-')).length).toBeGreaterThan(0);
@@ -267,7 +261,7 @@ describe('what is broken', () => {
     for (const spoil of ['DELETE FROM rollup', "UPDATE rollup SET data = x'01020304'"]) {
       for (const level of ['1h', '1d'] as const) store.writer.rollupFiles.use(level, DAY).db.exec(spoil);
       send([[3, false]]);
-      rollUp();
+      store.rollUp();
       expectPoints([...POINTS.slice(0, 2), [3, false]], 3);
       expect(read().days.length).toBe(1);
     }
@@ -276,14 +270,14 @@ describe('what is broken', () => {
   test.each(['1h', '1d'] as const)(
     'a file of rollups (%s) that somebody has removed is made again, from the points',
     async (level) => {
-      rollUp();
-      rollUp();
+      store.rollUp();
+      store.rollUp();
       for (const name of readdirSync(rollupFolder(store.dir, level))) rmSync(join(rollupFolder(store.dir, level), name));
       await store.crash();
       store.consume();
       expect(store.writer.unrolled.all).toEqual([]);
-      rollUp();
-      rollUp();
+      store.rollUp();
+      store.rollUp();
       expectPoints(POINTS, 3);
       expect(read().days.length).toBe(1);
       // And is not again at the next start.
@@ -309,7 +303,7 @@ describe('what cannot be written', () => {
     }).toThrow(/could not be used/);
     expect(staleHours()).not.toBe(0);
     expectPoints(points, 0);
-    rollUp();
+    store.rollUp();
     expect(staleHours()).toBe(0);
     expectPoints(points, 24);
   });
@@ -357,6 +351,16 @@ describe('what cannot be written', () => {
   });
 });
 
+test('a day that is rolled up gives back the room of its write-ahead log', async () => {
+  await store.open();
+  send([[3, 1]]);
+  const logFile = `${store.writer.files.pathOf(DAY)!}-wal`;
+  expect(statSync(logFile).size).toBeGreaterThan(0);
+  store.rollUp();
+  expect(store.writer.unrolled.has(DAY)).toBe(false);
+  expect(statSync(logFile).size).toBe(0);
+});
+
 test('a removed device leaves no rollups, also where they are made while it is being removed', async () => {
   await store.open();
   send([[1, 1]]);
@@ -369,7 +373,7 @@ test('a removed device leaves no rollups, also where they are made while it is b
   writer.forget('a', [log.end(0)]);
   while (writer.rollups.step());
   while (writer.eraser.busy) writer.eraser.step();
-  rollUp();
+  store.rollUp();
   for (const level of ['1h', '1d'] as const) {
     const rows = writer.rollupFiles.use(level, DAY).db.prepare('SELECT series FROM rollup').all();
     expect(rows).toEqual([{ series: 2 }]);
