@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { RawClient } from '../harness/mqtt-client.ts';
-import { residentBytes } from '../harness/process-memory.ts';
+import { HeldMemory } from '../harness/held-memory.ts';
 import { Selsyn } from '../harness/selsyn.ts';
 import type { StormOrder, StormState } from './storm-orders.ts';
 
@@ -57,15 +57,16 @@ async function publishToAll(selsyn: Selsyn, text: string): Promise<void> {
   await publisher.disconnect();
 }
 
-async function start(settings: readonly string[]): Promise<Selsyn> {
-  return await Selsyn.start({ settings: ['access.mode=open', ...settings] });
+async function start(settings: readonly string[], nodeOptions: readonly string[] = []): Promise<Selsyn> {
+  return await Selsyn.start({ nodeOptions, settings: ['access.mode=open', ...settings] });
 }
 
 describe(`${DEVICES} devices that reconnect at once`, () => {
   it(
     'are all back after a kill -9 and a restart, with their sessions and what was published meanwhile',
     async () => {
-      await using selsyn = await start(['gateway.threads=2']);
+      using held = new HeldMemory();
+      await using selsyn = await start(['gateway.threads=2'], held.nodeOptions);
       using storm = new Storm();
       storm.order({ kind: 'connect', port: selsyn.mqttPort, devices: DEVICES });
       await storm.until(({ online }) => online === DEVICES);
@@ -89,10 +90,10 @@ describe(`${DEVICES} devices that reconnect at once`, () => {
         await storm.until(({ online }) => online === 0);
         storm.order({ kind: 'connect', port: selsyn.mqttPort, devices: DEVICES });
         await storm.until(({ online }) => online === DEVICES);
-        bytes.push(residentBytes(selsyn.pid));
+        bytes.push(await held.bytes(selsyn.pid));
       }
       const [first = 0, , last = 0] = bytes;
-      expect(last, `${bytes.join()} bytes`).toBeLessThan(first * 1.3 + 67_108_864);
+      expect(last, `${bytes.join()} bytes`).toBeLessThan(first + 16_777_216);
     },
     RETURN_DEADLINE_MS * 4,
   );
