@@ -5,11 +5,12 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Admin, Consumer, stringDeserializers } from '@platformatic/kafka';
 import { reservePorts } from '@selsyn/platform/app/listening.ts';
+import { CertificateFolder } from './certificate-folder.ts';
 import { type MavenProgram, mavenProgram } from './maven-jars.ts';
 
 const KAFKA = { group: 'org.apache.kafka', artifact: 'kafka_2.13', version: '4.0.0' };
 const CLUSTER = '4L6g3nShT-eMCtK--X86sw';
-const START_MS = 60_000;
+const START_MS = 120_000;
 
 export interface KafkaMessage {
   readonly key: string;
@@ -18,17 +19,32 @@ export interface KafkaMessage {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** Apache Kafka, one broker that is its own controller, in a process of its own. */
+const SASL = 'org.apache.kafka.common.security';
+
+/** Who may come in at `securedBroker`, by each mechanism of SASL, with a certificate of its authority. */
+export const KAFKA_USER = { username: 'selsyn', password: 'pass=wörd/5' } as const;
+
+/** Apache Kafka, one broker that is its own controller, in a process of its own; one of its doors wants TLS and SASL. */
 export class Kafka implements AsyncDisposable {
   readonly port: number;
+  readonly #securedPort: number;
+  readonly #certificates: CertificateFolder;
   readonly #program: MavenProgram;
   readonly #folder: string;
   #child: ChildProcess | undefined;
 
-  private constructor(program: MavenProgram, folder: string, port: number) {
-    this.#program = program;
-    this.#folder = folder;
-    this.port = port;
+  private constructor(options: {
+    readonly program: MavenProgram;
+    readonly folder: string;
+    readonly certificates: CertificateFolder;
+    readonly port: number;
+    readonly securedPort: number;
+  }) {
+    this.#program = options.program;
+    this.#folder = options.folder;
+    this.#certificates = options.certificates;
+    this.port = options.port;
+    this.#securedPort = options.securedPort;
   }
 
   /** Undefined, with a printed reason, where it cannot be had. */
@@ -37,15 +53,17 @@ export class Kafka implements AsyncDisposable {
     if (program === undefined) return undefined;
     const folder = mkdtempSync(join(tmpdir(), 'selsyn-kafka-'));
     const free = { host: '127.0.0.1', port: 0, portKey: '' };
-    const { broker, controller } = await reservePorts({ broker: free, controller: free });
+    const { broker, secured, controller } = await reservePorts({ broker: free, secured: free, controller: free });
+    const certificates = certificatesOf();
     const settings = {
       'process.roles': 'broker,controller',
       'node.id': '1',
       'controller.quorum.voters': `1@127.0.0.1:${controller}`,
-      listeners: `PLAINTEXT://127.0.0.1:${broker},CONTROLLER://127.0.0.1:${controller}`,
-      'advertised.listeners': `PLAINTEXT://127.0.0.1:${broker}`,
+      listeners: `PLAINTEXT://127.0.0.1:${broker},SECURED://127.0.0.1:${secured},CONTROLLER://127.0.0.1:${controller}`,
+      'advertised.listeners': `PLAINTEXT://127.0.0.1:${broker},SECURED://127.0.0.1:${secured}`,
       'controller.listener.names': 'CONTROLLER',
-      'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+      'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURED:SASL_SSL',
+      ...secureSettings(certificates),
       'log.dirs': join(folder, 'data'),
       'offsets.topic.replication.factor': '1',
       'offsets.topic.num.partitions': '1',
@@ -59,7 +77,7 @@ export class Kafka implements AsyncDisposable {
     };
     const lines = Object.entries(settings).map(([name, value]) => `${name}=${value}`);
     writeFileSync(join(folder, 'server.properties'), `${lines.join('\n')}\n`);
-    const kafka = new Kafka(program, folder, broker);
+    const kafka = new Kafka({ program, folder, certificates, port: broker, securedPort: secured });
     try {
       kafka.#format();
       await kafka.restart();
@@ -72,6 +90,19 @@ export class Kafka implements AsyncDisposable {
 
   get broker(): string {
     return `127.0.0.1:${this.port}`;
+  }
+
+  /** Speaks TLS, and takes who says that he is KAFKA_USER. */
+  get securedBroker(): string {
+    return `127.0.0.1:${this.#securedPort}`;
+  }
+
+  /** PEM: what certifies `securedBroker`, and a certificate with which it lets somebody in. */
+  get certificates(): { readonly authority: string; readonly client: string; readonly clientKey: string } {
+    const [authority, client, clientKey] = ['authority.crt', 'client.crt', 'client.key'].map((name) =>
+      this.#certificates.read(name),
+    );
+    return { authority: authority!, client: client!, clientKey: clientKey! };
   }
 
   /** Starts it on its data and waits until it answers. */
@@ -133,13 +164,22 @@ export class Kafka implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill();
+    this.#certificates[Symbol.dispose]();
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
   #format(): void {
     const { java, classPath } = this.#program;
     const storage = ['kafka.tools.StorageTool', 'format', '-t', CLUSTER, '-c', join(this.#folder, 'server.properties')];
-    const formatted = spawnSync(java, ['-Xmx128m', '-cp', classPath, ...storage], { encoding: 'utf8' });
+    const { username, password } = KAFKA_USER;
+    const users = ['SCRAM-SHA-256', 'SCRAM-SHA-512'].flatMap((mechanism) => [
+      '--add-scram',
+      `${mechanism}=[name="${username}",password="${password}"]`,
+    ]);
+    const formatted = spawnSync(java, ['-Xmx128m', '-cp', classPath, ...storage, ...users], {
+      encoding: 'utf8',
+      env: { ...process.env, LC_ALL: 'C.UTF-8' },
+    });
     if (formatted.status !== 0) throw new Error(`Kafka's storage could not be formatted: ${formatted.stdout}${formatted.stderr}`);
   }
 
@@ -154,4 +194,34 @@ export class Kafka implements AsyncDisposable {
       await admin.close().catch(() => undefined);
     }
   }
+}
+
+/** An authority, and a certificate of the broker's address. */
+function certificatesOf(): CertificateFolder {
+  const folder = new CertificateFolder();
+  folder.authority('authority', '/CN=Kafka');
+  folder.request('broker', '/CN=broker');
+  folder.sign('broker', 'authority', 'extendedKeyUsage=serverAuth\nsubjectAltName=IP:127.0.0.1');
+  folder.request('client', '/CN=selsyn');
+  folder.sign('client', 'authority');
+  folder.write('keystore.pem', `${folder.read('broker.key')}${folder.read('broker.crt')}${folder.read('authority.crt')}`);
+  return folder;
+}
+
+function secureSettings(certificates: CertificateFolder): Readonly<Record<string, string>> {
+  const { username, password } = KAFKA_USER;
+  // A file of properties is Latin-1.
+  const escaped = password.replaceAll(/[^\x20-\x7e]/g, (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  const of = (name: string): string => `listener.name.secured.${name}`;
+  return {
+    [of('ssl.keystore.type')]: 'PEM',
+    [of('ssl.keystore.location')]: certificates.file('keystore.pem'),
+    [of('ssl.truststore.type')]: 'PEM',
+    [of('ssl.truststore.location')]: certificates.file('authority.crt'),
+    [of('ssl.client.auth')]: 'required',
+    [of('sasl.enabled.mechanisms')]: 'PLAIN,SCRAM-SHA-256,SCRAM-SHA-512',
+    [of('plain.sasl.jaas.config')]: `${SASL}.plain.PlainLoginModule required user_${username}="${escaped}";`,
+    [of('scram-sha-256.sasl.jaas.config')]: `${SASL}.scram.ScramLoginModule required;`,
+    [of('scram-sha-512.sasl.jaas.config')]: `${SASL}.scram.ScramLoginModule required;`,
+  };
 }

@@ -6,6 +6,12 @@ import { eventually, Selsyn } from '../harness/selsyn.ts';
 let selsyn: Selsyn;
 const clients: MqttClient[] = [];
 
+const BAD = {
+  endless: 'function decode() { for (;;); }',
+  bomb: 'function decode() { const all = []; for (;;) all.push("x".repeat(100_000)); }',
+  stuck: 'function decode() { return Array.prototype.indexOf.call({ length: 2 ** 53 - 1 }, 1) }',
+};
+
 beforeAll(async () => {
   selsyn = await Selsyn.start();
 });
@@ -73,17 +79,25 @@ test('a script is looked at before it is taken, and can be tried', async () => {
     const { status, body } = await post<{ code: string }>('/decoders', draft(source));
     expect([source, status, body.code]).toEqual([source, 422, code]);
   }
+  const trialOf = async (source: string) =>
+    await post<{ ok: boolean; error?: { code: string } }>('/decoders/test', { format: { kind: 'script', source }, payload: 'x' });
+  const [others, ...trials] = await Promise.all([
+    Promise.all(Array.from({ length: 20 }, async () => await selsyn.get<{ items: unknown[] }>('/api/v1/decoders'))),
+    ...Object.values(BAD).map(trialOf),
+  ]);
+  for (const { status, body } of trials)
+    expect({ status, body }).toMatchObject({ status: 200, body: { ok: false, error: { code: 'script.over-limit' } } });
+  expect(others).toHaveLength(20);
+  expect((await trialOf('function decode(bytes) { return { v: bytes[0] } }')).body).toMatchObject({
+    ok: true,
+    points: [{ metric: 'v', value: 120 }],
+  });
 });
 
 test('decoders that do not come back, or want too much, cost their own devices their messages and nobody else anything', async () => {
-  const bad = {
-    endless: 'function decode() { for (;;); }',
-    bomb: 'function decode() { const all = []; for (;;) all.push("x".repeat(100_000)); }',
-    stuck: 'function decode() { return Array.prototype.indexOf.call({ length: 2 ** 53 - 1 }, 1) }',
-  };
   const good = await deviceOf('plain');
   const senders: [string, MqttClient][] = [];
-  for (const [id, source] of Object.entries(bad)) senders.push([id, await deviceOf(id, source)]);
+  for (const [id, source] of Object.entries(BAD)) senders.push([id, await deviceOf(id, source)]);
   const messages = 200;
   for (let n = 1; n <= messages; n++) {
     for (const [id, client] of senders) client.publish(`telemetry/${id}`, Buffer.of(n & 255), { qos: 1 });

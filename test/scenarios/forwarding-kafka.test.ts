@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { Kafka } from '../harness/kafka.ts';
+import { Kafka, KAFKA_USER } from '../harness/kafka.ts';
 import { Selsyn } from '../harness/selsyn.ts';
 import { device, forwarder, forwarderWhen, publish, send } from './forwarding.fixture.ts';
 
@@ -17,46 +17,42 @@ afterAll(async () => {
   await kafka?.[Symbol.asyncDispose]();
 });
 
-test(
-  'Kafka gets each record under the id of its device, in order, also when the broker was killed in between',
-  { timeout: 120_000 },
-  async (context) => {
-    if (kafka === undefined) return context.skip('Kafka cannot be had');
-    await kafka.createTopic('telemetry', 4);
-    await send(selsyn, 'POST', '/forwarders', {
-      id: 'kafka',
-      target: { kind: 'kafka', brokers: [kafka.broker], topic: 'telemetry', compression: 'snappy' },
-      filter: { idPrefix: 'k' },
-    });
-    expect(await send(selsyn, 'POST', '/forwarders/kafka/test')).toMatchObject({ ok: true });
-    await using first = await device(selsyn, 'k-1');
-    await using second = await device(selsyn, 'k-2');
-    await Promise.all([publish(first, 'k-1', 0, 500), publish(second, 'k-2', 0, 500)]);
-    await forwarderWhen(selsyn, 'kafka', ({ sent }) => sent === 1_000);
+test('Kafka gets each record under the id of its device, in order, also when the broker was killed in between', async (context) => {
+  if (kafka === undefined) return context.skip('Kafka cannot be had');
+  await kafka.createTopic('telemetry', 4);
+  await send(selsyn, 'POST', '/forwarders', {
+    id: 'kafka',
+    target: { kind: 'kafka', brokers: [kafka.broker], topic: 'telemetry', compression: 'snappy' },
+    filter: { idPrefix: 'k' },
+  });
+  expect(await send(selsyn, 'POST', '/forwarders/kafka/test')).toMatchObject({ ok: true });
+  await using first = await device(selsyn, 'k-1');
+  await using second = await device(selsyn, 'k-2');
+  await Promise.all([publish(first, 'k-1', 0, 500), publish(second, 'k-2', 0, 500)]);
+  await forwarderWhen(selsyn, 'kafka', ({ sent }) => sent === 1_000);
 
-    await kafka.kill();
-    await Promise.all([publish(first, 'k-1', 500, 1_000), publish(second, 'k-2', 500, 1_000)]);
-    const dead = await forwarderWhen(selsyn, 'kafka', ({ failures }) => failures > 0, 60_000);
-    expect(dead.state).toMatchObject({ sent: 1_000 });
-    expect(dead.state.circuit).not.toBe('closed');
-    await kafka.restart();
-    await forwarderWhen(selsyn, 'kafka', ({ sent }) => sent === 2_000, 60_000);
+  await kafka.kill();
+  await Promise.all([publish(first, 'k-1', 500, 1_000), publish(second, 'k-2', 500, 1_000)]);
+  const dead = await forwarderWhen(selsyn, 'kafka', ({ failures }) => failures > 0, 60_000);
+  expect(dead.state).toMatchObject({ sent: 1_000 });
+  expect(dead.state.circuit).not.toBe('closed');
+  await kafka.restart();
+  await forwarderWhen(selsyn, 'kafka', ({ sent }) => sent === 2_000, 60_000);
 
-    const messages = await kafka.consume(
-      'telemetry',
-      (found) => new Set(found.map(({ headers }) => headers['selsyn-id'])).size >= 2_001,
-    );
-    for (const id of ['k-1', 'k-2']) {
-      const own = messages.filter(({ key }) => key === id);
-      // In order, where one that came twice counts as it came first.
-      expect([...new Set(own.map(({ value }) => value))]).toEqual(Array.from({ length: 1_000 }, (_, n) => `{"n":${n}}`));
-      expect(new Set(own.map(({ partition }) => partition)).size).toBe(1);
-      expect(own[0]?.headers['selsyn-topic']).toBe(`telemetry/${id}`);
-    }
-  },
-);
+  const messages = await kafka.consume(
+    'telemetry',
+    (found) => new Set(found.map(({ headers }) => headers['selsyn-id'])).size >= 2_001,
+  );
+  for (const id of ['k-1', 'k-2']) {
+    const own = messages.filter(({ key }) => key === id);
+    // In order, where one that came twice counts as it came first.
+    expect([...new Set(own.map(({ value }) => value))]).toEqual(Array.from({ length: 1_000 }, (_, n) => `{"n":${n}}`));
+    expect(new Set(own.map(({ partition }) => partition)).size).toBe(1);
+    expect(own[0]?.headers['selsyn-topic']).toBe(`telemetry/${id}`);
+  }
+});
 
-test('samples go to Kafka one by one, and a topic that is not there is told', { timeout: 60_000 }, async (context) => {
+test('samples go to Kafka one by one, and a topic that is not there is told', async (context) => {
   if (kafka === undefined) return context.skip('Kafka cannot be had');
   await kafka.createTopic('samples', 1);
   await send(selsyn, 'POST', '/forwarders', {
@@ -83,4 +79,50 @@ test('samples go to Kafka one by one, and a topic that is not there is told', { 
   const { state } = await forwarder(selsyn, 'nowhere');
   expect(state.lastError?.message).toMatch(/topic/i);
   expect(state).toMatchObject({ sent: 0, refused: 0 });
+});
+
+test('Kafka is spoken to by TLS and SASL, with a certificate that is checked and a password that must be right', async (context) => {
+  if (kafka === undefined) return context.skip('Kafka cannot be had');
+  await kafka.createTopic('secured', 1);
+  const { username, password } = KAFKA_USER;
+  const { authority, client, clientKey } = kafka.certificates;
+  const mechanisms = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'] as const;
+  const targetOf = (mechanism: string, tls?: object) => ({
+    kind: 'kafka',
+    brokers: [kafka!.securedBroker],
+    topic: 'secured',
+    secure: true,
+    sasl: { mechanism, username },
+    ...(tls !== undefined && { tls }),
+  });
+  const tls = { ca: authority, certificate: client };
+  const secrets = { password, clientKey };
+  await using sender = await device(selsyn, 'guarded');
+  for (const mechanism of mechanisms) {
+    const filter = { idPrefix: 'guarded' };
+    await send(selsyn, 'POST', '/forwarders', { id: mechanism, target: targetOf(mechanism, tls), filter, secrets });
+  }
+  await publish(sender, 'guarded', 0, 100);
+  for (const mechanism of mechanisms) await forwarderWhen(selsyn, mechanism, ({ sent }) => sent === 100);
+  const messages = await kafka.consume('secured', (found) => found.length === 300);
+  const counts = Map.groupBy(messages, ({ value }) => value);
+  expect([...counts.values()].map((same) => same.length)).toEqual(Array.from({ length: 100 }, () => 3));
+
+  for (const [id, target, given, message] of [
+    ['wrong-plain', targetOf('PLAIN', tls), { ...secrets, password: 'wrong' }, /authentication failed/i],
+    ['wrong-scram', targetOf('SCRAM-SHA-512', tls), { ...secrets, password: 'wrong' }, /authentication failed/i],
+    ['unknown-authority', targetOf('PLAIN'), { password }, /self-signed certificate|unable to (verify|get)/i],
+    [
+      'no-certificate',
+      targetOf('PLAIN', { ca: authority }),
+      { password },
+      /certificate required|handshake|closed|bad certificate/i,
+    ],
+  ] as const) {
+    await send(selsyn, 'POST', '/forwarders', { id, target, secrets: given });
+    expect(await send(selsyn, 'POST', `/forwarders/${id}/test`)).toMatchObject({
+      ok: false,
+      message: expect.stringMatching(message),
+    });
+  }
 });

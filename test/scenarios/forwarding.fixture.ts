@@ -14,7 +14,9 @@ export interface ForwarderAnswer {
     readonly filtered: number;
     readonly skipped: number;
     readonly refused: number;
+    readonly health: string;
     readonly circuit: string;
+    readonly lastRefusal?: { readonly message: string };
     readonly lastError?: { readonly message: string };
   };
 }
@@ -39,7 +41,7 @@ export async function forwarderWhen(
   selsyn: Selsyn,
   id: string,
   holds: (state: ForwarderAnswer['state']) => boolean,
-  deadlineMs = 20_000,
+  deadlineMs = 30_000,
 ): Promise<ForwarderAnswer> {
   return await eventually(async () => {
     const found = await forwarder(selsyn, id);

@@ -1,14 +1,13 @@
 import { readFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { connectAsync, type MqttClient } from 'mqtt';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ADMIN_KEY, eventually, Selsyn } from '../harness/selsyn.ts';
-import { browserPath, launchBrowser, visitPage } from './pages.fixture.ts';
+import { changeForwarder, RefusingTarget } from './forwarder-pages.fixture.ts';
+import { browserPath, launchBrowser, PAGES_TIMEOUT_MS, visitPage } from './pages.fixture.ts';
 
 const PASSWORD = 'seven green boats at noon';
-const TIMEOUT_MS = 120_000;
+const TIMEOUT_MS = PAGES_TIMEOUT_MS;
 const DAY_MS = 86_400_000;
 const SETTINGS = ['telemetry.sealAfterSec=1', 'archive.target=disk', 'cardinality.maxSeriesPerDevice=12'];
 
@@ -175,7 +174,7 @@ describe.skipIf(browserPath === undefined)(
           await editor.fill('SELECT metric, count(*) AS points,\n  max(valu) AS most\nFROM telemetry');
           await editor.press('Control+Enter');
           const place = page.getByTestId('sql-place');
-          await place.waitFor({ timeout: 60_000 });
+          await place.waitFor();
           expect(await place.textContent()).toBe(`  max(valu) AS most\n${' '.repeat(6)}^`);
           await place.click();
           const cursor = await editor.evaluate((element) => Number(Reflect.get(element, 'selectionStart')));
@@ -186,7 +185,7 @@ describe.skipIf(browserPath === undefined)(
           await editor.fill(sql);
           await page.getByRole('button', { name: 'Run' }).click();
           const result = page.getByTestId('sql-result');
-          await result.waitFor({ timeout: 60_000 });
+          await result.waitFor();
           expect(await result.locator('tbody td').allTextContents()).toEqual(['kiel-1', '200', '29.5']);
           await result.getByText('Took').waitFor();
           expect(new URL(page.url()).searchParams.get('q')).toBe(sql);
@@ -207,65 +206,61 @@ describe.skipIf(browserPath === undefined)(
 
           await editor.fill('SELECT a.time FROM telemetry a, telemetry b');
           await page.getByRole('button', { name: 'Run' }).click();
-          await page
-            .locator('[data-testid="sql-result"][data-rows="1000"]')
-            .getByText('the first ones')
-            .waitFor({ timeout: 60_000 });
+          await page.locator('[data-testid="sql-result"][data-rows="1000"]').getByText('the first ones').waitFor();
         });
       },
       TIMEOUT_MS,
     );
 
     it(
-      'a forwarder is added, followed, paused and resumed; what its target refused is sent again',
+      'a forwarder is added, followed, changed, paused and resumed; what its target refused is told and sent again',
       async () => {
-        let status = 400;
-        const target: Server = createServer((request, response) => {
-          request.resume().once('end', () => response.writeHead(status).end());
-        });
-        await new Promise<void>((resolve) => target.listen(0, '127.0.0.1', resolve));
-        const { port } = target.address() as AddressInfo;
-        try {
-          await visit('/telemetry/forwarders', async (page) => {
-            await page.getByText('Nobody gets copies yet').waitFor();
-            await page.getByRole('button', { name: 'Add a forwarder' }).click();
-            const dialog = page.getByRole('dialog');
-            await dialog.getByLabel('Id', { exact: true }).fill('to-erp');
-            for (const kind of ['kafka', 'mqtt', 'influxdb', 'webhook']) {
-              await dialog.getByLabel('To', { exact: true }).selectOption(kind);
-              await dialog.getByRole('button', { name: 'Add' }).click();
-              await dialog.getByText('It is needed.').first().waitFor();
-            }
-            await dialog.getByLabel('URL').fill(`http://127.0.0.1:${port}/in`);
-            await dialog.getByLabel('Only of types (optional)').fill('boiler');
+        await using target = await RefusingTarget.start();
+        await visit('/telemetry/forwarders', async (page) => {
+          await page.getByText('Nobody gets copies yet').waitFor();
+          await page.getByRole('button', { name: 'Add a forwarder' }).click();
+          const dialog = page.getByRole('dialog');
+          await dialog.getByLabel('Id', { exact: true }).fill('to-erp');
+          for (const kind of ['kafka', 'mqtt', 'influxdb', 'webhook']) {
+            await dialog.getByLabel('To', { exact: true }).selectOption(kind);
             await dialog.getByRole('button', { name: 'Add' }).click();
-            const row = page.locator('[data-forwarder="to-erp"]');
-            await row.getByText(`127.0.0.1:${port}`).waitFor();
+            await dialog.getByText('It is needed.').first().waitFor();
+          }
+          await dialog.getByLabel('URL').fill(`${target.url}/in`);
+          await dialog.getByLabel('Only of types (optional)').fill('boiler');
+          await dialog.getByLabel('Authorization header (optional)').fill('Bearer the-secret');
+          await dialog.getByRole('button', { name: 'Add' }).click();
+          const row = page.locator('[data-forwarder="to-erp"]');
+          await row.getByText(target.url).waitFor();
 
-            await publish('kiel-2', { temperature: 22 });
-            await row.getByText('1 refused').waitFor({ timeout: 30_000 });
-            await row.getByRole('button', { name: 'to-erp', exact: true }).click();
-            const refused = page.getByTestId('refused');
-            await refused.locator('[data-refused]').getByText('{"temperature":22}').waitFor();
-            status = 204;
-            await refused.getByRole('button', { name: 'Send them again' }).click();
-            await refused.waitFor({ state: 'detached', timeout: 30_000 });
-            await row.getByText('1 refused').waitFor({ state: 'detached' });
+          await publish('kiel-2', { temperature: 22 });
+          await row.getByText('1 refused').waitFor();
+          await page.locator('[data-forwarder="to-erp"][data-state="refusing"]').getByText('target refuses records').waitFor();
+          await row.getByText('answered with the status 400: no such tenant').waitFor();
+          await row.getByRole('button', { name: 'to-erp', exact: true }).click();
+          const refused = page.getByTestId('refused');
+          await refused.locator('[data-refused]').getByText('{"temperature":22}').waitFor();
+          target.status = 204;
+          await refused.getByRole('button', { name: 'Send them again' }).click();
+          await refused.waitFor({ state: 'detached' });
+          await row.getByText('1 refused').waitFor({ state: 'detached' });
 
-            await page.getByRole('button', { name: 'Pause to-erp' }).click();
-            await page.locator('[data-forwarder="to-erp"][data-state="paused"]').waitFor();
-            await publish('kiel-2', { temperature: 23 });
-            await row.getByText('1 records').waitFor({ timeout: 30_000 });
-            await page.getByRole('button', { name: 'Resume to-erp' }).click();
-            await row.locator('td', { hasText: 'none' }).waitFor({ timeout: 30_000 });
-            await page.getByRole('button', { name: 'Remove…' }).click();
-            await page.getByRole('button', { name: 'Remove it' }).click();
-            await row.waitFor({ state: 'detached' });
-          });
-        } finally {
-          target.closeAllConnections();
-          target.close();
-        }
+          await changeForwarder(page, target);
+          await publish('kiel-2', { temperature: 22.5 });
+          await row.locator('[data-testid="sent"]', { hasText: /^1/ }).waitFor();
+          expect(new Set(target.authorizations)).toEqual(new Set(['Bearer the-secret']));
+          expect(await page.content()).not.toContain('the-secret');
+
+          await page.getByRole('button', { name: 'Pause to-erp' }).click();
+          await page.locator('[data-forwarder="to-erp"][data-state="paused"]').waitFor();
+          await publish('kiel-2', { temperature: 23 });
+          await row.getByText('1 records').waitFor();
+          await page.getByRole('button', { name: 'Resume to-erp' }).click();
+          await row.locator('td', { hasText: 'none' }).waitFor();
+          await page.getByRole('button', { name: 'Remove…' }).click();
+          await page.getByRole('button', { name: 'Remove it' }).click();
+          await row.waitFor({ state: 'detached' });
+        });
       },
       TIMEOUT_MS,
     );

@@ -25,6 +25,9 @@ const item: ForwarderJson = {
     skipped: 0,
     undecodable: 0,
     refused: 2,
+    refusedInRow: 0,
+    lastRefusal: { message: 'no such \u001b[1mtenant', atMs: 32_000 },
+    health: 'failing',
     circuit: 'open',
     lastError: { message: 'connect ECONNREFUSED\u001b[2J', atMs: 1_000 },
     lastSentMs: 2_000,
@@ -45,12 +48,18 @@ test('says at a glance where a forwarder sends, and how far it is behind', () =>
     expect.stringContaining('ECONNREFUSED'),
   ]);
   expect(forwarderRow({ ...item, paused: true })[2]).toBe('paused');
-  expect(forwarderRow({ ...item, state: { ...item.state!, circuit: 'closed' } }).slice(-1)).toEqual(['']);
+  expect(forwarderRow({ ...item, state: { ...item.state!, health: 'well', circuit: 'closed' } }).slice(-1)).toEqual(['']);
+});
+
+test('a target that refuses what it is sent is not said to be well, and what it says is shown', () => {
+  const row = forwarderRow({ ...item, state: { ...item.state!, health: 'refusing', circuit: 'closed' } });
+  expect([row[2], row.at(-1)]).toEqual(['refusing', expect.stringContaining('tenant')]);
 });
 
 test('prints nothing of what a target said that would move the cursor', () => {
   const lines = forwarderLines(item, 62_000);
   expect(lines).not.toContain('\u001b');
-  expect(lines).toContain('last sent    60 s ago');
-  expect(lines).toContain('filter       {"idPrefix":"pump-"}');
+  expect(lines).toMatch(/^last refusal {2}no such .*tenant \(30 s ago\)$/m);
+  expect(lines).toContain('last sent     60 s ago');
+  expect(lines).toContain('filter        {"idPrefix":"pump-"}');
 });

@@ -12,6 +12,8 @@ export interface ArchiveStatus {
   /** Hours that are over and not archived. */
   readonly backlogHours: number;
   readonly lagMs: number;
+  /** Archived objects that are damaged or gone. */
+  readonly badObjects: number;
   readonly lastStoredAtMs: number | undefined;
   readonly failures: number;
   readonly lastError: { readonly code: string; readonly message: string; readonly atMs: number } | undefined;
@@ -46,6 +48,7 @@ export async function fetchArchive(client: ApiClient, signal?: AbortSignal): Pro
     points: number(source, 'points'),
     backlogHours: number(source, 'backlogHours'),
     lagMs: number(source, 'lagMs'),
+    badObjects: number(source, 'badObjects'),
     lastStoredAtMs: optionalNumber(source, 'lastStoredAtMs'),
     failures: number(source, 'failures'),
     lastError:
@@ -55,9 +58,45 @@ export async function fetchArchive(client: ApiClient, signal?: AbortSignal): Pro
   };
 }
 
-/** Archives what is over now; the answer comes before it is done. */
-export async function runArchive(client: ApiClient): Promise<void> {
-  await client.send('POST', '/archive/run', {});
+/** Archives what is over now; the answer comes before it is done. @returns why something that had come is not stored yet; undefined: all is */
+export async function runArchive(client: ApiClient): Promise<string | undefined> {
+  const response = await client.send('POST', '/archive/run', { deadlineMs: 90_000 });
+  const left = optionalObject(asObject(await response.json(), 'run'), 'left');
+  return left === undefined ? undefined : text(left, 'because');
+}
+
+/** An archived object that cannot be used. */
+export interface BadObject {
+  readonly id: number;
+  readonly key: string;
+  readonly points: number;
+  readonly bytes: number;
+  readonly code: string;
+  readonly message: string;
+  readonly sinceMs: number;
+  readonly nextTryMs: number;
+}
+
+export async function fetchBadObjects(client: ApiClient, signal?: AbortSignal): Promise<Page<BadObject>> {
+  return pageOf(await client.get('/archive/bad-objects', { query: { limit: 50 }, signal }), 'bad objects', (source) => ({
+    id: number(source, 'id'),
+    key: text(source, 'key'),
+    points: number(source, 'points'),
+    bytes: number(source, 'bytes'),
+    code: text(source, 'code'),
+    message: text(source, 'message'),
+    sinceMs: number(source, 'sinceMs'),
+    nextTryMs: number(source, 'nextTryMs'),
+  }));
+}
+
+export async function giveUpObject(client: ApiClient, id: number): Promise<void> {
+  await client.send('POST', `/archive/bad-objects/${id}/give-up`, {});
+}
+
+/** Takes over objects that the manifest does not know; the answer comes before it is done. */
+export async function rebuildArchive(client: ApiClient): Promise<void> {
+  await client.send('POST', '/archive/rebuild', {});
 }
 
 export async function fetchErasures(client: ApiClient, cursor: string | undefined, signal?: AbortSignal): Promise<Page<Erasure>> {

@@ -27,6 +27,9 @@ export interface ForwarderState {
   readonly skipped: number;
   readonly undecodable: number;
   readonly refused: number;
+  readonly lastRefusal: { readonly message: string; readonly atMs: number } | undefined;
+  /** `well`, `refusing`, `retrying` or `failing`. */
+  readonly health: string;
   readonly circuit: string;
   readonly lastError: { readonly message: string; readonly atMs: number } | undefined;
   readonly lastSentMs: number | undefined;
@@ -39,6 +42,7 @@ export interface Forwarder {
   readonly target: Json;
   readonly format: string;
   readonly filter: Json;
+  readonly batch: Json;
   readonly paused: boolean;
   readonly secretNames: readonly string[];
   readonly createdAtMs: number;
@@ -65,6 +69,11 @@ export async function fetchForwarders(client: ApiClient, signal?: AbortSignal): 
 
 export async function addForwarder(client: ApiClient, draft: Json): Promise<void> {
   await client.post('/forwarders', draft);
+}
+
+/** What is absent from the patch stays, and so do secrets. */
+export async function updateForwarder(client: ApiClient, id: string, patch: Json): Promise<void> {
+  await client.patch(pathOf(id), patch);
 }
 
 export async function pauseForwarder(client: ApiClient, id: string, paused: boolean): Promise<void> {
@@ -118,6 +127,7 @@ function forwarderFrom(source: Json): Forwarder {
     target: asObject(source['target'], 'target'),
     format: text(source, 'format'),
     filter: asObject(source['filter'], 'filter'),
+    batch: asObject(source['batch'], 'batch'),
     paused: truth(source, 'paused'),
     secretNames: texts(source, 'secretNames'),
     createdAtMs: number(source, 'createdAtMs'),
@@ -126,7 +136,6 @@ function forwarderFrom(source: Json): Forwarder {
 }
 
 function stateFrom(source: Json): ForwarderState {
-  const error = optionalObject(source, 'lastError');
   return {
     lagRecords: number(source, 'lagRecords'),
     lagSeconds: number(source, 'lagSeconds'),
@@ -138,10 +147,17 @@ function stateFrom(source: Json): ForwarderState {
     skipped: number(source, 'skipped'),
     undecodable: number(source, 'undecodable'),
     refused: number(source, 'refused'),
+    lastRefusal: saidFrom(source, 'lastRefusal'),
+    health: text(source, 'health'),
     circuit: text(source, 'circuit'),
-    lastError: error === undefined ? undefined : { message: text(error, 'message'), atMs: number(error, 'atMs') },
+    lastError: saidFrom(source, 'lastError'),
     lastSentMs: optionalNumber(source, 'lastSentMs'),
   };
+}
+
+function saidFrom(source: Json, field: string): { readonly message: string; readonly atMs: number } | undefined {
+  const said = optionalObject(source, field);
+  return said && { message: text(said, 'message'), atMs: number(said, 'atMs') };
 }
 
 function pathOf(id: string): string {

@@ -15,6 +15,12 @@ export interface RetentionPolicy {
   readonly keepDays: KeepDays;
 }
 
+/** A policy that is stored. */
+export interface StoredPolicy extends RetentionPolicy {
+  /** How long each level is really kept: coarser points stay at least as long as finer ones. */
+  readonly effectiveDays: KeepDays;
+}
+
 /** The one that has no conditions, and is always there. */
 export const DEFAULT_POLICY = 'default';
 
@@ -30,7 +36,7 @@ export interface LetGo {
 }
 
 export interface Retention {
-  readonly policies: readonly RetentionPolicy[];
+  readonly policies: readonly StoredPolicy[];
   /** Why nothing goes by its age; undefined: the clock is believed. */
   readonly clockFault: string | undefined;
   readonly lastPassMs: number | undefined;
@@ -107,17 +113,21 @@ export async function confirmClock(client: ApiClient): Promise<void> {
   await client.send('POST', '/retention/confirm-clock', {});
 }
 
-function policyFrom(source: Json): RetentionPolicy {
-  const kept = asObject(source['keepDays'], 'keepDays');
-  const keepDays: { [L in KeptLevel]?: number | null } = {};
-  for (const level of KEPT_LEVELS)
-    if (kept[level] !== undefined) keepDays[level] = kept[level] === null ? null : number(kept, level);
+function daysFrom(source: Json, field: string): KeepDays {
+  const kept = asObject(source[field], field);
+  const days: { [L in KeptLevel]?: number | null } = {};
+  for (const level of KEPT_LEVELS) if (kept[level] !== undefined) days[level] = kept[level] === null ? null : number(kept, level);
+  return days;
+}
+
+function policyFrom(source: Json): StoredPolicy {
   return {
     name: text(source, 'name'),
     deviceType: optionalText(source, 'deviceType'),
     group: optionalText(source, 'group'),
     metric: optionalText(source, 'metric'),
-    keepDays,
+    keepDays: daysFrom(source, 'keepDays'),
+    effectiveDays: daysFrom(source, 'effectiveDays'),
   };
 }
 

@@ -36,7 +36,9 @@ export interface Storage {
     readonly floorBytes: number;
     readonly whenShort: string;
   };
-  readonly parts: Readonly<Record<Level | 'future' | 'broken' | 'archive' | 'log' | 'other', StoredPart>>;
+  readonly parts: Readonly<
+    Record<Level | 'future' | 'broken' | 'archive' | 'archiveElsewhere' | 'archiveCache' | 'log' | 'other', StoredPart>
+  >;
   readonly forecast: {
     readonly bytesPerDay: Readonly<Record<Level, number>>;
     /** The day whose raw points are taken for the rate. */
@@ -72,6 +74,8 @@ export async function fetchStorage(client: ApiClient, signal?: AbortSignal): Pro
       future: partFrom(source, 'future'),
       broken: partFrom(source, 'broken'),
       archive: partFrom(source, 'archive'),
+      archiveElsewhere: partFrom(source, 'archiveElsewhere'),
+      archiveCache: partFrom(source, 'archiveCache'),
       log: partFrom(source, 'log'),
       other: partFrom(source, 'other'),
     },

@@ -48,7 +48,7 @@ it('shortens rates to three digits and never to four', () => {
 });
 
 it('uses binary units for bytes', () => {
-  expect([0, 512, 1536, 1023.9, 3.2 * 2 ** 30].map(formatBytes)).toEqual(['0 B', '512 B', '1.5 KiB', '1 KiB', '3.2 GiB']);
+  expect([0, 512, 1500, 999.9, 3.2e9, 5e15].map(formatBytes)).toEqual(['0 B', '512 B', '1.5 kB', '1 kB', '3.2 GB', '5 PB']);
 });
 
 it('chooses the unit of a duration by its length', () => {

@@ -57,14 +57,14 @@ const COMPACT_STEPS = [
   [1e3, 'k'],
 ] as const;
 
-/** Bytes with binary units: `512 B`, `1.5 KiB`, `3.2 GiB`. */
+/** Bytes by thousands, as the command line says them: `512 B`, `1.5 kB`, `3.2 GB`. */
 export function formatBytes(bytes: number): string {
   if (!Number.isFinite(bytes)) return '–';
-  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+  const units = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'];
   let size = bytes;
   let unit = 0;
-  while (size >= 1023.5 && unit < units.length - 1) {
-    size /= 1024;
+  while (size >= 999.5 && unit < units.length - 1) {
+    size /= 1000;
     unit++;
   }
   return `${threeDigits(size)} ${units[unit] ?? 'B'}`;

@@ -15,10 +15,11 @@ import { RefusedRecords } from './refused-records.tsx';
 interface ForwarderDetailsProps {
   readonly forwarder: Forwarder;
   /** Absent: it may not be changed. */
+  readonly onEdit: (() => void) | undefined;
   readonly onRemove: (() => void) | undefined;
 }
 
-export function ForwarderDetails({ forwarder, onRemove }: ForwarderDetailsProps) {
+export function ForwarderDetails({ forwarder, onEdit, onRemove }: ForwarderDetailsProps) {
   const { client } = useServices();
   const { id, format, filter, secretNames, createdAtMs, state } = forwarder;
   const test = useMutation({ mutationFn: async () => (await testForwarder(client, id)) ?? '' });
@@ -38,10 +39,18 @@ export function ForwarderDetails({ forwarder, onRemove }: ForwarderDetailsProps)
           Last error, <When timeMs={state.lastError.atMs} />: {state.lastError.message}
         </p>
       )}
+      {state?.lastRefusal !== undefined && (
+        <p className={styles.lastError} data-testid="last-refusal">
+          Last refusal, <When timeMs={state.lastRefusal.atMs} />: {state.lastRefusal.message}
+        </p>
+      )}
       {onRemove !== undefined && (
         <div className={styles.buttons}>
           <Button variant="default" size="xs" loading={test.isPending} onClick={() => test.mutate()}>
             Send a test record
+          </Button>
+          <Button variant="default" size="xs" onClick={onEdit}>
+            Change…
           </Button>
           <Button variant="default" size="xs" onClick={onRemove}>
             Remove…

@@ -8,7 +8,7 @@ import { DetailRow } from '../ui/detail-row.tsx';
 import { ProblemNotice } from '../ui/problem-notice.tsx';
 import { When } from '../ui/when.tsx';
 import { ForwarderDetails } from './forwarder-details.tsx';
-import { forwarderState, lagText, targetText } from './forwarder-words.ts';
+import { forwarderState, lagText, targetText, troubleOf } from './forwarder-words.ts';
 import styles from './forwarders.module.css';
 
 export const FORWARDER_COLUMNS = ['Forwarder', 'State', 'Behind', 'Sent', 'Failed', ''] as const;
@@ -16,11 +16,12 @@ export const FORWARDER_COLUMNS = ['Forwarder', 'State', 'Behind', 'Sent', 'Faile
 interface ForwarderRowProps {
   readonly forwarder: Forwarder;
   /** Absent: it may not be changed. */
+  readonly onEdit: (() => void) | undefined;
   readonly onRemove: (() => void) | undefined;
 }
 
 /** A forwarder, how it gets on; opens to more, and to what its target refused. */
-export function ForwarderRow({ forwarder, onRemove }: ForwarderRowProps) {
+export function ForwarderRow({ forwarder, onEdit, onRemove }: ForwarderRowProps) {
   const { client } = useServices();
   const queries = useQueryClient();
   const { id, description, target, paused, state } = forwarder;
@@ -31,10 +32,11 @@ export function ForwarderRow({ forwarder, onRemove }: ForwarderRowProps) {
     },
   });
   const { tone, text } = forwarderState(forwarder);
+  const trouble = paused ? undefined : troubleOf(state);
   const { kind, place } = targetText(target);
   return (
     <DetailRow
-      about={{ 'data-forwarder': id, 'data-state': paused ? 'paused' : (state?.circuit ?? '') }}
+      about={{ 'data-forwarder': id, 'data-state': paused ? 'paused' : (state?.health ?? '') }}
       label="Forwarder"
       title={id}
       note={
@@ -44,14 +46,12 @@ export function ForwarderRow({ forwarder, onRemove }: ForwarderRowProps) {
         </>
       }
       columns={FORWARDER_COLUMNS.length}
-      details={() => <ForwarderDetails forwarder={forwarder} onRemove={onRemove} />}
+      details={() => <ForwarderDetails forwarder={forwarder} onEdit={onEdit} onRemove={onRemove} />}
     >
       <td data-label="State">
         <span>
           <Badge tone={tone}>{text}</Badge>
-          {state?.lastError !== undefined && state.circuit !== 'closed' && (
-            <small className={styles.error}>{state.lastError.message}</small>
-          )}
+          {trouble !== undefined && <small className={styles.error}>{trouble}</small>}
         </span>
       </td>
       <td data-label="Behind">

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { filterText, forwarderState, lagText, targetText } from './forwarder-words.ts';
+import { filterText, forwarderState, lagText, targetText, troubleOf } from './forwarder-words.ts';
 
 const state = {
   lagRecords: 0,
@@ -12,6 +12,8 @@ const state = {
   skipped: 0,
   undecodable: 0,
   refused: 0,
+  lastRefusal: undefined,
+  health: 'well',
   circuit: 'closed',
   lastError: undefined,
   lastSentMs: undefined,
@@ -34,6 +36,16 @@ it('tells paused, sending, trying again and away apart', () => {
     'target is away',
   ]);
   expect(forwarderState({ paused: false, state: undefined }).text).toBe('starting');
+});
+
+it('a target that refuses all records is not said to be sent to, and what it says is shown', () => {
+  const said = { lastRefusal: { message: 'no such tenant', atMs: 1 }, lastError: { message: 'timed out', atMs: 1 } };
+  const refusing = { ...state, ...said, health: 'refusing' };
+  expect(forwarderState({ paused: false, state: refusing })).toEqual({ tone: 'bad', text: 'target refuses records' });
+  expect(forwarderState({ paused: true, state: refusing }).text).toBe('paused');
+  expect(troubleOf(refusing)).toBe('no such tenant');
+  expect(troubleOf({ ...state, ...said })).toBeUndefined();
+  expect(troubleOf({ ...state, ...said, circuit: 'open' })).toBe('timed out');
 });
 
 it('says how far it is behind', () => {

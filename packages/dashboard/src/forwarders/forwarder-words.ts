@@ -29,6 +29,7 @@ export function forwarderState({ paused, state }: Pick<Forwarder, 'paused' | 'st
 } {
   if (paused) return { tone: 'plain', text: 'paused' };
   if (state === undefined) return { tone: 'plain', text: 'starting' };
+  if (state.health === 'refusing') return { tone: 'bad', text: 'target refuses records' };
   switch (state.circuit) {
     case 'closed':
       return { tone: 'good', text: 'sending' };
@@ -39,6 +40,13 @@ export function forwarderState({ paused, state }: Pick<Forwarder, 'paused' | 'st
     default:
       return { tone: 'bad', text: 'target is away' };
   }
+}
+
+/** What the target, or the way to it, has against what is sent now; undefined: nothing. */
+export function troubleOf(state: ForwarderState | undefined): string | undefined {
+  if (state === undefined) return undefined;
+  if (state.health === 'refusing') return state.lastRefusal?.message;
+  return state.circuit === 'closed' ? undefined : state.lastError?.message;
 }
 
 /** How far it is behind. */

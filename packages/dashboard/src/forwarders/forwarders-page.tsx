@@ -10,7 +10,7 @@ import { Icon } from '../ui/icons.tsx';
 import { NotAllowed } from '../ui/not-allowed.tsx';
 import { ProblemNotice } from '../ui/problem-notice.tsx';
 import { Section } from '../ui/section.tsx';
-import { AddForwarderDialog } from './add-forwarder-dialog.tsx';
+import { ForwarderDialog } from './forwarder-dialog.tsx';
 import { FORWARDER_COLUMNS, ForwarderRow } from './forwarder-row.tsx';
 import { RemoveForwarderDialog } from './remove-forwarder-dialog.tsx';
 
@@ -20,7 +20,7 @@ const REFETCH_MS = 3_000;
 export function ForwardersPage() {
   const { client } = useServices();
   const { mayEverywhere } = useWho();
-  const [adding, setAdding] = useState(false);
+  const [editing, setEditing] = useState<Forwarder | 'new'>();
   const [removing, setRemoving] = useState<Forwarder>();
   const allowed = mayEverywhere('forwarders:read');
   const { data, error, refetch } = useQuery({
@@ -37,7 +37,7 @@ export function ForwardersPage() {
       note="Each sends a copy of live telemetry somewhere else, at least once. While its target is away the log keeps what it has not sent."
       actions={
         mayWrite && (
-          <Button leftSection={<Icon name="plus" />} onClick={() => setAdding(true)}>
+          <Button leftSection={<Icon name="plus" />} onClick={() => setEditing('new')}>
             Add a forwarder
           </Button>
         )
@@ -58,12 +58,13 @@ export function ForwardersPage() {
             <ForwarderRow
               key={forwarder.id}
               forwarder={forwarder}
+              onEdit={mayWrite ? () => setEditing(forwarder) : undefined}
               onRemove={mayWrite ? () => setRemoving(forwarder) : undefined}
             />
           ))}
         </DataTable>
       )}
-      <AddForwarderDialog opened={adding} onClose={() => setAdding(false)} />
+      <ForwarderDialog about={editing} onClose={() => setEditing(undefined)} />
       <RemoveForwarderDialog forwarder={removing} onClose={() => setRemoving(undefined)} />
     </Section>
   );

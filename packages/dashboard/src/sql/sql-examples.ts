@@ -33,6 +33,22 @@ GROUP BY ALL
 ORDER BY ALL`,
   },
   {
+    label: 'Of one type',
+    sql: `SELECT t.device, d.name, t.metric, avg(t.value) AS mean
+FROM telemetry t JOIN devices d ON d.id = t.device
+WHERE d.type = 'pump' AND t.time >= now() - INTERVAL 1 HOUR
+GROUP BY ALL
+ORDER BY ALL`,
+  },
+  {
+    label: 'Days of a time zone',
+    sql: `SELECT (time AT TIME ZONE 'UTC' AT TIME ZONE 'Europe/Berlin')::DATE AS day, metric, min(min) AS lowest, max(max) AS highest
+FROM telemetry_1h
+WHERE time >= now() - INTERVAL 7 DAY
+GROUP BY ALL
+ORDER BY ALL`,
+  },
+  {
     label: 'Devices that are silent',
     sql: `SELECT d.id, d.name, d."group", max(t.time) AS last_hour
 FROM devices d LEFT JOIN telemetry_1h t ON t.device = d.id AND t.time >= now() - INTERVAL 7 DAY

@@ -1,6 +1,6 @@
 import { Button } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { fetchArchive, runArchive, type ArchiveStatus } from '../api/archive.ts';
+import { fetchArchive, rebuildArchive, runArchive, type ArchiveStatus } from '../api/archive.ts';
 import { useServices } from '../app/services.ts';
 import { formatBytes, formatCompact, formatCount } from '../format/number-format.ts';
 import { useWho } from '../session/who.ts';
@@ -10,6 +10,8 @@ import { Fact, Facts } from '../ui/facts.tsx';
 import { ProblemNotice } from '../ui/problem-notice.tsx';
 import { Section } from '../ui/section.tsx';
 import { When } from '../ui/when.tsx';
+import { BadObjects } from './bad-objects.tsx';
+import { leftText } from './storage-words.ts';
 import styles from './storage.module.css';
 
 const REFETCH_MS = 5_000;
@@ -19,6 +21,8 @@ const STATES: Readonly<Record<string, readonly [tone: Tone, text: string]>> = {
   working: ['good', 'working'],
   failing: ['bad', 'failing, tried again'],
   misplaced: ['bad', 'its objects are not where it is configured to be'],
+  'unknown-objects': ['bad', 'there are objects that its manifest does not know'],
+  rebuilding: ['warn', 'objects are being taken over'],
 };
 
 const NOT_DUE = ['good', 'nothing is due yet'] as const;
@@ -37,6 +41,11 @@ export function ArchiveState() {
     mutationFn: async () => await runArchive(client),
     onSettled: () => void queries.invalidateQueries({ queryKey: ['archive'] }),
   });
+  const rebuild = useMutation({
+    mutationFn: async () => await rebuildArchive(client),
+    onSettled: () => void queries.invalidateQueries({ queryKey: ['archive'] }),
+  });
+  const mayWrite = mayEverywhere('storage:write');
   const isOn = data !== undefined && data.state !== 'off';
   return (
     <Section
@@ -44,7 +53,7 @@ export function ArchiveState() {
       note="Telemetry as Parquet, for Athena, Spark, DuckDB and pandas. Points wait for it before they are let go."
       actions={
         isOn &&
-        mayEverywhere('storage:write') && (
+        mayWrite && (
           <Button variant="default" loading={run.isPending} onClick={() => run.mutate()}>
             Archive now
           </Button>
@@ -64,7 +73,23 @@ export function ArchiveState() {
           When points are too old they are gone for good, but for their hours and days.
         </EmptyNote>
       )}
+      {run.data !== undefined && <p role="status">{leftText(run.data)}</p>}
+      {data?.state === 'unknown-objects' && (
+        <div className={styles.warning} role="alert">
+          <p>
+            <strong>The manifest was lost, or is an old copy.</strong> Nothing is archived, and nothing written over. Put the
+            newest copy back and start again, or take the objects over: each is read whole before.
+          </p>
+          {mayWrite && (
+            <Button variant="default" size="xs" loading={rebuild.isPending} onClick={() => rebuild.mutate()}>
+              Take them over
+            </Button>
+          )}
+        </div>
+      )}
+      {rebuild.error !== null && <ProblemNotice error={rebuild.error} />}
       {isOn && <State status={data} />}
+      {isOn && data.badObjects > 0 && <BadObjects mayWrite={mayWrite} />}
     </Section>
   );
 }

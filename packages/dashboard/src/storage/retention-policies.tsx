@@ -96,7 +96,7 @@ export function RetentionPolicies() {
               </td>
               {KEPT_LEVELS.map((level) => (
                 <td key={level} data-label={LEVEL_NAMES[level]}>
-                  {keptText(policy.keepDays, level)}
+                  {keptText(policy, level)}
                 </td>
               ))}
               <td className={styles.action}>

@@ -3,8 +3,10 @@ import { archiveText, blockedText, conditionText, daysText, keptText, spanText, 
 
 it('says days as people do', () => {
   expect([7, 90, 365, 1826, 400, null].map(daysText)).toEqual(['7 d', '90 d', '1 y', '5 y', '400 d', 'for ever']);
-  expect(keptText({ raw: 7, daily: null }, 'daily')).toBe('for ever');
-  expect(keptText({ raw: 7 }, 'hourly')).toBe('');
+  const effectiveDays = { raw: 7, hourly: 90, daily: null };
+  expect(keptText({ keepDays: { raw: 7, daily: null }, effectiveDays }, 'daily')).toBe('for ever');
+  expect(keptText({ keepDays: { raw: 7 }, effectiveDays }, 'hourly')).toBe('');
+  expect(keptText({ keepDays: { hourly: 3 }, effectiveDays }, 'hourly')).toBe('3 d, really 90 d');
 });
 
 it('says what a policy is about', () => {
@@ -15,8 +17,8 @@ it('says what a policy is about', () => {
 });
 
 it('says what the archive gets, and whether that is of this disk', () => {
-  const archive = { bytes: 5 * 2 ** 30, bytesPerDay: 2 ** 20, onVolume: true };
-  expect(archiveText(archive)).toMatch(/^The archive on this disk has 5[.0]* GiB and gets 1[.0]* MiB every day\.$/);
+  const archive = { bytes: 5e9, bytesPerDay: 1e6, onVolume: true };
+  expect(archiveText(archive)).toMatch(/^The archive on this disk has 5[.0]* GB and gets 1[.0]* MB every day\.$/);
   expect(archiveText({ ...archive, onVolume: false })).toMatch(/^The archive elsewhere has /);
 });
 

@@ -1,4 +1,4 @@
-import type { KeepDays, KeptLevel, RetentionPolicy } from '../api/retention.ts';
+import type { KeptLevel, RetentionPolicy, StoredPolicy } from '../api/retention.ts';
 import type { ArchiveForecast, Storage, StoredPart } from '../api/storage.ts';
 import { formatBytes } from '../format/number-format.ts';
 import type { Tone } from '../ui/badge.tsx';
@@ -11,6 +11,8 @@ export const PARTS: readonly { readonly key: PartKey; readonly label: string; re
   { key: 'hourly', label: 'Hours', always: true },
   { key: 'daily', label: 'Days', always: true },
   { key: 'archive', label: 'Archive on this disk', always: true },
+  { key: 'archiveCache', label: 'Copies of archived objects' },
+  { key: 'archiveElsewhere', label: 'Archive elsewhere: nothing of this disk' },
   { key: 'log', label: 'Log', always: true },
   { key: 'other', label: 'Database and all else', always: true },
   { key: 'future', label: 'Of raw: days to come' },
@@ -22,7 +24,7 @@ export const BAR_PARTS: readonly { readonly keys: readonly PartKey[]; readonly l
   { keys: ['raw'], label: 'points', color: 'var(--series-1)' },
   { keys: ['hourly'], label: 'hours', color: 'var(--series-7)' },
   { keys: ['daily'], label: 'days', color: 'var(--series-3)' },
-  { keys: ['archive'], label: 'archive', color: 'var(--series-2)' },
+  { keys: ['archive', 'archiveCache'], label: 'archive', color: 'var(--series-2)' },
   { keys: ['log'], label: 'log', color: 'var(--series-5)' },
   { keys: ['other', 'broken'], label: 'database and all else', color: 'var(--series-6)' },
 ];
@@ -85,10 +87,14 @@ export function levelName(level: string): string {
   return Object.entries(LEVEL_NAMES).find(([key]) => key === level)?.[1] ?? level;
 }
 
-/** How long a level is kept by a policy; nothing where it leaves it to others. */
-export function keptText(keepDays: KeepDays, level: KeptLevel): string {
-  const days = keepDays[level];
-  return days === undefined ? '' : daysText(days);
+/** How long a level is kept by a policy, and really where finer points stay longer; nothing where it leaves it to others. */
+export function keptText(
+  { keepDays, effectiveDays }: Pick<StoredPolicy, 'keepDays' | 'effectiveDays'>,
+  level: KeptLevel,
+): string {
+  const [days, really] = [keepDays[level], effectiveDays[level]];
+  if (days === undefined) return '';
+  return really === undefined || really === days ? daysText(days) : `${daysText(days)}, really ${daysText(really)}`;
 }
 
 const BLOCKED: Readonly<Record<string, string>> = {
@@ -100,9 +106,22 @@ const BLOCKED: Readonly<Record<string, string>> = {
   changed: 'points have just come',
   'finer-kept': 'finer points of these days go first',
   'no-room': 'no room to copy what stays',
+  failed: 'it could not be done: the log says why',
 };
 
 /** Why something that is too old stays for now. */
 export function blockedText(blocked: string): string {
   return BLOCKED[blocked] ?? blocked;
+}
+
+const LEFT: Readonly<Record<string, string>> = {
+  replaying: 'the log of before the start is being read still',
+  behind: 'messages come faster than they are stored',
+  busy: 'there was too much to store it within a minute',
+  failing: 'the store cannot be written, and tries again',
+};
+
+/** What of the memory was not stored when somebody asked to archive now. */
+export function leftText(because: string): string {
+  return `Not all that has come is stored yet: ${LEFT[because] ?? because}. It is archived later.`;
 }

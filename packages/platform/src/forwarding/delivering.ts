@@ -10,8 +10,13 @@ export interface DeliveringOptions {
   readonly onSent: (part: Delivery) => void;
   readonly onFailure: (message: string, isDead: boolean) => void;
   readonly onRecovered: () => void;
-  /** The record was refused for good. @returns false: there is no more room for such, it is to be tried again */
-  readonly setAside: (record: OutgoingRecord, reason: string) => boolean;
+  /**
+   * The record was refused for good.
+   *
+   * @param wereOthersTaken of those that were sent together with it
+   * @returns false: there is no more room for such, it is to be tried again
+   */
+  readonly setAside: (record: OutgoingRecord, reason: string, wereOthersTaken: boolean) => boolean;
 }
 
 /** A target has so long for a delivery. */
@@ -38,17 +43,20 @@ export async function deliverAll(
 ): Promise<void> {
   const parts = [delivery];
   let refusals = 0;
+  let wereOthersTaken = false;
   for (let part = parts.pop(); part !== undefined; part = parts.pop()) {
     const refused = await attempt(part, options, stop, kill);
     const [first] = part.records;
     if (refused === undefined || first === undefined) {
       refusals = 0;
+      wereOthersTaken = false;
       options.onSent(part);
       continue;
     }
     if (part.records.length > 1) {
       const { taken, left } =
         refused.offsets === undefined ? { taken: undefined, left: halvesOf(part) } : refusedOf(part, refused.offsets);
+      wereOthersTaken = (taken?.records.length ?? 0) > 0;
       if (taken !== undefined) options.onSent(taken);
       parts.push(...left);
       continue;
@@ -60,7 +68,7 @@ export async function deliverAll(
       continue;
     }
     refusals = 0;
-    if (options.setAside(first, refused.message)) {
+    if (options.setAside(first, refused.message, wereOthersTaken)) {
       options.onSent({ ...part, records: [], sizeBytes: 0 });
       continue;
     }

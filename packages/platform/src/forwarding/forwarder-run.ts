@@ -6,6 +6,7 @@ import { deliverAll, messageOf } from './delivering.ts';
 import type { Delivery, DeliveryTarget, OutgoingRecord } from './delivery.ts';
 import type { DeviceJudge } from './device-judge.ts';
 import type { Forwarder, ForwarderEvent } from './forwarder.ts';
+import { isRefusing, type Refusals } from './forwarder-health.ts';
 import { Lane } from './lane.ts';
 import type { Counters, Place } from './place-store.ts';
 import { RecordFilter } from './record-filter.ts';
@@ -44,6 +45,10 @@ export class ForwarderRun implements AsyncDisposable {
   /** When the oldest record that is being sent arrived, by partition. */
   readonly sendingSinceMs = new Map<number, number>();
   lastSentMs: number | undefined;
+  /** What the target said of the last record that it refused. */
+  lastRefusal: { readonly message: string; readonly atMs: number } | undefined;
+  /** Partitions in which a refused record waits, as no more can be set aside. */
+  readonly #holding = new Set<number>();
   lastSkip: { readonly records: number; readonly atMs: number } | undefined;
   readError: { readonly message: string; readonly atMs: number } | undefined;
 
@@ -126,9 +131,10 @@ export class ForwarderRun implements AsyncDisposable {
           target,
           circuit: this.circuit,
           clock,
-          setAside: (record, reason) => {
+          setAside: (record, reason, wereOthersTaken) => {
             const isKept = setAside(record, reason);
             if (isKept) tell({ event: 'refused', message: reason, records: 1 });
+            this.#refused(partition, reason, { isKept, wereOthersTaken });
             return isKept;
           },
           onSent: (part) => this.#done(part),
@@ -154,6 +160,34 @@ export class ForwarderRun implements AsyncDisposable {
     }
   }
 
+  get refusals(): Refusals {
+    const { refusedInRow, sent } = this.#options.counters;
+    return { refusedInRow, sent, isHolding: this.#holding.size > 0 };
+  }
+
+  #refused(partition: number, message: string, how: { readonly isKept: boolean; readonly wereOthersTaken: boolean }): void {
+    const { counters, clock, forwarder, logLines, tell } = this.#options;
+    const wasRefusing = isRefusing(this.refusals);
+    this.lastRefusal = { message, atMs: clock.now() };
+    if (how.isKept) this.#holding.delete(partition);
+    else this.#holding.add(partition);
+    if (how.isKept && !how.wereOthersTaken) counters.refusedInRow += 1;
+    if (wasRefusing || !isRefusing(this.refusals)) return;
+    logLines.warn({ forwarder: forwarder.id, reason: message }, 'The target of a forwarder refuses what it is sent');
+    tell({ event: 'refusing', message });
+  }
+
+  /** The target has taken something of a partition. */
+  #taken(partition: number): void {
+    const { counters, forwarder, logLines, tell } = this.#options;
+    const wasRefusing = isRefusing(this.refusals);
+    counters.refusedInRow = 0;
+    this.#holding.delete(partition);
+    if (!wasRefusing || isRefusing(this.refusals)) return;
+    logLines.info({ forwarder: forwarder.id }, 'The target of a forwarder takes records again');
+    tell({ event: 'recovered', message: 'the target takes records again' });
+  }
+
   #done({ partition, nextOffset, records, sizeBytes, filtered, undecodable }: Delivery): void {
     const { places, counters, clock } = this.#options;
     counters.filtered += filtered;
@@ -161,6 +195,7 @@ export class ForwarderRun implements AsyncDisposable {
     const arrivalMs = records.at(-1)?.arrivalMs ?? places.get(partition)?.arrivalMs ?? 0;
     places.set(partition, { position: nextOffset, arrivalMs });
     if (records.length === 0) return;
+    this.#taken(partition);
     counters.sent += records.length;
     counters.sentBytes += sizeBytes;
     counters.batches += 1;

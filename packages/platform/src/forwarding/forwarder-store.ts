@@ -113,7 +113,8 @@ export class ForwarderStore {
       const target = patch.target ?? known.target;
       const forwarder: Forwarder = {
         ...known,
-        description: patch.description ?? known.description,
+        // An empty one takes it away.
+        description: (patch.description ?? known.description) || undefined,
         target,
         format: patch.format ?? known.format,
         filter: patch.filter ?? known.filter,

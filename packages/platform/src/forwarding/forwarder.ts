@@ -1,3 +1,4 @@
+import type { ForwarderHealth } from './forwarder-health.ts';
 import type { TargetSecrets, TargetSettings } from './target-settings.ts';
 
 /** `raw`: what the device sent, as it is. `samples`: what it means, as the store reads it. */
@@ -73,6 +74,11 @@ export interface ForwarderState {
   readonly undecodable: number;
   /** The target said no to them: they are kept aside. */
   readonly refused: number;
+  /** Of these, so many since the target took one. */
+  readonly refusedInRow: number;
+  /** What the target said of the last one. */
+  readonly lastRefusal?: { readonly message: string; readonly atMs: number } | undefined;
+  readonly health: ForwarderHealth;
   readonly circuit: CircuitState;
   readonly lastError?: { readonly message: string; readonly atMs: number } | undefined;
   readonly lastSentMs?: number | undefined;
@@ -95,7 +101,7 @@ export interface RefusedRecord {
 
 /** What is told to whoever subscribes to `$selsyn/events/forwarders/#`. */
 export interface ForwarderEvent {
-  readonly event: 'failing' | 'recovered' | 'skipped' | 'refused' | 'backlog';
+  readonly event: 'failing' | 'recovered' | 'skipped' | 'refused' | 'refusing' | 'backlog';
   readonly forwarder: string;
   readonly atMs: number;
   readonly message: string;

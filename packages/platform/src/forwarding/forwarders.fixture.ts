@@ -47,6 +47,8 @@ function stateOf(id: string): ForwarderState {
     skipped: 0,
     undecodable: 0,
     refused: 0,
+    refusedInRow: 0,
+    health: 'well',
     circuit: 'closed',
     lastError: { message: 'answered with the status 503', atMs: 9 },
     partitions: [{ partition: 0, position: 10, end: 15 }],

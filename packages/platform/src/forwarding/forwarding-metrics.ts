@@ -31,6 +31,7 @@ export function registerForwardingMetrics(registry: Registry, forwarding: Pick<F
   };
   gauge('lag_records', 'Records in the log that a forwarder has not looked at.', ({ lagRecords }) => lagRecords);
   gauge('failing', '1 while the target of a forwarder fails.', ({ isFailing }) => (isFailing ? 1 : 0));
+  gauge('refusing', '1 while the target of a forwarder refuses all that it is sent.', ({ isRefused }) => (isRefused ? 1 : 0));
   gauge('refused_records', 'Records set aside because the target refused them.', ({ refused }) => refused);
   counter('sent', 'Records that the target of a forwarder has acknowledged.', ({ sent }) => sent);
   counter('sent_bytes', 'Payload bytes of these.', ({ sentBytes }) => sentBytes);

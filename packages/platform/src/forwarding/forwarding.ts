@@ -7,6 +7,7 @@ import { Backlog, type BacklogBounds } from './backlog.ts';
 import { messageOf } from './delivering.ts';
 import type { DeliveryTarget } from './delivery.ts';
 import { DeviceJudge } from './device-judge.ts';
+import { healthOf, isRefusing, type Refusals } from './forwarder-health.ts';
 import type { ForwarderEvent, ForwarderState, OpenForwarder, RefusedRecord, TestOutcome } from './forwarder.ts';
 import { ForwarderRun } from './forwarder-run.ts';
 import { type Counters, MAX_REFUSED, type Place, type PlaceStore } from './place-store.ts';
@@ -34,6 +35,8 @@ interface Entry {
   readonly places: Map<number, Place>;
   readonly counters: Counters;
   refused: number;
+  /** What the target said of the last record it refused, before this run. */
+  lastRefusal: ForwarderState['lastRefusal'];
   judge: DeviceJudge | undefined;
   /** Undefined: it is paused. */
   run: ForwarderRun | undefined;
@@ -169,11 +172,18 @@ export class Forwarding implements AsyncDisposable {
 
   /** What can be said at once: for metrics. */
   *sums(): Generator<
-    { readonly id: string; readonly lagRecords: number; readonly isFailing: boolean; readonly refused: number } & Counters
+    {
+      readonly id: string;
+      readonly lagRecords: number;
+      readonly isFailing: boolean;
+      readonly isRefused: boolean;
+      readonly refused: number;
+    } & Counters
   > {
     for (const [id, entry] of this.#entries) {
       const isFailing = entry.run !== undefined && entry.run.circuit.state !== 'closed';
-      yield { id, lagRecords: this.#lagRecords(entry), isFailing, refused: entry.refused, ...entry.counters };
+      const isRefused = isRefusing(refusalsOf(entry));
+      yield { id, lagRecords: this.#lagRecords(entry), isFailing, isRefused, refused: entry.refused, ...entry.counters };
     }
   }
 
@@ -193,6 +203,7 @@ export class Forwarding implements AsyncDisposable {
     const entry = this.#entry(id);
     const outcome = await this.#resending.resend(entry.open);
     entry.refused = this.#options.places.refusedCount(id);
+    if (outcome.sent > 0) entry.counters.refusedInRow = 0;
     entry.run?.circuit.reset();
     return outcome;
   }
@@ -202,6 +213,7 @@ export class Forwarding implements AsyncDisposable {
     const entry = this.#entry(id);
     const discarded = this.#options.places.discardRefused(id);
     entry.refused = 0;
+    entry.counters.refusedInRow = 0;
     entry.run?.circuit.reset();
     return { discarded };
   }
@@ -230,10 +242,14 @@ export class Forwarding implements AsyncDisposable {
       if (place === undefined) kept.set(partition, await this.#startOf(partition, isNew ? startAt : 'beginning'));
       else if (place.position > this.#endOf(partition)) kept.set(partition, await this.#startOf(partition, 'now'));
     }
+    const counters = before?.counters ?? places.counters(id);
+    // What was refused says nothing of what it is now.
+    if (before !== undefined) counters.refusedInRow = 0;
     const entry: Entry = {
       open,
       places: kept,
-      counters: before?.counters ?? places.counters(id),
+      counters,
+      lastRefusal: places.lastRefusal(id),
       refused: places.refusedCount(id),
       judge: undefined,
       run: undefined,
@@ -326,6 +342,8 @@ export class Forwarding implements AsyncDisposable {
 
   async #state(entry: Entry): Promise<ForwarderState> {
     const { open, places, counters, run, refused } = entry;
+    const circuit = run?.circuit.state ?? 'closed';
+    const lastRefusal = run?.lastRefusal ?? entry.lastRefusal;
     const { bytes, seconds } = await this.#backlog.of(places, (partition) => run?.sendingSinceMs.get(partition));
     const lastError = run?.readError ?? run?.circuit.lastError;
     return {
@@ -335,7 +353,9 @@ export class Forwarding implements AsyncDisposable {
       lagBytes: bytes,
       ...counters,
       refused,
-      circuit: run?.circuit.state ?? 'closed',
+      ...(lastRefusal !== undefined && { lastRefusal }),
+      health: healthOf(circuit, refusalsOf(entry)),
+      circuit,
       ...(lastError !== undefined && { lastError }),
       ...(run?.lastSentMs !== undefined && { lastSentMs: run.lastSentMs }),
       ...(run?.lastSkip !== undefined && { lastSkip: run.lastSkip }),
@@ -348,4 +368,9 @@ export class Forwarding implements AsyncDisposable {
     this.#changing = run.catch(() => undefined);
     await run;
   }
+}
+
+/** One that is paused waits for nothing. */
+function refusalsOf({ run, counters }: Entry): Refusals {
+  return run?.refusals ?? { refusedInRow: counters.refusedInRow, sent: counters.sent, isHolding: false };
 }

@@ -10,7 +10,7 @@ export interface Place {
   readonly arrivalMs: number;
 }
 
-/** Sums since the forwarder was made. */
+/** Sums since the forwarder was made; `refusedInRow` is since its target took a record. */
 export interface Counters {
   sent: number;
   sentBytes: number;
@@ -19,6 +19,7 @@ export interface Counters {
   filtered: number;
   skipped: number;
   undecodable: number;
+  refusedInRow: number;
 }
 
 export interface PlaceUpdate {
@@ -109,7 +110,16 @@ export class PlaceStore implements Disposable {
 
   counters(forwarder: string): Counters {
     const row = this.#database.prepare('SELECT counted FROM counters WHERE forwarder = ?').get(forwarder);
-    const none: Counters = { sent: 0, sentBytes: 0, batches: 0, failures: 0, filtered: 0, skipped: 0, undecodable: 0 };
+    const none: Counters = {
+      sent: 0,
+      sentBytes: 0,
+      batches: 0,
+      failures: 0,
+      filtered: 0,
+      skipped: 0,
+      undecodable: 0,
+      refusedInRow: 0,
+    };
     // Written by `save`.
     return row === undefined ? none : { ...none, ...(JSON.parse(String(row['counted'])) as Partial<Counters>) };
   }
@@ -135,6 +145,14 @@ export class PlaceStore implements Disposable {
   refusedCount(forwarder: string): number {
     const row = this.#database.prepare('SELECT count(*) AS count FROM refused WHERE forwarder = ?').get(forwarder);
     return Number(row?.['count'] ?? 0);
+  }
+
+  /** What the target said when it refused a record last; undefined: none is kept. */
+  lastRefusal(forwarder: string): { readonly message: string; readonly atMs: number } | undefined {
+    const row = this.#database
+      .prepare('SELECT reason, refused_at_ms FROM refused WHERE forwarder = ? ORDER BY refused_at_ms DESC, number DESC LIMIT 1')
+      .get(forwarder);
+    return row && { message: String(row['reason']), atMs: Number(row['refused_at_ms']) };
   }
 
   /** One that is there already has its reason renewed. */

@@ -14,7 +14,7 @@ import {
   type DecoderPatch,
 } from './decoder-definition.ts';
 import { makeDecoder } from './make-decoder.ts';
-import type { ScriptRunner } from '../sandbox/script-runner.ts';
+import type { Trialer } from './trial-job.ts';
 
 export const MAX_DECODERS = 1000;
 
@@ -23,18 +23,24 @@ export class DecoderStore {
   readonly #database: Database;
   readonly #clock: Clock;
   readonly #audit: AuditTrail;
-  readonly #scripts: ScriptRunner | undefined;
+  readonly #scripts: Pick<Trialer, 'check'> | undefined;
 
-  constructor(dependencies: { readonly database: Database; readonly clock: Clock; readonly scripts?: ScriptRunner | undefined }) {
+  /** @param dependencies.scripts looks at scripts before they are taken; absent: there can be none */
+  constructor(dependencies: {
+    readonly database: Database;
+    readonly clock: Clock;
+    readonly scripts?: Pick<Trialer, 'check'> | undefined;
+  }) {
     this.#database = dependencies.database;
     this.#scripts = dependencies.scripts;
     this.#clock = dependencies.clock;
     this.#audit = new AuditTrail(dependencies);
   }
 
-  /** @throws SelsynError `decoder.exists`, `request.invalid` */
+  /** @throws SelsynError `decoder.exists`, `request.invalid`, `script.invalid`, `script.over-limit`, `decoder.busy` */
   async create(draft: DecoderDraft, actor: Actor): Promise<DecoderDefinition> {
-    checkDraft(draft, this.#scripts);
+    checkDraft(draft);
+    await this.#checkScript(draft.format);
     return await inTransaction(this.#database, async (transaction) => {
       const store = this.#within(transaction);
       const all = await store.list();
@@ -67,9 +73,15 @@ export class DecoderStore {
   /**
    * Changes what is given. Messages that come from now on are read by it, and those that come again because the process was killed.
    *
-   * @throws SelsynError `decoder.not-found`, `request.invalid`
+   * @throws SelsynError `decoder.not-found`, `request.invalid`, `script.invalid`, `script.over-limit`, `decoder.busy`
    */
   async update(name: string, patch: DecoderPatch, actor: Actor): Promise<DecoderDefinition> {
+    // Before the transaction, which keeps all others from writing.
+    if (patch.format?.kind === 'script') {
+      const { description, compression } = await this.get(name);
+      checkDraft({ name, description, compression, format: patch.format });
+      await this.#checkScript(patch.format);
+    }
     return await inTransaction(this.#database, async (transaction) => {
       const store = this.#within(transaction);
       const before = await store.get(name);
@@ -79,7 +91,7 @@ export class DecoderStore {
         format: patch.format ?? before.format,
         compression: patch.compression ?? before.compression,
       };
-      checkDraft(draft, this.#scripts);
+      checkDraft(draft);
       const after = definitionOf(draft, before.createdAtMs, this.#afterAll(await store.list()));
       await transaction.updateTable('decoder').set(rowOf(after)).where('name', '=', name).execute();
       await this.#record(transaction, actor, 'update', before, after);
@@ -118,6 +130,14 @@ export class DecoderStore {
     });
   }
 
+  /** @throws SelsynError `script.invalid`, `script.over-limit`, `decoder.busy` */
+  async #checkScript(format: DecoderDraft['format']): Promise<void> {
+    if (format.kind !== 'script') return;
+    if (this.#scripts === undefined)
+      throw new SelsynError('request.invalid', 'scripts are not run here', { details: { field: 'format' } });
+    await this.#scripts.check(format.source);
+  }
+
   #within(database: Database): DecoderStore {
     return new DecoderStore({ database, clock: this.#clock, scripts: this.#scripts });
   }
@@ -145,10 +165,11 @@ export function decoderOfRow(row: DecoderTable): DecoderDefinition {
   return definitionOf({ ...draft, name: row.name }, Number(row.created_at_ms), Number(row.updated_at_ms));
 }
 
-function checkDraft(draft: DecoderDraft, scripts: ScriptRunner | undefined): void {
+/** A script is looked at where it may be run. */
+function checkDraft(draft: DecoderDraft): void {
   checkDecoderDraft(draft);
-  makeDecoder({ format: draft.format, compression: draft.compression ?? 'none' }, { metrics: [], scripts });
-  if (draft.format.kind === 'script') scripts?.check(scripts.script(draft.format.source));
+  if (draft.format.kind !== 'script')
+    makeDecoder({ format: draft.format, compression: draft.compression ?? 'none' }, { metrics: [] });
 }
 
 function definitionOf(draft: DecoderDraft, createdAtMs: number, updatedAtMs: number): DecoderDefinition {

@@ -31,7 +31,7 @@ export function addDevices(builder: Builder): { readonly device: DeviceRef; read
   });
 
   const point = builder.objectRef<LatestValue>('MetricValue').implement({
-    description: 'The newest point of a metric.',
+    description: 'A point of a metric.',
     fields: (t) => ({
       metric: t.exposeString('metric'),
       time: t.expose('timeMs', { type: 'Timestamp' }),

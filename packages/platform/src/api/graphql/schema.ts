@@ -4,6 +4,7 @@ import { addDevices } from './devices.ts';
 import { addGroups } from './groups.ts';
 import { addJobs } from './jobs.ts';
 import { newBuilder } from './schema-builder.ts';
+import { addPoints } from './points.ts';
 import { addShadows } from './shadows.ts';
 import { addTelemetry } from './telemetry.ts';
 
@@ -14,6 +15,7 @@ export function graphqlSchema(): GraphQLSchema {
   addShadows(builder, parts);
   addCommands(builder, parts);
   addJobs(builder, parts);
+  addPoints(builder, parts);
   addTelemetry(builder, parts);
   addGroups(builder);
   return builder.toSchema();

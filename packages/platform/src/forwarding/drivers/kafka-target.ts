@@ -91,7 +91,8 @@ export class KafkaTarget implements DeliveryTarget {
       retryDelay: RETRY_MS,
       serializers: { key: bytesOfText, value: (value) => value, headerKey: bytesOfText, headerValue: bytesOfText },
       ...(secure === true && {
-        tlsServerName: true,
+        // An address is no server name (RFC 6066 section 3).
+        tlsServerName: brokers.every((broker) => isIP(hostOf(broker)) === 0),
         tls: {
           lookup: allowedLookup(systemLookupOf),
           ...(tls?.ca !== undefined && { ca: tls.ca }),
@@ -100,6 +101,10 @@ export class KafkaTarget implements DeliveryTarget {
       }),
       ...(sasl !== undefined && { sasl: { ...sasl, password: this.#secrets.password ?? '' } }),
     });
+    // The client listens for one error of a connection, and one that is refused while it authenticates has two: the second one, of which
+    // nobody would hear, would end the thread. The delivery fails with the first one.
+    for (const event of ['client:broker:failed', 'client:broker:connect'] as const)
+      producer.on(event, ({ connection }) => void connection.on('error', () => undefined));
     this.#producers.set(partition, producer);
     return producer;
   }
@@ -144,9 +149,13 @@ function bytesOfText(text: string | undefined): Buffer | undefined {
 
 /** The client connects without asking us, so a broker is looked at before. */
 async function ensureAllowed(broker: string): Promise<void> {
-  const host = broker.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
+  const host = hostOf(broker);
   const addresses = isIP(host) === 0 ? (await systemLookup(host, { all: true })).map(({ address }) => address) : [host];
   if (addresses.some(isForbiddenAddress)) throw new DeliveryError('failed', 'no forwarder may send to this address');
+}
+
+function hostOf(broker: string): string {
+  return broker.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
 }
 
 async function closeQuietly(producer: KafkaProducer): Promise<void> {

@@ -1,18 +1,19 @@
-import { connect as connectPlain, isIP, type LookupFunction, type Socket } from 'node:net';
+import type { LookupFunction } from 'node:net';
 import { lookup as systemLookup } from 'node:dns';
-import { connect as connectSecure } from 'node:tls';
-import { type ErrorWithReasonCode, type IClientOptions, MqttClient } from 'mqtt';
-import { allowedLookup, isForbiddenAddress } from '../../kernel/hook-addresses.ts';
+import type { ErrorWithReasonCode, MqttClient } from 'mqtt';
+import { allowedLookup } from '../../kernel/hook-addresses.ts';
 import { DeliveryError, type Delivery, type DeliveryTarget, type OutgoingRecord } from '../delivery.ts';
 import { sampleJson } from '../record-json.ts';
 import type { MqttSettings, TargetSecrets } from '../target-settings.ts';
+import { CLOSES, CloseSuspects } from './close-suspects.ts';
+import { MqttConnection } from './mqtt-connection.ts';
 
-const CONNECT_MS = 10_000;
-const KEEPALIVE_SEC = 30;
 /** Unacknowledged at most, where the broker allows more. */
 const MAX_IN_FLIGHT = 1_000;
 /** What a broker has against a message itself: not authorized for its topic, topic name invalid, packet too large, payload format invalid. */
 const REFUSALS: ReadonlySet<number> = new Set([0x87, 0x90, 0x95, 0x99]);
+/** Within a delivery: as many as it takes to find a record on which the broker closes the connection, and some. */
+const MAX_CLOSES = 8;
 /** Topics of our own, at which no broker lets anybody publish. */
 const OWN_POINTS = '$selsyn/points/';
 
@@ -25,7 +26,8 @@ export class MqttTarget implements DeliveryTarget {
   readonly #secrets: TargetSecrets;
   readonly #clientId: string;
   readonly #lookup: LookupFunction;
-  #client: Promise<MqttClient> | undefined;
+  readonly #suspects = new CloseSuspects();
+  #connection: Promise<MqttConnection> | undefined;
 
   constructor(options: {
     readonly forwarder: string;
@@ -40,59 +42,99 @@ export class MqttTarget implements DeliveryTarget {
   }
 
   async deliver({ records }: Delivery, signal: AbortSignal): Promise<void> {
-    const connecting = (this.#client ??= this.#connect());
+    for (let closes = 1; ; closes += 1) {
+      const closed = await this.#attempt(records, signal);
+      if (closed === undefined) return;
+      if (!closed.isCloser || closes === MAX_CLOSES) throw closed.error;
+      signal.throwIfAborted();
+    }
+  }
+
+  /** @returns undefined: all were taken. @throws DeliveryError `refused` */
+  async #attempt(
+    records: readonly OutgoingRecord[],
+    signal: AbortSignal,
+  ): Promise<{ readonly error: unknown; readonly isCloser: boolean } | undefined> {
+    const connecting = (this.#connection ??= this.#connect());
+    let connection: MqttConnection | undefined;
     try {
-      const client = await connecting;
-      await this.#publish(client, records, signal);
+      connection = await connecting;
+      if (records.some((record) => this.#suspects.has(record))) await connection.prove(signal);
+      await this.#publish(connection, records, signal);
+      return undefined;
     } catch (error) {
       if (error instanceof DeliveryError && error.kind === 'refused') throw error;
-      if (this.#client === connecting) this.#client = undefined;
-      void connecting.then((client) => client.end(true)).catch(() => undefined);
-      throw error;
+      if (this.#connection === connecting) this.#connection = undefined;
+      void connecting.then((made) => made.drop()).catch(() => undefined);
+      return { error, isCloser: connection?.isCloser === true };
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const client = await this.#client?.catch(() => undefined);
-    this.#client = undefined;
-    await client?.endAsync();
+    const connection = await this.#connection?.catch(() => undefined);
+    this.#connection = undefined;
+    await connection?.end();
   }
 
-  async #publish(client: MqttClient, records: readonly OutgoingRecord[], signal: AbortSignal): Promise<void> {
+  async #connect(): Promise<MqttConnection> {
+    return await MqttConnection.open({
+      settings: this.#settings,
+      secrets: this.#secrets,
+      clientId: this.#clientId,
+      lookup: this.#lookup,
+      onClosed: (inFlight, isProven) => this.#suspects.closed(inFlight, isProven),
+    });
+  }
+
+  async #publish(connection: MqttConnection, records: readonly OutgoingRecord[], signal: AbortSignal): Promise<void> {
+    const { client, inFlight } = connection;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const refused = new Set<number>();
     const window = Math.min(serverReceiveMaximum(client), MAX_IN_FLIGHT);
     const maxBytes = client.serverProperties?.maximumPacketSize ?? Infinity;
-    let [next, open, reason] = [0, 0, ''];
+    let [next, open, openSuspects, reason] = [0, 0, 0, ''];
     let isOver = false;
     const fail = (error: unknown): void => {
       isOver = true;
       reject(error instanceof Error ? error : new Error('the connection was lost'));
     };
-    const onClose = (): void => fail(new Error('the connection was lost'));
+    const onClose = (): void => fail(new Error(connection.closeReason));
     const onAbort = (): void => fail(signal.reason);
-    const pump = (): void => {
-      while (!isOver && open < window && next < records.length) {
-        const record = records[next++]!;
-        const [topic, payload] = [this.#topicOf(record), payloadOf(record)];
-        if (publishBytes(topic, payload, client) > maxBytes) {
-          // MQTT 5.0 section 3.2.2.3.6: the broker would end the connection, each time anew.
+    const send = (record: OutgoingRecord, topic: string, payload: Buffer): void => {
+      const isSuspect = this.#suspects.has(record);
+      open += 1;
+      if (isSuspect) openSuspects += 1;
+      inFlight.add(record);
+      client.publish(topic, payload, { qos: 1 }, (error) => {
+        if (isOver) return;
+        open -= 1;
+        if (isSuspect) openSuspects -= 1;
+        if (error !== undefined && error !== null) {
+          const code = (error as Partial<ErrorWithReasonCode>).code;
+          if (code === undefined || !REFUSALS.has(code)) return fail(error);
           refused.add(record.offset);
-          reason = `it is larger than the ${maxBytes} bytes that a packet may have`;
+          reason = error.message;
+        }
+        inFlight.delete(record);
+        this.#suspects.acknowledged(record);
+        if (next === records.length && open === 0) resolve();
+        else pump();
+      });
+    };
+    /** What is suspected is not sent together with what is not. */
+    const mayGo = (record: OutgoingRecord): boolean =>
+      this.#suspects.has(record) ? openSuspects === open && open < this.#suspects.window : openSuspects === 0 && open < window;
+    const pump = (): void => {
+      for (; !isOver && next < records.length && mayGo(records[next]!); next += 1) {
+        const record = records[next]!;
+        const [topic, payload] = [this.#topicOf(record), payloadOf(record)];
+        const fault = publishBytes(topic, payload, client) > maxBytes ? tooLarge(maxBytes) : this.#closing(record, payload);
+        if (fault === undefined) {
+          send(record, topic, payload);
           continue;
         }
-        open += 1;
-        client.publish(topic, payload, { qos: 1 }, (error) => {
-          open -= 1;
-          if (error !== undefined && error !== null) {
-            const code = (error as Partial<ErrorWithReasonCode>).code;
-            if (code === undefined || !REFUSALS.has(code)) return fail(error);
-            refused.add(record.offset);
-            reason = error.message;
-          }
-          if (next === records.length && open === 0) resolve();
-          else pump();
-        });
+        refused.add(record.offset);
+        reason = fault;
       }
       if (next === records.length && open === 0) resolve();
     };
@@ -111,56 +153,20 @@ export class MqttTarget implements DeliveryTarget {
     if (refused.size > 0) throw new DeliveryError('refused', `the broker refused it: ${reason}`, { offsets: refused });
   }
 
+  #closing(record: OutgoingRecord, { length }: Buffer): string | undefined {
+    if (!this.#suspects.isRefused(record)) return undefined;
+    return `it closed the connection ${CLOSES} times in a row on this record alone, of ${length} bytes, which may be more than it takes`;
+  }
+
   #topicOf({ device, topic }: OutgoingRecord): string {
     const own = topic.startsWith(OWN_POINTS) ? `telemetry/${device}` : topic;
     return (this.#settings.topic ?? '${topic}').replaceAll('${topic}', () => own).replaceAll('${device}', () => device);
   }
+}
 
-  async #connect(): Promise<MqttClient> {
-    const url = new URL(this.#settings.url);
-    if (isForbiddenAddress(url.hostname)) throw new DeliveryError('failed', 'no forwarder may send to this address');
-    const { username, version } = this.#settings;
-    const options: IClientOptions = {
-      clientId: this.#clientId,
-      protocolVersion: version ?? 5,
-      clean: true,
-      keepalive: KEEPALIVE_SEC,
-      connectTimeout: CONNECT_MS,
-      reconnectPeriod: 0,
-      ...(username !== undefined && { username }),
-      ...(this.#secrets.password !== undefined && { password: this.#secrets.password }),
-    };
-    const client = new MqttClient(() => this.#openSocket(url), options);
-    try {
-      await new Promise<void>((resolve, reject) => {
-        client.once('connect', () => resolve());
-        client.once('error', reject);
-        client.once('close', () => reject(new Error('the connection was closed before the broker had accepted it')));
-      });
-    } catch (error) {
-      client.on('error', () => undefined);
-      client.end(true);
-      throw error;
-    }
-    // What is wrong with the connection is told by its close.
-    client.on('error', () => undefined);
-    return client;
-  }
-
-  #openSocket(url: URL): Socket {
-    const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
-    const isSecure = url.protocol === 'mqtts:';
-    const place = { host, port: Number(url.port || (isSecure ? 8883 : 1883)), lookup: this.#lookup };
-    if (!isSecure) return connectPlain({ ...place, noDelay: true });
-    const { ca, certificate } = this.#settings.tls ?? {};
-    return connectSecure({
-      ...place,
-      // An address is no server name (RFC 6066 section 3).
-      ...(isIP(host) === 0 && { servername: host }),
-      ...(ca !== undefined && { ca }),
-      ...(certificate !== undefined && { cert: certificate, key: this.#secrets.clientKey }),
-    });
-  }
+/** MQTT 5.0 section 3.2.2.3.6: the broker would end the connection, each time anew. */
+function tooLarge(maxBytes: number): string {
+  return `it is larger than the ${maxBytes} bytes that a packet may have`;
 }
 
 /** How many QoS 1 messages the broker takes unacknowledged: MQTT 5.0 section 3.2.2.3.3. */

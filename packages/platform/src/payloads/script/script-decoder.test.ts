@@ -4,7 +4,7 @@ import type { PayloadVisitor } from '../payload-decoder.ts';
 import { ScriptBudget } from './script-budget.ts';
 import { ScriptDecoder } from './script-decoder.ts';
 
-const runner = new ScriptRunner();
+const runner = new ScriptRunner({ hardMs: 20_000 });
 afterAll(() => runner[Symbol.dispose]());
 
 const NOW = 1_790_000_000_000;

@@ -113,7 +113,7 @@ test.each([
 test('what is no series is left out, and the rest of the message is stored', () => {
   const metrics: readonly TestMetric[] = [
     { name: 'table', type: 'DataSet', value: 'x' },
-    { name: 'x'.repeat(200), type: 'Int32', value: 1 },
+    { name: 'x'.repeat(300), type: 'Int32', value: 1 },
     { name: 'text', type: 'String', value: 'y'.repeat(5000) },
     { name: 'broken', type: 'Double', value: NaN },
     { name: 'fine', type: 'Double', value: 1 },

@@ -53,6 +53,8 @@ test.each<[DataType, number | bigint | boolean | string | null, unknown]>([
   ['UInt32', 4_294_967_295n, { value: 4_294_967_295 }],
   ['UInt64', 2n ** 63n, { value: 2 ** 63 }],
   ['Float', 1.5, { value: 1.5 }],
+  // 32 bits: as a reader of the device's display has it, not 23.510000228881836.
+  ['Float', 23.51, { value: 23.51 }],
   ['Float', NaN, { skipped: 'not-finite' }],
   ['Double', -Infinity, { skipped: 'not-finite' }],
   ['Double', 1e300, { value: 1e300 }],

@@ -1,6 +1,7 @@
 import { PAYLOAD_LIMITS } from '@selsyn/wire/payload/payload-limits.ts';
 import type { SampleValue } from '@selsyn/wire/payload/sample-checks.ts';
-import { numberOf, type SparkplugMetric } from './sparkplug-payload.ts';
+import { decimalOf } from '../float32.ts';
+import { FLOAT_FIELD, numberOf, type SparkplugMetric } from './sparkplug-payload.ts';
 
 /** Data types (Eclipse Sparkplug 3.0.0, section 6.4.16). */
 export const DATA_TYPES = [
@@ -81,9 +82,10 @@ export function valueOf(
     case 'UInt32':
     case 'UInt64':
     case 'DateTime':
-    case 'Float':
     case 'Double':
       return numeric(metric, (value) => value);
+    case 'Float':
+      return numeric(metric, (value) => (metric.field === FLOAT_FIELD ? decimalOf(value) : value));
     case 'Boolean':
       return typeof metric.value === 'boolean' ? { value: metric.value } : { skipped: 'wrong-field' };
     case 'String':
