@@ -141,7 +141,13 @@ export async function sql(): Promise<ClaimResult> {
     const chunkBytes = fill(telemetryDir);
     const archive = new BenchArchive(telemetryDir);
     await using service = new SqlService({
-      limits: { memoryBytes: 512 * 1024 ** 2, deadlineMs: 60_000, maxRows: 1_000_000, maxResultBytes: 256 * 1024 ** 2 },
+      limits: {
+        memoryBytes: 512 * 1024 ** 2,
+        deadlineMs: 60_000,
+        maxRows: 1_000_000,
+        maxPoints: 1_000_000_000,
+        maxResultBytes: 256 * 1024 ** 2,
+      },
       concurrency: 1,
       threads: availableParallelism(),
       telemetryDir,

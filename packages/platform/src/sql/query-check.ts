@@ -1,5 +1,7 @@
-import { ALLOWED_FUNCTIONS, ALLOWED_TABLE_FUNCTIONS } from './allowed-functions.ts';
+import { ALLOWED_FUNCTIONS, ALLOWED_TABLE_FUNCTIONS, REFUSED_FUNCTIONS, REFUSED_PREFIXES } from './allowed-functions.ts';
+import { otherName, withHint } from './error-hints.ts';
 import { errorAt } from './sql-errors.ts';
+import { checkTimeZones } from './time-zone-check.ts';
 
 /** The tables that there are. */
 export const TABLES = ['telemetry', 'telemetry_1h', 'telemetry_1d', 'devices'] as const;
@@ -61,15 +63,25 @@ export function checkQuery(serialized: string, sql: string): void {
     readonly statements?: readonly { readonly node: Node; readonly named_param_map?: readonly unknown[] }[];
   };
   if (tree.error) {
-    if (tree.error_type === 'not implemented') throw errorAt('sql.refused', 'only SELECT can be run', sql, undefined);
+    if (tree.error_type === 'not implemented') throw errorAt('sql.refused', onlySelect(sql), sql, undefined);
     const position = tree.position === undefined ? undefined : Number(tree.position);
-    throw errorAt('sql.invalid', tree.error_message ?? 'the query cannot be parsed', sql, position);
+    throw errorAt('sql.invalid', withHint(tree.error_message ?? 'the query cannot be parsed', sql, position), sql, position);
   }
   const [statement, ...more] = tree.statements ?? [];
   if (statement === undefined) throw errorAt('sql.invalid', 'there is no query', sql, undefined);
-  if (more.length > 0) throw errorAt('sql.refused', 'only one statement can be run', sql, undefined);
+  if (more.length > 0) throw errorAt('sql.refused', 'only one statement can be run: send each on its own', sql, undefined);
   new Check(sql).query(statement.node, new Set());
+  checkTimeZones(statement.node, sql);
 }
+
+function onlySelect(sql: string): string {
+  if (/^\s*pivot\b/i.test(sql)) return "PIVOT needs the values that become columns: ON metric IN ('temperature', 'humidity')";
+  if (/^\s*explain\b/i.test(sql)) return 'only SELECT can be run; the statistics of an answer tell what was read for it';
+  if (/^\s*(?:pragma|show|\.)/i.test(sql)) return `only SELECT can be run, and ${LISTS}`;
+  return 'only SELECT can be run';
+}
+
+const LISTS = 'SHOW TABLES, which lists the tables, and DESCRIBE, which lists the columns of one';
 
 class Check {
   readonly #sql: string;
@@ -131,7 +143,7 @@ class Check {
       const call = node['function'] as Node;
       this.#function(String(call['function_name']), ALLOWED_TABLE_FUNCTIONS, node);
     }
-    if (type === 'SHOW_REF' && !(SHOW_TYPES.has(String(node['show_type'])) && node['query'] !== null)) {
+    if (type === 'SHOW_REF' && !isShowTables(node) && !(SHOW_TYPES.has(String(node['show_type'])) && node['query'] !== null)) {
       throw this.#refused(
         `only DESCRIBE and SUMMARIZE of a query or a table can be shown; the tables are ${TABLES.join(', ')}`,
         node,
@@ -143,7 +155,7 @@ class Check {
   #base(node: Node, names: Names): void {
     const name = String(node['table_name']);
     if (node['schema_name'] !== '' || node['catalog_name'] !== '' || (node['at_clause'] ?? null) !== null) {
-      throw this.#refused('tables have no schema here', node);
+      throw this.#refused(`tables have no schema here; there are ${LISTS}`, node);
     }
     if (names.has(lower(name)) || (TABLES as readonly string[]).includes(lower(name))) return;
     throw this.#refused(`there is no table ${name}: the tables are ${TABLES.join(', ')}`, node);
@@ -153,12 +165,26 @@ class Check {
     const system = ['schema', 'catalog'].every((key) => SYSTEM_SCHEMAS.has(node[key] ?? ''));
     // Names of operators and functions are found without regard to case.
     if (system && (allowed.has(name) || allowed.has(lower(name)))) return;
-    throw this.#refused(`the function ${name} cannot be called here`, node);
+    const isKnown = REFUSED_FUNCTIONS.has(lower(name)) || REFUSED_PREFIXES.some((prefix) => lower(name).startsWith(prefix));
+    if (isKnown || !system || ALLOWED_FUNCTIONS.has(lower(name))) {
+      throw this.#refused(
+        `the function ${name} cannot be called here: a query reads the tables ${TABLES.join(', ')} alone`,
+        node,
+      );
+    }
+    const other = otherName(name);
+    throw this.#refused(`there is no function ${name}${other === undefined ? '' : `: write ${other}`}`, node);
   }
 
   #refused(message: string, node: Node): Error {
     return errorAt('sql.refused', message, this.#sql, Number(node['query_location'] ?? NaN));
   }
+}
+
+/** Within a query there are the tables alone. */
+function isShowTables(node: Node): boolean {
+  const named = ['catalog_name', 'schema_name'].some((key) => (node[key] ?? '') !== '');
+  return node['show_type'] === 'SHOW_UNQUALIFIED' && node['query'] === null && node['table_name'] === '"tables"' && !named;
 }
 
 /** As the engine compares names: only letters of ASCII have a case. */

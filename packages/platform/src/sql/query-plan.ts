@@ -3,6 +3,7 @@ import { boundsOf, union, type TableBounds } from './filter-text.ts';
 import { checkQuery, TABLES } from './query-check.ts';
 import type { SqlPlan, TablePart } from './sql-calls.ts';
 import { engineError } from './sql-errors.ts';
+import { serializeQuery } from './syntax-tree.ts';
 import { TABLE_COLUMNS } from './table-columns.ts';
 
 /** More parts are joined into one that has all of them: each costs a look for each series. */
@@ -29,9 +30,16 @@ interface PlanNode {
  */
 export async function planQuery(connection: DuckDBConnection, sql: string): Promise<SqlPlan> {
   await check(connection, sql);
+  return await explainedPlan(connection, sql);
+}
+
+/** The plan of a query that was checked. Tables that are not there are made empty, and gone again afterwards. */
+export async function explainedPlan(connection: DuckDBConnection, sql: string): Promise<SqlPlan> {
   // With statistics the engine would see that the tables are empty, and read nothing.
   await connection.run(`SET disabled_optimizers = 'statistics_propagation'`);
-  for (const table of TABLES) await connection.run(`CREATE TABLE ${table} (${TABLE_COLUMNS[table]})`);
+  const known = await connection.runAndReadAll('SELECT table_name FROM duckdb_tables()');
+  const made = TABLES.filter((table) => !known.getRows().some(([name]) => name === table));
+  for (const table of made) await connection.run(`CREATE TABLE ${table} (${TABLE_COLUMNS[table]})`);
   let explained: string;
   try {
     const rows = await connection.runAndReadAll(EXPLAIN + sql);
@@ -39,7 +47,7 @@ export async function planQuery(connection: DuckDBConnection, sql: string): Prom
   } catch (error) {
     throw engineError(error, sql, EXPLAIN.length);
   }
-  for (const table of TABLES) await connection.run(`DROP TABLE ${table}`);
+  for (const table of made) await connection.run(`DROP TABLE ${table}`);
   await connection.run(`SET disabled_optimizers = ''`);
   return planOf(scansIn(JSON.parse(explained) as readonly PlanNode[]));
 }
@@ -47,8 +55,7 @@ export async function planQuery(connection: DuckDBConnection, sql: string): Prom
 async function check(connection: DuckDBConnection, sql: string): Promise<void> {
   let serialized: string;
   try {
-    const rows = await connection.runAndReadAll('SELECT json_serialize_sql($1::VARCHAR)', [sql]);
-    serialized = String(rows.getRows()[0]?.[0]);
+    serialized = await serializeQuery(connection, sql);
   } catch (error) {
     throw engineError(error, sql, 0);
   }

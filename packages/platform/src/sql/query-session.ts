@@ -1,33 +1,38 @@
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
-import { readDayState, type DayState } from '../archive/day-state.ts';
+import type { DayState } from '../archive/day-state.ts';
 import { lockSettings, openEngine, shutIn } from '../columnar/engine.ts';
 import { pointTable } from '../columnar/point-scan.ts';
 import { TableScans } from '../columnar/table-scans.ts';
 import { SelsynError } from '../kernel/errors.ts';
 import { ChunkReader } from '../telemetry/chunk-reader.ts';
-import { dayFilePath } from '../telemetry/day-file-schema.ts';
+import { listDayFiles } from '../telemetry/day-file-schema.ts';
 import { RollupReader } from '../telemetry/rollups/rollup-reader.ts';
 import type { RollupLevel } from '../telemetry/rollups/rollup-file.ts';
 import { SeriesReader } from '../telemetry/series-reader.ts';
 import { hourSources, spansOfHours, type HourSources } from './archived-hours.ts';
 import { CountingPace } from './counting-pace.ts';
+import { stateOfFile } from './day-file-state.ts';
 import { DeviceTableWriter } from './device-table-writer.ts';
 import { HotPoints } from './hot-points.ts';
+import { narrowPlan } from './narrow-plan.ts';
 import { planQuery } from './query-plan.ts';
+import { readingAdvice, tooManyPoints } from './reading-advice.ts';
 import { writeResult } from './result-writing.ts';
 import { rollupTable, type RollupRun } from './rollup-table.ts';
 import { SeenDevices } from './seen-devices.ts';
 import { SeriesList } from './series-list.ts';
 import type { DeviceRow, SqlCalls, SqlPlan, SqlResult, SqlRun, TablePart } from './sql-calls.ts';
 import { MAX_SCRATCH_BYTES } from './sql-limits.ts';
-import { rollupsOf } from './stored-rollups.ts';
+import { rollupsOf, timesOf } from './stored-rollups.ts';
 import { storedPoints, type StoredPointsParts } from './stored-points.ts';
 import { TABLE_COLUMNS } from './table-columns.ts';
 import { telemetryView } from './telemetry-view.ts';
 import { intersectSpans, joinSpans, subtractSpans } from './time-spans.ts';
 
-/** A file and its log each take descriptors; raw points are mostly kept for days. */
-const MAX_DAY_FILES = 300;
+/** Five years. An open file takes three descriptors, and 0.2 MB of what the process has beside the engine. */
+const MAX_DAY_FILES = 2_000;
+/** Ten years of weeks, and the years. */
+const MAX_ROLLUP_FILES = 540;
 const ANY_VERSION = 1;
 
 export interface SessionPlace {
@@ -44,7 +49,7 @@ export class QuerySession implements Disposable {
   readonly #instance: DuckDBInstance;
   readonly #connection: DuckDBConnection;
   readonly #sql: string;
-  readonly #plan: SqlPlan;
+  #plan: SqlPlan;
   readonly #scans: TableScans;
   readonly #seen = new SeenDevices();
   readonly #hot: HotPoints;
@@ -65,7 +70,7 @@ export class QuerySession implements Disposable {
     this.#scans = new TableScans(engine.connection);
     this.#hot = new HotPoints(memoryBytes);
     this.#reader = new ChunkReader({ telemetryDir: place.telemetryDir, maxOpenFiles: MAX_DAY_FILES });
-    this.#rollups = new RollupReader(place);
+    this.#rollups = new RollupReader({ ...place, maxOpenFiles: MAX_ROLLUP_FILES });
     this.#devices = new DeviceTableWriter(engine.connection);
   }
 
@@ -103,28 +108,44 @@ export class QuerySession implements Disposable {
     await this.#devices.add(rows);
   }
 
-  /** From here on what retention removes stays readable. */
-  openFiles(): void {
+  async narrow(): Promise<SqlPlan | null> {
+    await this.#devices.finish();
+    const plan = await narrowPlan(this.#connection, this.#sql, this.#plan);
+    if (plan !== undefined) this.#plan = plan;
+    return plan ?? null;
+  }
+
+  /** From here on what retention removes stays readable. @throws SelsynError `sql.over-limit` */
+  openFiles(archived: boolean): void {
     this.#reader.refresh(ANY_VERSION);
     this.#rollups.refresh(ANY_VERSION);
-    for (const { fromMs, toMs } of [...this.#plan.telemetry, ...this.#plan.hours, ...this.#plan.days]) {
-      const days = this.#reader.days(fromMs, toMs);
-      if (days.length > MAX_DAY_FILES) {
-        throw new SelsynError(
-          'sql.over-limit',
-          `the query reads more than ${MAX_DAY_FILES} days of points: ask for a shorter time`,
-          {
-            details: { limit: 'days', maxDays: MAX_DAY_FILES },
-          },
-        );
-      }
-      for (const day of days) {
-        if (this.#days.has(day)) continue;
-        // Reading opens it, and it stays open.
-        this.#reader.mark(day, 0);
-        this.#days.set(day, readDayState(dayFilePath(this.#place.telemetryDir, day), day));
-      }
+    const days = this.#daysToRead();
+    if (days.size > MAX_DAY_FILES) {
+      const message = `the query reads points of ${days.size} days, and ${MAX_DAY_FILES} may be read at once`;
+      throw new SelsynError('sql.over-limit', `${message}: ${readingAdvice(this.#plan)}`, {
+        details: { limit: 'days', maxDays: MAX_DAY_FILES },
+      });
     }
+    // Those that appear from here on have a state that is not known.
+    const paths = archived && days.size > 0 ? listDayFiles(this.#place.telemetryDir) : new Map<number, readonly string[]>();
+    for (const day of days) {
+      // Reading opens it, and it stays open.
+      this.#reader.mark(day, 0);
+      const path = paths.get(day)?.[0];
+      this.#days.set(day, path === undefined ? undefined : stateOfFile(path, day));
+    }
+  }
+
+  /** Of raw points all that there are in the time, of rollups those of which they do not say everything. */
+  #daysToRead(): Set<number> {
+    const { telemetry, hours, days } = this.#plan;
+    const found = new Set<number>();
+    for (const { fromMs, toMs } of telemetry) for (const day of this.#reader.days(fromMs, toMs)) found.add(day);
+    if (hours.length === 0 && days.length === 0) return found;
+    const existing = new Set(this.#reader.days(-Infinity, Infinity));
+    const pending = [...this.#hot.unrolledDays, ...[...this.#hot.hours].map((hour) => Math.floor(hour / 24))];
+    for (const day of pending) if (existing.has(day)) found.add(day);
+    return found;
   }
 
   /** @throws SelsynError `sql.failed`, `sql.over-limit`, `sql.invalid` */
@@ -132,7 +153,10 @@ export class QuerySession implements Disposable {
     const sources = hourSources(run.archive.hours, this.#days, this.#hot.hours);
     await this.#makeTables(run, sources);
     await lockSettings(this.#connection);
-    const written = await writeResult(this.#connection, this.#sql, run);
+    this.#pace.maxPoints = run.maxPoints;
+    const written = await writeResult(this.#connection, this.#sql, run).catch((error: unknown) => {
+      throw this.#pace.exceeded ? tooManyPoints(run.maxPoints, this.#plan) : error;
+    });
     return {
       ...written,
       storedPoints: this.#pace.points,
@@ -180,7 +204,8 @@ export class QuerySession implements Disposable {
 
   async #makeRollups(catalog: SeriesReader, table: string, level: RollupLevel, parts: readonly TablePart[]): Promise<void> {
     const list = new SeriesList(parts, this.#seen).read(catalog, this.#hot);
-    const sources = { reader: this.#reader, rollups: this.#rollups, hot: this.#hot, pace: this.#pace };
+    const times = timesOf(this.#reader, this.#rollups, this.#hot);
+    const sources = { reader: this.#reader, rollups: this.#rollups, hot: this.#hot, pace: this.#pace, times };
     const count = (rows: number): void => void (this.#rollupRows += rows);
     function* open(): Generator<RollupRun> {
       for (const { id, device, metric, spans } of list.series) {

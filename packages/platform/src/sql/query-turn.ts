@@ -2,13 +2,14 @@ import { closeSync, createReadStream, openSync, unlinkSync } from 'node:fs';
 import type { ArchiveIndex } from '../archive/archive-index.ts';
 import type { ServedProcess } from '../columnar/served-process.ts';
 import type { Clock } from '../kernel/clock.ts';
-import { SelsynError } from '../kernel/errors.ts';
+import { isSelsynError, SelsynError } from '../kernel/errors.ts';
 import type { ThreadCaller } from '../kernel/thread-channel.ts';
 import { MAX_TIME_MS } from '../kernel/time-text.ts';
 import { isEverything } from '../registry/scope.ts';
 import { DAY_MS } from '../telemetry/day-file-schema.ts';
 import type { HotCalls, HotScanQuery } from '../telemetry/hot-calls.ts';
-import { archiveOf } from './archive-files.ts';
+import { archiveOf, TooMuchArchive, type QueryArchive } from './archive-files.ts';
+import { readingAdvice, tooManyPoints } from './reading-advice.ts';
 import { deviceRows, seenDevices, type RegistryDevices } from './registry-rows.ts';
 import type { SqlCalls, SqlPlan, SqlResult } from './sql-calls.ts';
 import type { SqlLimits } from './sql-limits.ts';
@@ -38,6 +39,8 @@ export class QueryTurn {
   readonly #request: SqlRequest;
   readonly #endMs: number;
   readonly #signal: AbortSignal | undefined;
+  /** What it reads, once that is known. */
+  plan: SqlPlan | undefined;
 
   constructor(
     parts: TurnParts,
@@ -53,9 +56,9 @@ export class QueryTurn {
   /** @param path where the process may write the answer */
   async run(path: string): Promise<TurnResult> {
     const { limits, registry, archive } = this.#parts;
-    const { sql, scope, format, maxRows } = this.#request;
-    const plan = await this.#call('plan', { sql, memoryBytes: limits.memoryBytes });
-    for await (const rows of deviceRows(registry, plan, this.#request.deviceScope ?? scope)) await this.#call('addDevices', rows);
+    const { scope, format, maxRows } = this.#request;
+    const plan = await this.#plan();
+    this.plan = plan;
     const only = !isEverything(scope);
     let seen: string[] | undefined = only ? [] : undefined;
     // Also where nothing is seen: then nothing is.
@@ -65,14 +68,15 @@ export class QueryTurn {
       seen = seen && seen.length <= MAX_HOT_DEVICES ? [...seen, ...devices.map(([id]) => id)] : undefined;
     }
     await this.#bringHot(plan, seen);
-    await this.#call('openFiles', null);
-    using archived = await archiveOf(archive, plan.telemetry, this.#signal);
+    await this.#call('openFiles', { archived: archive.inUse });
+    using archived = await this.#archived(plan);
     const result = await this.#call('run', {
       format,
       path,
       maxRows: Math.min(maxRows ?? Infinity, limits.maxRows),
       refuseMore: maxRows === undefined || maxRows > limits.maxRows,
       maxBytes: limits.maxResultBytes,
+      maxPoints: limits.maxPoints,
       archive: { hours: archived.hours, files: archived.files },
     });
     const file = openSync(path, 'r');
@@ -92,6 +96,37 @@ export class QueryTurn {
         archiveBytes: archived.bytes,
       },
     };
+  }
+
+  /** The plan, with the devices brought that it needs. */
+  async #plan(): Promise<SqlPlan> {
+    const plan = await this.#planned();
+    if (plan.devices === undefined || allParts(plan).length === 0) return plan;
+    return (await this.#call('narrow', null)) ?? (await this.#planned());
+  }
+
+  /** @throws SelsynError `sql.over-limit` before anything is fetched */
+  async #archived(plan: SqlPlan): Promise<QueryArchive> {
+    const { archive, limits } = this.#parts;
+    try {
+      return await archiveOf(archive, plan.telemetry, { maxRows: limits.maxPoints, signal: this.#signal });
+    } catch (error) {
+      if (error instanceof TooMuchArchive) throw tooManyPoints(limits.maxPoints, plan);
+      if (!isSelsynError(error, 'archive.cache-full')) throw error;
+      const message = 'the query reads more of the archive than its local cache takes at once';
+      throw new SelsynError('sql.over-limit', `${message}: ${readingAdvice(plan)}`, {
+        cause: error,
+        details: { limit: 'archive' },
+      });
+    }
+  }
+
+  async #planned(): Promise<SqlPlan> {
+    const { limits, registry } = this.#parts;
+    const { sql, scope, deviceScope } = this.#request;
+    const plan = await this.#call('plan', { sql, memoryBytes: limits.memoryBytes });
+    for await (const rows of deviceRows(registry, plan, deviceScope ?? scope)) await this.#call('addDevices', rows);
+    return plan;
   }
 
   /** @param seen the devices that may be seen; undefined: all, or too many to name */

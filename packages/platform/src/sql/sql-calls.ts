@@ -52,6 +52,7 @@ export interface SqlRun {
   /** True: one row more is an error. */
   readonly refuseMore: boolean;
   readonly maxBytes: number;
+  readonly maxPoints: number;
   readonly archive: { readonly hours: readonly ArchivedHour[]; readonly files: readonly ArchiveFile[] };
 }
 
@@ -67,17 +68,20 @@ export interface SqlResult {
 }
 
 /**
- * One query after the other, each in these steps: `plan`, then what it needs by `addDevices`, `setSeen`, `addHot`; `openFiles`
+ * One query after the other, each in these steps: `plan`, then what it needs by `addDevices`, `addSeen`, `addHot`; `openFiles`
  * once all that is hot is there, and `run` with what the archive has, asked after that.
  */
 // A type, not an interface: only that fits `Calls`, which has an index signature.
 export type SqlCalls = {
   plan(argument: { readonly sql: string; readonly memoryBytes: number }): Promise<SqlPlan>;
   addDevices(rows: readonly DeviceRow[]): Promise<void>;
+  /** Once all devices are there: reads no more of telemetry than is joined with them. Null: `plan` the query again, and do without. */
+  narrow(argument: null): Promise<SqlPlan | null>;
   /** Devices with their types, null for none. With `only`, rows of others are not seen. */
   addSeen(argument: { readonly devices: readonly (readonly [id: string, type: string | null])[]; readonly only: boolean }): void;
   addHot(page: HotScanPage): void;
-  openFiles(argument: null): void;
+  /** `archived`: some of the points may be in the archive too. */
+  openFiles(argument: { readonly archived: boolean }): void;
   run(argument: SqlRun): Promise<SqlResult>;
   /** Forgets the query. */
   end(argument: null): void;

@@ -1,4 +1,5 @@
 import { SelsynError, type ErrorCode } from '../kernel/errors.ts';
+import { withHint } from './error-hints.ts';
 
 const UNKNOWN_PLACE = 2 ** 53;
 
@@ -55,7 +56,7 @@ export function engineError(error: unknown, sql: string, offset: number): Selsyn
   }
   if (type === 'Permission') return new SelsynError('sql.refused', 'a query reads no files');
   const byte = known.position === undefined ? undefined : Number(known.position) - offset;
-  return errorAt(BEFORE_IT_RUNS.has(type) ? 'sql.invalid' : 'sql.failed', message, sql, byte);
+  return errorAt(BEFORE_IT_RUNS.has(type) ? 'sql.invalid' : 'sql.failed', withHint(message, sql, byte), sql, byte);
 }
 
 function parse(text: string): EngineError | undefined {
@@ -75,5 +76,9 @@ function firstLine(text: string): string {
 /** Without the lines that repeat the query, and without names of what is not the user's. */
 function firstParagraph(text: string): string {
   const [paragraph] = text.split('\n\nLINE', 1);
-  return paragraph!.replace(/\nDid you mean "(pg_|duckdb_|sqlite_|information_)[^"]*"\?/, '').replaceAll('\n', ' ');
+  return paragraph!
+    .replace(/\nDid you mean "(pg_|duckdb_|sqlite_|information_)[^"]*"\?/, '')
+    .replace(/\.?(?: In order to select one, please| You might need to) add explicit type casts\.\s*Candidate functions:[^]*/, '')
+    .replaceAll(/\s+/g, ' ')
+    .trim();
 }

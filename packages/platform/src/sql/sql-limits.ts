@@ -5,9 +5,14 @@ export interface SqlLimits {
   /** From its turn to its end. */
   readonly deadlineMs: number;
   readonly maxRows: number;
+  /** Points that it reads, of day files and of the archive each. */
+  readonly maxPoints: number;
   /** Of the answer, in whatever format. */
   readonly maxResultBytes: number;
 }
+
+/** Some minutes of one thread: more is not what was meant. */
+export const MAX_POINTS = 2_000_000_000;
 
 /** What does not fit into memory may be written aside, so far. */
 export const MAX_SCRATCH_BYTES = 2 * 1024 ** 3;

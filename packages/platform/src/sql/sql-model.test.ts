@@ -67,7 +67,7 @@ afterAll(async () => await parquet[Symbol.asyncDispose]());
 
 test(
   'Whatever is in memory, in day files, in the archive or in several of them: SQL sees each point once, as it was written last',
-  { timeout: 120_000 + RUNS * 5_000 },
+  { timeout: 180_000 + RUNS * 5_000 },
   async () => {
     await fc.assert(fc.asyncProperty(fc.array(command, { minLength: 6, maxLength: 24, size: 'max' }), fc.boolean(), run), {
       numRuns: RUNS,

@@ -35,9 +35,10 @@ serveProcess<SqlCalls>({
     return session.plan;
   },
   addDevices: async (rows) => await current().addDevices(rows),
+  narrow: async () => await current().narrow(),
   addSeen: (seen) => current().addSeen(seen),
   addHot: (page) => current().addHot(page),
-  openFiles: () => current().openFiles(),
+  openFiles: ({ archived }) => current().openFiles(archived),
   run: async (run) => await current().run(run),
   end,
 });

@@ -87,6 +87,21 @@ test('A query over one device and an hour reads only that', async () => {
   expect([none.data, none.statistics]).toMatchObject([[[1]], { storedPoints: 0, hotPoints: 0, archiveFiles: 0 }]);
 });
 
+test.each([
+  "SELECT count(*) FROM telemetry t JOIN devices d ON d.id = t.device WHERE d.type = 'meter'",
+  "SELECT count(*) FROM telemetry WHERE device IN (SELECT id FROM devices WHERE type = 'meter')",
+  "WITH tagged AS (SELECT id FROM devices WHERE tags @> ['t1']) SELECT count(*) FROM tagged t JOIN telemetry ON t.id = device",
+])('Of devices that a join leaves out nothing is read: %s', async (query) => {
+  const { data, statistics } = await sql.query(query);
+  expect([data, statistics]).toMatchObject([[[3]], { devices: 1, storedPoints: 3, hotPoints: 0 }]);
+});
+
+test('A condition that fails for a device is the fault of the query, told as such', async () => {
+  const query = 'SELECT count(*) FROM telemetry t JOIN devices d ON d.id = t.device WHERE d.name::INT = 3';
+  await expect(sql.rows(query)).rejects.toMatchObject({ code: 'sql.failed', message: expect.stringContaining("'B's'") });
+  expect(await sql.rows(query.replace('d.name::INT', 'TRY_CAST(d.name AS INT)'))).toEqual([[0]]);
+});
+
 test('Hours and days are tables, with what is not rolled up yet', async () => {
   expect(
     await sql.rows(`SELECT device, metric, (epoch_ms(time) - ${sql.today}) // 3600000, count, min, max, sum, mean, first, last, first_text, last_text, device_type

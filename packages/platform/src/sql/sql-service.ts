@@ -5,7 +5,8 @@ import { isSelsynError, SelsynError } from '../kernel/errors.ts';
 import type { LogLines } from '../kernel/log-lines.ts';
 import { FairQueue } from './fair-queue.ts';
 import { closeResult, QueryTurn, readResult, type TurnParts, type TurnResult } from './query-turn.ts';
-import type { SqlCalls } from './sql-calls.ts';
+import { readingAdvice } from './reading-advice.ts';
+import type { SqlCalls, SqlPlan } from './sql-calls.ts';
 import { HEAP_MB, maxResidentBytes } from './sql-limits.ts';
 import type { SqlAnswer, SqlQueries, SqlRequest } from './sql-query.ts';
 
@@ -66,14 +67,15 @@ export class SqlService implements SqlQueries, AsyncDisposable {
     const { process, scratchDir } = this.#slots[number]!;
     const deadlineMs = Math.min(request.deadlineMs ?? Infinity, limits.deadlineMs);
     const path = join(scratchDir, `result-${++this.#results}`);
+    let turn: QueryTurn | undefined;
     try {
       await started(process, signal);
       const startMs = clock.monotonicMs();
-      const turn = new QueryTurn({ ...this.#options, process }, request, { deadlineMs, signal });
+      turn = new QueryTurn({ ...this.#options, process }, request, { deadlineMs, signal });
       const result = await turn.run(path);
       return answerOf(request, result, Math.round(startMs - askedMs), Math.round(clock.monotonicMs() - startMs));
     } catch (error) {
-      throw toldToUser(error, deadlineMs);
+      throw toldToUser(error, deadlineMs, turn?.plan);
     } finally {
       await this.#tidy(process);
       // Of a query that failed: an answer has no name any more.
@@ -140,11 +142,15 @@ function answerOf({ format }: SqlRequest, result: TurnResult, waitedMs: number, 
 }
 
 /** What the process could not stand is a fault of the query. */
-function toldToUser(error: unknown, deadlineMs: number): unknown {
+function toldToUser(error: unknown, deadlineMs: number, plan: SqlPlan | undefined): unknown {
   if (!isSelsynError(error, 'columnar.over-limit')) return error;
   const message =
     error.details['limit'] === 'time'
       ? `the query took longer than ${Math.round(deadlineMs / 100) / 10} s, and was ended`
       : 'the query took more memory than it may, and was ended';
-  return new SelsynError('sql.over-limit', message, { cause: error, details: error.details });
+  const advice = plan === undefined ? '' : readingAdvice(plan);
+  return new SelsynError('sql.over-limit', advice === '' ? message : `${message}: ${advice}`, {
+    cause: error,
+    details: error.details,
+  });
 }

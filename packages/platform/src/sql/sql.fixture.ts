@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ArchiveFixture } from '../archive/archive.fixture.ts';
+import type { ArchiveIndex } from '../archive/archive-index.ts';
 import type { ParquetFiles } from '../columnar/parquet-files.ts';
 import { systemClock } from '../kernel/clock.ts';
 import { silentLogLines } from '../kernel/log-lines.ts';
@@ -16,7 +17,13 @@ import type { SqlAnswer, SqlRequest } from './sql-query.ts';
 import { SqlService } from './sql-service.ts';
 
 const MIB = 1024 ** 2;
-export const TEST_LIMITS: SqlLimits = { memoryBytes: 256 * MIB, deadlineMs: 30_000, maxRows: 100_000, maxResultBytes: 32 * MIB };
+export const TEST_LIMITS: SqlLimits = {
+  memoryBytes: 256 * MIB,
+  deadlineMs: 30_000,
+  maxRows: 100_000,
+  maxPoints: 1_000_000,
+  maxResultBytes: 32 * MIB,
+};
 
 export type Answer = Pick<SqlAnswer, 'rows' | 'limited' | 'columns' | 'statistics'> & { readonly data: unknown[][] };
 
@@ -26,6 +33,8 @@ export class SqlFixture implements AsyncDisposable {
   readonly registry: TestRegistry;
   readonly service: SqlService;
   readonly scratchDir: string;
+  /** What happens within a query: before and after the points in memory are read, and before each object of the archive is taken. */
+  readonly between: Partial<Record<'memoryAsked' | 'memoryRead' | 'objectTaken', (() => Promise<void>) | undefined>> = {};
 
   private constructor(archive: ArchiveFixture, registry: TestRegistry, limits: Partial<SqlLimits>, concurrency: number) {
     this.archive = archive;
@@ -33,7 +42,26 @@ export class SqlFixture implements AsyncDisposable {
     this.scratchDir = mkdtempSync(join(tmpdir(), 'selsyn-sql-'));
     const { writer } = archive.store;
     const scans = new HotScans({ hot: writer.hot, devices: writer.devices, clock: archive.store.clock });
-    const hot = { hotScan: (query: Parameters<HotCalls['hotScan']>[0]) => scans.page(query) };
+    const caller = localCaller({ hotScan: (query: Parameters<HotCalls['hotScan']>[0]) => scans.page(query) });
+    const hot = {
+      call: async (name: 'hotScan', query: Parameters<HotCalls['hotScan']>[0]) => {
+        await this.between.memoryAsked?.();
+        const page = await caller.call(name, query);
+        await this.between.memoryRead?.();
+        return page;
+      },
+    };
+    const { index } = archive;
+    const watched: ArchiveIndex = {
+      get inUse() {
+        return index.inUse;
+      },
+      range: (query) => index.range(query),
+      local: async (object, signal) => {
+        await this.between.objectTaken?.();
+        return await index.local(object, signal);
+      },
+    };
     this.service = new SqlService({
       limits: { ...TEST_LIMITS, ...limits },
       concurrency,
@@ -42,9 +70,9 @@ export class SqlFixture implements AsyncDisposable {
       scratchDir: join(this.scratchDir, 'sql'),
       archiveDirs: [join(archive.root, 'archive')],
       // Only scans are asked for.
-      hot: localCaller(hot) as never,
+      hot: hot as never,
       registry: { devices: registry.devices, types: archive.types },
-      archive: archive.index,
+      archive: watched,
       clock: systemClock,
       logLines: silentLogLines,
     });

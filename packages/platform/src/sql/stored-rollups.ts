@@ -15,13 +15,21 @@ import {
 import type { RollupLevel } from '../telemetry/rollups/rollup-file.ts';
 import type { RollupReader } from '../telemetry/rollups/rollup-reader.ts';
 import type { HotPoints } from './hot-points.ts';
-import type { TimeSpan } from './time-spans.ts';
+import { intersectSpans, joinSpans, type TimeSpan } from './time-spans.ts';
 
 export interface StoredRollupsParts {
   readonly reader: ChunkReader;
   readonly rollups: RollupReader;
   readonly hot: HotPoints;
   readonly pace: QueryPace;
+  /** As `timesOf` gives them. */
+  readonly times: readonly TimeSpan[];
+}
+
+/** The whole days in which there may be anything: between them lie gaps, long ones where the clock of a device was wrong. */
+export function timesOf(reader: ChunkReader, rollups: RollupReader, hot: HotPoints): TimeSpan[] {
+  const days = [...reader.days(-Infinity, Infinity), ...[...hot.hours].map((hour) => Math.floor(hour / 24))];
+  return joinSpans([...rollups.spans, ...days.map((day) => ({ fromMs: day * DAY_MS, toMs: (day + 1) * DAY_MS }))]);
 }
 
 /**
@@ -29,12 +37,11 @@ export interface StoredRollupsParts {
  * that there are and the rollups of those that were let go before.
  */
 export function rollupsOf(parts: StoredRollupsParts, level: RollupLevel, series: number, span: TimeSpan): RollupColumns {
-  const { reader, rollups, hot } = parts;
+  const { reader, hot } = parts;
   const widthMs = level === '1h' ? HOUR_MS : DAY_MS;
-  const extent = extentOf(parts, series);
-  const fromMs = Math.max(Math.ceil(span.fromMs / widthMs) * widthMs, Math.floor(extent.fromMs / widthMs) * widthMs);
-  const toMs = Math.min(Math.ceil(span.toMs / widthMs) * widthMs, Math.ceil(extent.toMs / widthMs) * widthMs);
-  if (!(fromMs < toMs)) return concatRollups([]);
+  const whole = { fromMs: Math.ceil(span.fromMs / widthMs) * widthMs, toMs: Math.ceil(span.toMs / widthMs) * widthMs };
+  const times = intersectSpans([whole], parts.times);
+  if (times.length === 0) return concatRollups([]);
   const pending = new Map<number, number>();
   for (const day of hot.unrolledDays) {
     const hours = reader.staleHours(day, series);
@@ -42,35 +49,33 @@ export function rollupsOf(parts: StoredRollupsParts, level: RollupLevel, series:
   }
   addHoursOf(hot.of(series).times, pending);
   const late = level === '1d' ? [...pending.keys()].filter((day) => goneDay(parts, series, day).startsMs.length > 0) : [];
-  const whole = withLateDays(
-    [{ level, fromMs, toMs }],
-    late.toSorted((a, b) => a - b),
-  );
+  const unsure = { pending, late: late.toSorted((a, b) => a - b) };
+  return concatRollups(times.map((time) => rollupsWithin(parts, level, series, time, unsure)));
+}
+
+/**
+ * @param time of whole hours or days
+ * @param unsure days of which the rollups do not say everything, and those of them that had points which were let go
+ */
+function rollupsWithin(
+  parts: StoredRollupsParts,
+  level: RollupLevel,
+  series: number,
+  { fromMs, toMs }: TimeSpan,
+  { pending, late }: { readonly pending: ReadonlyMap<number, number>; readonly late: readonly number[] },
+): RollupColumns {
+  const whole = withLateDays([{ level, fromMs, toMs }], late);
   const pieces = withoutPending(whole, pending);
   const found = pieces.map((piece) =>
     piece.level === 'pending'
       ? pendingHours(parts, series, piece)
       : piece.level === 'late'
         ? daysWithGone(parts, series, piece)
-        : rollups.read(piece.level as RollupLevel, series, piece.fromMs, piece.toMs),
+        : parts.rollups.read(piece.level as RollupLevel, series, piece.fromMs, piece.toMs),
   );
   const all = concatRollups(found);
   // Days of which some hours are pending were read hour by hour.
   return sliceRollups(level === '1d' && pieces.length > 1 ? widenRollups(all, DAY_MS) : all, fromMs, toMs);
-}
-
-function extentOf({ reader, rollups, hot }: StoredRollupsParts, series: number): TimeSpan {
-  const days = reader.days(-Infinity, Infinity);
-  const { times } = hot.of(series);
-  const [first, last] = [days[0], days.at(-1)];
-  return {
-    fromMs: Math.min(rollups.extent?.fromMs ?? Infinity, first === undefined ? Infinity : first * DAY_MS, times[0] ?? Infinity),
-    toMs: Math.max(
-      rollups.extent?.toMs ?? -Infinity,
-      last === undefined ? -Infinity : (last + 1) * DAY_MS,
-      times.length === 0 ? -Infinity : times[times.length - 1]! + 1,
-    ),
-  };
 }
 
 /** What is known of a day of points that were let go: of those that there are it says nothing. */
