@@ -45,6 +45,18 @@ export async function evaluate(expression: Expression, steps: Steps, options: Ev
   return await new Evaluation(steps, whole, options, budget).of(expression);
 }
 
+/** The samples of a range that stands alone, as `temperature[5m]`, at one time. @throws PromqlError, and what the source throws */
+export async function evaluateRange(
+  range: MatrixSelector | Subquery,
+  atMs: number,
+  options: EvaluationOptions,
+): Promise<readonly Samples[]> {
+  const budget = new QueryBudget(() => options.check?.(), options.limits);
+  return await new Evaluation({ startMs: atMs, stepMs: 1, count: 1 }, { startMs: atMs, endMs: atMs }, options, budget).range(
+    range,
+  );
+}
+
 class Evaluation {
   readonly #steps: Steps;
   /** Of the whole query, for `@ start()` and `@ end()`. */
@@ -71,6 +83,23 @@ class Evaluation {
     return value;
   }
 
+  async range(expression: MatrixSelector | Subquery): Promise<readonly Samples[]> {
+    const { samples, rangeMs, shift } = await this.#ranges(expression);
+    const toMs = this.#lookAt(shift, 0);
+    const found: Samples[] = [];
+    for (const { labels, times, values } of samples) {
+      const start = times.findIndex((timeMs) => timeMs > toMs - rangeMs);
+      const after = times.findIndex((timeMs) => timeMs > toMs);
+      const end = after === -1 ? times.length : after;
+      if (start === -1 || start >= end) continue;
+      this.#budget.takeCells(end - start, 1);
+      found.push({ labels, times: times.subarray(start, end), values: values.subarray(start, end) });
+      const turn = this.#budget.work(times.length);
+      if (turn !== undefined) await turn;
+    }
+    return found;
+  }
+
   async #valueOf(expression: Expression): Promise<Value> {
     switch (expression.kind) {
       case 'number':
@@ -81,7 +110,10 @@ class Evaluation {
         return await this.#instant(expression);
       case 'matrix':
       case 'subquery':
-        throw new PromqlError('bad_data', 'a range of samples goes into a function such as rate() or avg_over_time()');
+        throw new PromqlError(
+          'bad_data',
+          'a range of samples goes into a function such as rate() or avg_over_time(), or into a query of one time',
+        );
       case 'negate': {
         const value = await this.of(expression.expression);
         if (value.type === 'scalar') return { type: 'scalar', values: value.values.map((number) => -number) };

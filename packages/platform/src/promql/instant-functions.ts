@@ -1,3 +1,4 @@
+import { histogramQuantile } from './histograms.ts';
 import { compilePattern, labelOf, NAME_LABEL, withoutName } from './label-match.ts';
 import { mapRow, newRow, stepTime, vectorOf, type Row, type Steps, type Value } from './matrix.ts';
 import { PromqlError } from './promql-error.ts';
@@ -105,6 +106,11 @@ const OTHERS: Readonly<Record<string, (given: readonly Value[], steps: Steps) =>
       if (there.length === 1) values[i] = there[0]!.values[i]!;
     }
     return { type: 'scalar', values };
+  },
+  histogram_quantile: (given, steps) => {
+    checkCount('histogram_quantile', given, 2, 2);
+    const share = scalarArgument('histogram_quantile', given[0]!);
+    return vectorOf(histogramQuantile(share, vectorArgument('histogram_quantile', given[1]!), steps));
   },
   sort: sorted(1),
   sort_desc: sorted(-1),

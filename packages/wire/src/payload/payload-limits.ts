@@ -14,7 +14,7 @@ export interface PayloadLimits {
 export const PAYLOAD_LIMITS: PayloadLimits = {
   maxSamples: 10_000,
   maxMetrics: 256,
-  maxNameBytes: 128,
+  maxNameBytes: 256,
   maxTextBytes: 1024,
   maxFutureMs: 24 * 60 * 60 * 1000,
 };

@@ -17,7 +17,7 @@ import { TextReader } from './text-reader.ts';
  *   payload  one sample, or an array of 1 to 10,000 of them
  *
  * A value is a finite number, a boolean or a text of at most 1,024 bytes; a null is as if its key were not there, and a
- * sample of nothing but nulls has no points. A name has 1 to 128 bytes, no control character, and is not "__proto__".
+ * sample of nothing but nulls has no points. A name has 1 to 256 bytes, no control character, and is not "__proto__".
  * "ts" is a number, not negative, at most 24 hours after the arrival; a fraction is cut off. A key that stands twice counts
  * as JSON.parse has it: the last one. Everything else is an error, of the whole payload.
  */

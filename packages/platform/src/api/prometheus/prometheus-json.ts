@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type Steps, stepTime, type Value } from '../../promql/matrix.ts';
+import type { Labels } from '../../promql/label-match.ts';
+import { type Samples, type Steps, stepTime, type Value } from '../../promql/matrix.ts';
 
 /** As the HTTP API of Prometheus writes numbers: as text, so that those that JSON has not come through. */
 function text(value: number): string {
@@ -17,14 +18,37 @@ export async function* matrixTexts(value: Value, steps: Steps): AsyncGenerator<s
     return;
   }
   const rows = value.type === 'vector' ? value.rows : [{ labels: {}, values: value.values, present: undefined }];
+  yield* seriesTexts(
+    rows.map(({ labels, values, present }) => ({
+      labels,
+      values,
+      seconds: (i) => (present?.[i] === 0 ? undefined : seconds(i)),
+    })),
+  );
+}
+
+/** Samples as they are, piece by piece. */
+export async function* samplesTexts(samples: readonly Samples[]): AsyncGenerator<string> {
+  yield* seriesTexts(samples.map(({ labels, times, values }) => ({ labels, values, seconds: (i) => times[i]! / 1000 })));
+}
+
+interface WrittenSeries {
+  readonly labels: Labels;
+  readonly values: Float64Array;
+  /** When a value was; undefined where there is none. */
+  readonly seconds: (index: number) => number | undefined;
+}
+
+async function* seriesTexts(series: readonly WrittenSeries[]): AsyncGenerator<string> {
   let out = '{"status":"success","data":{"resultType":"matrix","result":[';
   let pairs = 0;
-  for (const [index, { labels, values, present }] of rows.entries()) {
+  for (const [index, { labels, values, seconds }] of series.entries()) {
     out += `${index === 0 ? '' : ','}{"metric":${JSON.stringify(labels)},"values":[`;
     let isFirst = true;
     for (let i = 0; i < values.length; i++) {
-      if (present?.[i] === 0) continue;
-      out += `${isFirst ? '' : ','}[${seconds(i)},"${text(values[i]!)}"]`;
+      const at = seconds(i);
+      if (at === undefined) continue;
+      out += `${isFirst ? '' : ','}[${at},"${text(values[i]!)}"]`;
       isFirst = false;
     }
     out += ']}';

@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest';
+import type { DeviceId } from '../../kernel/device-id.ts';
+import { DeviceStore } from '../../registry/device-store.ts';
 import { addDevice, asAdmin, columns, openTestApi, type TestApi } from '../api.fixture.ts';
 
 const BASE = '/prometheus/api/v1';
@@ -92,6 +94,92 @@ test("what Grafana's query editor offers", async () => {
   expect(await get('/label/nothing/values')).toEqual([]);
   expect(await get('/metadata')).toEqual({});
   expect(await get('/rules')).toEqual({ groups: [] });
+});
+
+test('a range that stands alone is answered with its samples as they are', async () => {
+  await using api = await openWithDevices();
+  const ask = async (query: string): Promise<unknown> =>
+    (await form(api, '/query', { query, time: String(START + 190) })).json<{ data: unknown }>().data;
+  const metric = { __name__: 'temperature', device: 'pump-1', group: '/' };
+  const values = [
+    [START + 120, '2'],
+    [START + 180, '3'],
+  ];
+  expect(await ask('temperature{device="pump-1"}[2m]')).toEqual({ resultType: 'matrix', result: [{ metric, values }] });
+  expect(await ask('temperature{device="pump-1"}[2m] offset 1d')).toEqual({ resultType: 'matrix', result: [] });
+  expect(await ask('max(temperature)[2m:1m]')).toMatchObject({ resultType: 'matrix', result: [{ metric: {} }] });
+  const range = await form(api, '/query_range', { query: 'temperature[2m]', start: '1', end: '2', step: '1' });
+  expect(range.json()).toMatchObject({ status: 'error', errorType: 'bad_data' });
+});
+
+test('names in selectors: by any spelling what is looked for, by none what is left out', async () => {
+  await using api = await openWithDevices();
+  const names = async (match: string): Promise<unknown> => {
+    const url = `${BASE}/label/__name__/values?match[]=${encodeURIComponent(match)}`;
+    return (await api.app.inject({ url, headers: asAdmin })).json<{ data: unknown }>().data;
+  };
+  expect(await names('{"cpu.usage", cpu="cpu0"}')).toEqual(['cpu_usage']);
+  expect(await names('{device!="", __name__!="cpu_usage"}')).toEqual(['cpu_load____', 'state', 'temperature']);
+  expect(await names('{__name__!~"cpu.*", __name__=~".*e"}')).toEqual(['state', 'temperature']);
+});
+
+test('a list is cut where it is asked to be, and says so as Prometheus does', async () => {
+  await using api = await openWithDevices();
+  const get = async (path: string): Promise<unknown> => (await api.app.inject({ url: BASE + path, headers: asAdmin })).json();
+  const warnings = ['results truncated due to limit'];
+  expect(await get('/label/__name__/values?limit=2')).toEqual({
+    status: 'success',
+    data: ['cpu_load____', 'cpu_usage'],
+    warnings,
+  });
+  expect(await get('/labels?limit=1')).toEqual({ status: 'success', data: ['__name__'], warnings });
+  expect(await get('/series?match[]=temperature&limit=1')).toMatchObject({ data: [{ device: 'pump-1' }], warnings });
+  expect(await get('/label/device/values?limit=2')).toEqual({ status: 'success', data: ['pump-1', 'pump-2'] });
+  expect(await get('/label/device/values?limit=0')).toEqual({ status: 'success', data: ['pump-1', 'pump-2'] });
+  expect(await get('/labels?limit=some')).toMatchObject({ status: 'error', errorType: 'bad_data' });
+});
+
+test('of a fleet that is too large to look through, the metrics of every type are listed all the same', async () => {
+  await using api = await openTestApi();
+  await api.app.inject({ method: 'POST', url: '/api/v1/device-types', headers: asAdmin, payload: { name: 'late' } });
+  const drafts = Array.from({ length: 10_500 }, (_, i) => ({ id: `d-${i}` as DeviceId, ...(i === 10_400 && { type: 'late' }) }));
+  const devices = new DeviceStore({ database: api.database, clock: api.clock });
+  for (const from of [0, 5_250]) await devices.put(drafts.slice(from, from + 5_250), 'create');
+  api.telemetry.metricsOf = async (ids) => new Map(ids.map((id) => [id, [id === 'd-10400' ? 'rare' : 'usual']]));
+  const get = async (path: string): Promise<unknown> => (await api.app.inject({ url: BASE + path, headers: asAdmin })).json();
+  const warning = 'not all devices were looked at: name a type, a group or devices';
+  expect(await get('/label/__name__/values')).toEqual({ status: 'success', data: ['rare', 'usual'], warnings: [warning] });
+  expect(await get('/label/__name__/values?match[]={type="late"}')).toEqual({ status: 'success', data: ['rare'] });
+  // Points are read of fewer.
+  const answer = await form(api, '/query', { query: 'usual', time: String(START) });
+  expect(answer.json()).toMatchObject({ status: 'error', errorType: 'execution', error: expect.stringMatching(/2000 devices/) });
+});
+
+test('who may not ask is told so in a document that Grafana can read', async () => {
+  await using api = await openWithDevices();
+  const unknown = await api.app.inject({ url: `${BASE}/query?query=1`, headers: { authorization: 'Bearer wrong' } });
+  expect([unknown.statusCode, unknown.json()]).toEqual([
+    401,
+    { status: 'error', errorType: 'unauthorized', error: 'this server does not know the key, or it has expired' },
+  ]);
+  await api.app.inject({
+    method: 'PUT',
+    url: '/api/v1/roles/w',
+    headers: asAdmin,
+    payload: { permissions: ['telemetry:write'] },
+  });
+  const made = await api.app.inject({
+    method: 'POST',
+    url: '/api/v1/api-keys',
+    headers: asAdmin,
+    payload: { name: 'w', grants: [{ role: 'w', group: '/' }] },
+  });
+  const headers = { authorization: `Bearer ${made.json<{ key: string }>().key}` };
+  const denied = await api.app.inject({ url: `${BASE}/query?query=1`, headers });
+  expect([denied.statusCode, denied.json()]).toEqual([
+    403,
+    { status: 'error', errorType: 'forbidden', error: expect.stringMatching(/telemetry:read/) },
+  ]);
 });
 
 test.each([

@@ -7,14 +7,19 @@ import type { SeriesSource } from '../../promql/evaluate.ts';
 import type { Samples } from '../../promql/matrix.ts';
 import { PromqlError } from '../../promql/promql-error.ts';
 import type { Device } from '../../registry/device.ts';
-import type { DeviceStore } from '../../registry/device-store.ts';
+import type { DevicePage, DeviceStore } from '../../registry/device-store.ts';
+import type { DeviceTypeStore } from '../../registry/device-type-store.ts';
 import type { Scope } from '../../registry/scope.ts';
 import type { PointColumns, TelemetryQueries } from '../../telemetry/telemetry-queries.ts';
 import { partsOfName } from '../../points/metric-name.ts';
-import { promqlName } from './metric-names.ts';
+import { nameTest, promqlName } from './metric-names.ts';
 
-/** Of one selector. */
+/** Of one selector, whose points are read, ... */
 const MAX_DEVICES = 2_000;
+/** ... or whose series are only listed. */
+const MAX_LISTED_DEVICES = 10_000;
+/** Of each type, where there are more: devices of a type have much the same metrics. */
+const LISTED_OF_TYPE = 20;
 const PAGE = 500;
 /** Of all series of a query together. */
 const MAX_SAMPLES = 10_000_000;
@@ -28,6 +33,7 @@ const ONE_OF = /^[A-Za-z0-9:_-]+(?:\|[A-Za-z0-9:_-]+)*$/;
 
 export interface PrometheusSourceDependencies {
   readonly devices: Pick<DeviceStore, 'list' | 'findMany' | 'among'>;
+  readonly deviceTypes: Pick<DeviceTypeStore, 'list'>;
   readonly telemetry: Pick<TelemetryQueries, 'plot' | 'metricsOf'>;
 }
 
@@ -77,74 +83,103 @@ export class PrometheusSource implements SeriesSource {
     return found;
   }
 
-  /** The series that fit. @throws PromqlError `execution` where the selector is about too many devices */
+  /** The series that fit. @throws PromqlError `execution` where the selector is about too many devices, or series */
   async series(matchers: readonly LabelMatcher[]): Promise<readonly KnownSeries[]> {
-    const fits = labelTest(matchers);
-    const devices = await this.#devices(matchers);
-    const metrics = await this.#dependencies.telemetry.metricsOf(devices.map(({ id }) => id));
     const found: KnownSeries[] = [];
-    for (const [index, device] of devices.entries()) {
-      const seen = new Set<string>();
-      for (const metric of metrics.get(device.id) ?? []) {
-        const labels = labelsOf(device, metric);
-        const key = labelKey(labels);
-        if (seen.has(key) || !(fits(labels) || fits({ ...labels, [NAME_LABEL]: metric }))) continue;
-        seen.add(key);
-        found.push({ device: device.id, metric, labels });
-      }
-      if (found.length > MAX_SERIES)
-        throw new PromqlError('execution', `the selector is about more than ${MAX_SERIES} series: name a metric, or devices`);
-      if (index % TURN_DEVICES !== TURN_DEVICES - 1) continue;
-      await nextTurn();
-      this.#signal?.throwIfAborted();
-    }
-    return found;
-  }
-
-  async #devices(matchers: readonly LabelMatcher[]): Promise<readonly Device[]> {
-    const ids = namedDevices(matchers);
-    if (ids !== undefined) {
-      const known = await this.#dependencies.devices.among(ids, { scope: this.#scope });
-      return [...(await this.#dependencies.devices.findMany([...known])).values()];
-    }
-    const equal = (label: string): string | undefined =>
-      matchers.find((matcher) => matcher.label === label && matcher.operator === '=' && matcher.value !== '')?.value;
-    const [type, group] = [equal('type'), equal('group')];
-    const found: Device[] = [];
-    let cursor: string | undefined;
-    do {
-      const page = await this.#dependencies.devices.list({
-        scope: this.#scope,
-        filter: type === undefined ? undefined : `type = ${JSON.stringify(type)}`,
-        group,
-        limit: PAGE,
-        cursor,
-      });
-      found.push(...page.items);
-      cursor = page.cursor;
-      if (found.length > MAX_DEVICES) {
+    for await (const devices of this.#devices(matchers, MAX_DEVICES)) {
+      if (devices === 'and more') {
         throw new PromqlError(
           'execution',
           `the selector is about more than ${MAX_DEVICES} devices: name them, or their type or group: {device=~"a|b"}, {type="pump"}, {group="/acme"}`,
         );
       }
-    } while (cursor !== undefined);
+      for await (const series of this.#seriesOf(devices, matchers)) {
+        found.push(...series);
+        if (found.length > MAX_SERIES)
+          throw new PromqlError('execution', `the selector is about more than ${MAX_SERIES} series: name a metric, or devices`);
+      }
+    }
     return found;
+  }
+
+  /** The series that fit, of one device after the other; of a fleet, those of its first devices and of some of each type. */
+  async *listed(matchers: readonly LabelMatcher[]): AsyncGenerator<readonly KnownSeries[] | 'and more'> {
+    for await (const devices of this.#devices(matchers, MAX_LISTED_DEVICES)) {
+      if (devices !== 'and more') yield* this.#seriesOf(devices, matchers);
+      else {
+        yield devices;
+        for (const { name } of await this.#dependencies.deviceTypes.list()) {
+          this.#signal?.throwIfAborted();
+          const { items } = await this.#page(matchers, { type: name, limit: LISTED_OF_TYPE });
+          yield* this.#seriesOf(items, matchers);
+        }
+      }
+    }
+  }
+
+  async *#seriesOf(devices: readonly Device[], matchers: readonly LabelMatcher[]): AsyncGenerator<readonly KnownSeries[]> {
+    const fits = labelTest(matchers.filter(({ label }) => label !== NAME_LABEL));
+    const isNamed = nameTest(matchers);
+    const metrics = await this.#dependencies.telemetry.metricsOf(devices.map(({ id }) => id));
+    for (const [index, device] of devices.entries()) {
+      const found = new Map<string, KnownSeries>();
+      for (const metric of metrics.get(device.id) ?? []) {
+        const { base, labels } = labelsOf(device, metric);
+        if (!fits(labels) || !isNamed([labels[NAME_LABEL] ?? '', base, metric])) continue;
+        const key = labelKey(labels);
+        if (!found.has(key)) found.set(key, { device: device.id, metric, labels });
+      }
+      yield [...found.values()];
+      if (index % TURN_DEVICES !== TURN_DEVICES - 1) continue;
+      await nextTurn();
+      this.#signal?.throwIfAborted();
+    }
+  }
+
+  /** Page by page, those that can have series that fit; last of all that there are more than `most`. */
+  async *#devices(matchers: readonly LabelMatcher[], most: number): AsyncGenerator<readonly Device[] | 'and more'> {
+    const ids = namedDevices(matchers);
+    if (ids !== undefined) {
+      const known = await this.#dependencies.devices.among(ids, { scope: this.#scope });
+      yield [...(await this.#dependencies.devices.findMany([...known])).values()];
+      return;
+    }
+    let cursor: string | undefined;
+    for (let found = 0; found < most; found += PAGE) {
+      const page = await this.#page(matchers, { limit: PAGE, cursor });
+      yield page.items;
+      cursor = page.cursor;
+      if (cursor === undefined) return;
+    }
+    yield 'and more';
+  }
+
+  async #page(
+    matchers: readonly LabelMatcher[],
+    { type, ...page }: { readonly type?: string; readonly limit: number; readonly cursor?: string | undefined },
+  ): Promise<DevicePage> {
+    const equal = (label: string): string | undefined =>
+      matchers.find((matcher) => matcher.label === label && matcher.operator === '=' && matcher.value !== '')?.value;
+    const wanted = equal('type');
+    if (wanted !== undefined && type !== undefined && type !== wanted) return { items: [] };
+    const filter = (type ?? wanted) === undefined ? undefined : `type = ${JSON.stringify(type ?? wanted)}`;
+    return await this.#dependencies.devices.list({ ...page, scope: this.#scope, filter, group: equal('group') });
   }
 }
 
 /** A name that has labels in it, as line protocol and remote write make them, is taken apart again; the device's own labels win. */
-function labelsOf(device: Device, metric: string): Labels {
+function labelsOf(device: Device, metric: string): { readonly base: string; readonly labels: Labels } {
   const { type } = device;
   const { base, labels } = partsOfName(metric);
   const own = Object.fromEntries(labels.map(([label, value]) => [promqlName(label), value]));
-  return {
+  const all = {
     ...own,
     [NAME_LABEL]: promqlName(base),
     device: device.id,
     group: device.group,
     ...(type !== undefined && type !== null && { type }),
   };
+  return { base, labels: all };
 }
 
 /** The devices that a selector names, as Grafana writes a choice: `device="a"`, `device=~"a|b"`. */

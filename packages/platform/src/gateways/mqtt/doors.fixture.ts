@@ -75,7 +75,7 @@ export async function openDoors(
     ports: { tcp: 0, tls: 0, ws: 0, wss: 0, ...ports },
     admitted,
     nth: async (index) => {
-      const signal = AbortSignal.timeout(5_000);
+      const signal = AbortSignal.timeout(30_000);
       for (;;) {
         const one = admitted[index];
         if (one !== undefined) return one;

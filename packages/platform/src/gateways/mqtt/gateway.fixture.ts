@@ -77,7 +77,7 @@ export class SocketClient {
   }
 
   /** Waits for as many lines as are expected, or for the end, and takes them. */
-  async take(count: number, deadlineMs = 5_000): Promise<string[]> {
+  async take(count: number, deadlineMs = 30_000): Promise<string[]> {
     const signal = AbortSignal.timeout(deadlineMs);
     while (this.#got.length < count && !this.#ended && !signal.aborted) {
       await new Promise<void>((resolve) => {

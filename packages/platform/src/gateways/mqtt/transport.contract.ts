@@ -156,7 +156,7 @@ export function transportContract(name: string, openHarness: () => Promise<Trans
       expect(client.writableLength).toBeGreaterThan(0);
       expect(server.receivedBytes).toBe(5);
       server.transport.resume();
-      await expect.poll(() => server.receivedBytes, { timeout: 10_000 }).toBe(up.length + 5);
+      await expect.poll(() => server.receivedBytes).toBe(up.length + 5);
       expect(server.received.subarray(5).equals(up)).toBe(true);
     });
 
@@ -177,7 +177,7 @@ export function transportContract(name: string, openHarness: () => Promise<Trans
       let bytes = 0;
       client.on('data', (chunk) => (bytes += chunk.length));
       client.resume();
-      await expect.poll(() => bytes, { timeout: 10_000 }).toBe(parts * part.length);
+      await expect.poll(() => bytes).toBe(parts * part.length);
       await expect.poll(() => server.events).toEqual(['drain']);
       expect([transport.congested, transport.backlogBytes]).toEqual([false, 0]);
     });

@@ -6,6 +6,7 @@ import { inTurns, type PointDoor, refusal, TURN_BYTES, type Written } from '../.
 import { callerOf } from '../door-caller.ts';
 import { bodyOf, errorOf, takeRawBodies } from '../raw-body.ts';
 import { type Dialect, sendError, sendFault } from './influx-answers.ts';
+import { buckets, organizations } from './influx-buckets.ts';
 import { answerStatements } from './influx-queries.ts';
 import { LineReader, LineSeriesCache } from './line-reader.ts';
 import { TimeReader } from './line-time.ts';
@@ -83,6 +84,29 @@ export function influxRoutes(dependencies: InfluxRoutesDependencies): FastifyPlu
         .send(JSON.stringify({ name: 'selsyn', message: 'ready for writes', status: 'pass', checks: [], version })),
     );
 
+    app.get('/ready', { schema: { hide: true } }, async (_request, reply) =>
+      reply
+        .headers(headers)
+        .header('Content-Type', 'application/json; charset=utf-8')
+        .send(JSON.stringify({ status: 'ready' })),
+    );
+
+    const lookUp = (url: string, answer: (parameters: URLSearchParams) => object): void => {
+      app.get(url, { schema: { hide: true } }, async (request, reply) => {
+        door.ensureMayWrite(await callerOf(request, identities));
+        const { searchParams } = new URL(request.url, 'http://localhost');
+        const text = JSON.stringify(answer(searchParams));
+        return reply.headers(headers).header('Content-Type', 'application/json; charset=utf-8').send(text);
+      });
+    };
+    lookUp('/api/v2/orgs', (parameters) => organizations(parameters.get('org')));
+    lookUp('/api/v2/buckets', (parameters) => buckets(parameters.get('name')));
+    app.post('/api/v2/buckets', { schema: { hide: true } }, async (request, reply) => {
+      reply.headers(headers);
+      door.ensureMayWrite(await callerOf(request, identities));
+      return sendFault(reply, 'v2', 422, 'there is one store here: every bucket is there already', { code: 'conflict' });
+    });
+
     app.route({
       method: ['GET', 'POST'],
       url: '/query',
@@ -119,7 +143,8 @@ function answerWritten(reply: FastifyReply, dialect: Dialect, reader: LineReader
     ...reader.problems.map(({ line, message }) => `${message} (line ${line})`),
     ...written.refused.map((refused) => refusal(refused)),
   ];
-  const shown = reasons.slice(0, SHOWN_PROBLEMS).join('\n');
+  // On one line, as InfluxDB has it: Telegraf puts it into its log.
+  const shown = reasons.slice(0, SHOWN_PROBLEMS).join('; ');
   const partial = `partial write: ${shown} dropped=${dropped}`;
   if (dialect === 'v1') return sendFault(reply, dialect, 400, partial);
   return sendFault(reply, dialect, 422, `failure writing points to database: ${partial}`, { line: reader.problems[0]?.line });

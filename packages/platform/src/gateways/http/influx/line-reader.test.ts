@@ -100,7 +100,7 @@ describe('line protocol', () => {
   it.each([
     ['m v=1', 'no tag names a device: "device", "device_id" or "host" would'],
     ['m,host=a\\ b v=1', '"a b" is not a device id (1 to 128 of A-Z a-z 0-9 : _ . -)'],
-    [`m,host=a ${'x'.repeat(200)}=1`, 'has 202 bytes, and at most 128 are taken'],
+    [`m,host=a ${'x'.repeat(300)}=1`, 'has 302 bytes, and at most 256 are taken'],
     [`m,host=a v="${'x'.repeat(1025)}"`, 'a text has more than 1024 bytes (field "v")'],
     ['m,host=a v=1 -1', 'the time lies before 1970'],
     ['m,host=a v=1 1900000000000000000', 'the time lies more than 24 hours in the future'],

@@ -123,7 +123,7 @@ describe('a WriteRequest of Prometheus', () => {
       of({}, stale.getFloat64(0)),
       of({}, Number.POSITIVE_INFINITY),
       of({ instance: '[::1]:9100' }),
-      of({ long: 'x'.repeat(200) }),
+      of({ long: 'x'.repeat(300) }),
       of({}, 1, NOW_MS + 2 * 86_400_000),
       { labels: labels({ __name__: 'm' }), samples: [{ value: 1, timestamp: 1 }] },
       { labels: labels({ instance: 'i' }), samples: [{ value: 1, timestamp: 1 }] },
@@ -133,7 +133,7 @@ describe('a WriteRequest of Prometheus', () => {
     expect(points).toEqual([['i', 'm', 1000, 3]]);
     expect(problems.samples).toBe(7);
     expect(problems.messages.join('\n')).toMatch(
-      /infinite[^]*"\[::1\]:9100" is not a device id[^]*at most 128[^]*in the future[^]*no label names a device[^]*__name__[^]*native histograms/,
+      /infinite[^]*"\[::1\]:9100" is not a device id[^]*at most 256[^]*in the future[^]*no label names a device[^]*__name__[^]*native histograms/,
     );
   });
 });
