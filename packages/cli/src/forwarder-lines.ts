@@ -5,7 +5,6 @@ import { formatAge, formatDuration } from './table.ts';
 /** One line of a table. */
 export function forwarderRow(item: ForwarderJson): string[] {
   const { id, state } = item;
-  const error = state === undefined || state.circuit === 'closed' ? '' : (state.lastError?.message ?? '');
   return [
     id,
     targetOf(item),
@@ -15,7 +14,7 @@ export function forwarderRow(item: ForwarderJson): string[] {
     String(state?.sent ?? ''),
     String(state?.refused ?? ''),
     String(state?.skipped ?? ''),
-    printable(error).slice(0, 60),
+    printable(troubleOf(item)).slice(0, 60),
   ];
 }
 
@@ -32,7 +31,7 @@ export function forwarderLines(item: ForwarderJson, nowMs: number): string {
     ['state', stateOf(item)],
   ];
   if (state !== undefined) {
-    const { lastError, lastSentMs } = state;
+    const { lastError, lastRefusal, lastSentMs } = state;
     lines.push(
       ['behind', `${state.lagRecords} records, ${formatDuration(state.lagSeconds * 1000)}, ${state.lagBytes} bytes`],
       [
@@ -44,11 +43,15 @@ export function forwarderLines(item: ForwarderJson, nowMs: number): string {
       ['last error', lastError === undefined ? undefined : `${lastError.message} (${formatAge(nowMs - lastError.atMs)} ago)`],
       ['filtered', String(state.filtered)],
       ['refused', String(state.refused)],
+      [
+        'last refusal',
+        lastRefusal === undefined ? undefined : `${lastRefusal.message} (${formatAge(nowMs - lastRefusal.atMs)} ago)`,
+      ],
       ['skipped', String(state.skipped)],
       ['undecodable', state.undecodable === 0 ? undefined : String(state.undecodable)],
     );
   }
-  return lines.flatMap(([label, text]) => (text === undefined ? [] : [`${label.padEnd(11)}  ${printable(text)}`])).join('\n');
+  return lines.flatMap(([label, text]) => (text === undefined ? [] : [`${label.padEnd(12)}  ${printable(text)}`])).join('\n');
 }
 
 function targetOf({ target }: ForwarderJson): string {
@@ -58,5 +61,11 @@ function targetOf({ target }: ForwarderJson): string {
 function stateOf({ paused, state }: ForwarderJson): string {
   if (paused) return 'paused';
   if (state === undefined) return 'starting';
-  return state.circuit === 'closed' ? 'well' : state.circuit === 'retrying' ? 'retrying' : 'failing';
+  return state.health;
+}
+
+/** What the target said, while it is not well. */
+function troubleOf({ state }: ForwarderJson): string {
+  if (state === undefined || state.health === 'well') return '';
+  return (state.health === 'refusing' ? state.lastRefusal?.message : state.lastError?.message) ?? '';
 }

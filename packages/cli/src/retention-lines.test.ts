@@ -2,7 +2,9 @@ import { expect, test } from 'vitest';
 import { blockedText, keptText, planText } from './retention-lines.ts';
 
 test('says how long each level is kept', () => {
-  expect(keptText({ raw: 7, daily: null })).toBe('raw 7 d, daily for ever');
+  const effective = { raw: 7, hourly: 90, daily: null, archive: null };
+  expect(keptText({ raw: 7, daily: null }, effective)).toBe('raw 7 d, daily for ever');
+  expect(keptText({ hourly: 2, archive: null }, effective)).toBe('hourly 2 d (really 90 d), archive for ever');
 });
 
 test('a plan says what goes, what stays and why, and what comes of it', () => {

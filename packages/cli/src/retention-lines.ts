@@ -33,12 +33,18 @@ export function blockedText(because: string): string {
   return BLOCKED[because] ?? `points have just come (${because})`;
 }
 
-/** `raw 7 d, hourly for ever`: the finest first. */
-export function keptText(days: KeepDays): string {
+/**
+ * `raw 7 d, hourly for ever`: the finest first; `daily 2 d (really 90 d)` where finer points are kept longer.
+ *
+ * @param effective how long each level is really kept
+ */
+export function keptText(days: KeepDays, effective: KeepDays): string {
+  const text = (kept: number | null): string => (kept === null ? 'for ever' : `${kept} d`);
   return (['raw', 'hourly', 'daily', 'archive'] as const)
     .flatMap((level) => {
-      const kept = days[level];
-      return kept === undefined ? [] : [`${level} ${kept === null ? 'for ever' : `${kept} d`}`];
+      const [kept, really] = [days[level], effective[level]];
+      if (kept === undefined) return [];
+      return [`${level} ${text(kept)}${really === undefined || really === kept ? '' : ` (really ${text(really)})`}`];
     })
     .join(', ');
 }

@@ -11,6 +11,8 @@ const storage: StorageJson = {
   future: none,
   broken: none,
   archive: none,
+  archiveElsewhere: none,
+  archiveCache: none,
   log: none,
   other: none,
   forecast: {
@@ -39,4 +41,16 @@ test('says of an archive what it has and gets, and whether that is of this disk'
   expect(lines.find((line) => line.startsWith('in'))).toMatch(/^in +telemetry +archive +free$/);
   expect(lines.find((line) => line.startsWith('1 d'))).toMatch(/^1 d +8\.00 GB +3\.00 GB +7\.00 GB$/);
   expect(withArchive(false)).toContain('every day: it is elsewhere, and takes nothing of this disk');
+});
+
+test('tells archived objects that are elsewhere, and copies of them, from those on this disk', () => {
+  const text = storageText({
+    ...storage,
+    archive: { bytes: 3e9, files: 3 },
+    archiveElsewhere: { bytes: 4.1e10, files: 2212, from: '2026-01-01', to: '2026-11-22' },
+    archiveCache: { bytes: 5e8, files: 12 },
+  });
+  expect(text).toMatch(/^archive +3\.00 GB +3$/m);
+  expect(text).toMatch(/^copies of archived +500 MB +12$/m);
+  expect(text).toMatch(/^archive, elsewhere +41\.0 GB +2212 +2026-01-01 to 2026-11-22$/m);
 });

@@ -9,16 +9,19 @@ const STATES: Readonly<Record<string, string>> = {
 };
 
 /** What takes how much, and where that leads: for people. */
-export function storageText({ volume, levels, future, broken, archive, log, other, forecast, atMs }: StorageJson): string {
+export function storageText({ volume, levels, future, broken, log, other, forecast, atMs, ...archives }: StorageJson): string {
+  const { archive, archiveElsewhere, archiveCache } = archives;
   const parts: readonly (readonly [name: string, part: StorageJson['log']])[] = [
     ['raw', levels.raw],
     ['hourly', levels.hourly],
     ['daily', levels.daily],
     ...(future.files > 0 ? [['of raw: the future', future] as const] : []),
     ['archive', archive],
+    ...(archiveCache.files > 0 ? [['copies of archived', archiveCache] as const] : []),
     ['log', log],
     ...(broken.files > 0 ? [['broken, set aside', broken] as const] : []),
     ['other', other],
+    ...(archiveElsewhere.files > 0 ? [['archive, elsewhere', archiveElsewhere] as const] : []),
   ];
   const rows = parts.map(([name, { bytes, files, from, to }]) => [
     name,

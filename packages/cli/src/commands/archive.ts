@@ -1,9 +1,16 @@
-import type { ArchivedObjectJson, ArchiveStatusJson } from '@selsyn/platform/api/archive-routes.ts';
+import type {
+  ArchivedObjectJson,
+  ArchiveRunJson,
+  ArchiveStatusJson,
+  BadObjectJson,
+} from '@selsyn/platform/api/archive-routes.ts';
 import type { Command } from 'commander';
 import { ApiClient } from '../api-client.ts';
+import { archiveText, badObjectsText, leftText } from '../archive-lines.ts';
+import { CliError } from '../cli-error.ts';
 import { printable } from '../printable.ts';
 import { findServer, type AddressOptions } from '../server-address.ts';
-import { formatAge, formatBytes, formatDuration, formatTable } from '../table.ts';
+import { formatAge, formatBytes, formatTable } from '../table.ts';
 
 type Options = AddressOptions & { readonly json?: boolean };
 
@@ -18,7 +25,7 @@ export function addArchiveCommands(program: Command): void {
     .action(async (_: unknown, command: Command) => {
       const options = command.optsWithGlobals<Options>();
       const status = await new ApiClient(findServer(options)).get<ArchiveStatusJson>('/archive');
-      process.stdout.write(`${options.json === true ? JSON.stringify(status) : textOf(status)}\n`);
+      process.stdout.write(`${options.json === true ? JSON.stringify(status) : archiveText(status, Date.now())}\n`);
     });
 
   archive
@@ -39,27 +46,45 @@ export function addArchiveCommands(program: Command): void {
 
   archive
     .command('run')
-    .description('archive the hours that are over now, without waiting for points that are late')
+    .description(
+      'archive the hours that are over now, also what of them is only in memory, without waiting for points that are late',
+    )
     .action(async (_: unknown, command: Command) => {
-      await new ApiClient(findServer(command.optsWithGlobals<Options>())).send('/archive/run');
+      const { left } = await new ApiClient(findServer(command.optsWithGlobals<Options>())).post<ArchiveRunJson>('/archive/run');
+      if (left !== undefined) process.stdout.write(`${leftText(left)}\n`);
       process.stdout.write('the archive is being brought up to date: selsyn archive\n');
     });
-}
 
-function textOf(status: ArchiveStatusJson): string {
-  const { state, place, objects, bytes, points, backlogHours, lagMs, openErasures, lastStoredAtMs, lastError } = status;
-  if (status.target === 'off') return 'no archive is configured (archive.target)';
-  const perPoint = points === 0 ? '' : `, ${(bytes / points).toFixed(2)} bytes a point`;
-  return [
-    `${state}, in ${place ?? ''}`,
-    `${objects} objects, ${formatBytes(bytes)}, ${points} points${perPoint}`,
-    backlogHours === 0
-      ? 'all that is due is archived'
-      : `${backlogHours} hours to be archived, the oldest ended ${formatDuration(lagMs)} ago`,
-    ...(openErasures === 0 ? [] : [`${openErasures} devices are being erased`]),
-    ...(lastStoredAtMs === undefined ? [] : [`stored last ${formatAge(Date.now() - lastStoredAtMs)} ago`]),
-    ...(lastError === undefined
-      ? []
-      : [`failed ${formatAge(Date.now() - lastError.atMs)} ago: ${printable(lastError.message)} (${lastError.code})`]),
-  ].join('\n');
+  archive
+    .command('bad')
+    .description('list the objects that are damaged or gone, which all else goes on without')
+    .option('--json', 'print JSON lines')
+    .action(async (_: unknown, command: Command) => {
+      const options = command.optsWithGlobals<Options>();
+      const found: BadObjectJson[] = [];
+      const api = new ApiClient(findServer(options));
+      for await (const object of api.pages<BadObjectJson>('/archive/bad-objects', { limit: 1_000 })) found.push(object);
+      const lines = options.json === true ? found.map((object) => JSON.stringify(object)) : [badObjectsText(found, Date.now())];
+      for (const line of lines) process.stdout.write(`${line}\n`);
+    });
+
+  archive
+    .command('give-up <id>')
+    .description('delete an object that is damaged or gone from the archive, for good; what is right stays')
+    .option('--yes', 'yes, give it up')
+    .action(async (id: string, _: unknown, command: Command) => {
+      const options = command.optsWithGlobals<Options & { readonly yes?: boolean }>();
+      if (!/^\d{1,15}$/.test(id)) throw new CliError(`${printable(id)} is not the id of an object: selsyn archive bad tells it`);
+      if (options.yes !== true) throw new CliError(`what the archive has in the object ${id} would be gone for good: say --yes`);
+      const { key, points } = await new ApiClient(findServer(options)).post<BadObjectJson>(`/archive/bad-objects/${id}/give-up`);
+      process.stdout.write(`given up: ${printable(key)}, with ${points} points\n`);
+    });
+
+  archive
+    .command('rebuild')
+    .description('take over objects in the store that the manifest does not know: it was lost, or is an old copy')
+    .action(async (_: unknown, command: Command) => {
+      await new ApiClient(findServer(command.optsWithGlobals<Options>())).send('/archive/rebuild');
+      process.stdout.write('the objects are being read and taken over: selsyn archive\n');
+    });
 }

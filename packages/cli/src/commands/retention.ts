@@ -12,6 +12,7 @@ interface Policy {
   readonly group?: string;
   readonly metric?: string;
   readonly keepDays: KeepDays;
+  readonly effectiveDays: KeepDays;
 }
 
 interface Pass {
@@ -74,7 +75,7 @@ export function addRetentionCommands(program: Command): void {
       const api = new ApiClient(findServer(options));
       const known = (await api.get<Retention>('/retention')).policies.find((policy) => policy.name === name);
       const policy = await api.put<Policy>(`/retention/policies/${encodeURIComponent(name)}`, bodyOf(options, known));
-      process.stdout.write(`${printable(policy.name)}: ${keptText(policy.keepDays)}\n`);
+      process.stdout.write(`${printable(policy.name)}: ${keptText(policy.keepDays, policy.effectiveDays)}\n`);
     });
 
   retention
@@ -126,7 +127,7 @@ function withDays(command: Command): Command {
     .option('--archive <days>', 'archived points');
 }
 
-function bodyOf(options: PolicyOptions, known: Policy | undefined): Omit<Policy, 'name'> {
+function bodyOf(options: PolicyOptions, known: Policy | undefined): Omit<Policy, 'name' | 'effectiveDays'> {
   const { type = known?.deviceType, group = known?.group, metric = known?.metric } = options;
   return {
     ...(type !== undefined && { deviceType: type }),
@@ -150,11 +151,11 @@ function wholeDays(text: string, level: string): number {
 }
 
 function textOf({ policies, clock, lastPass, letGo }: Retention): string {
-  const rows = policies.map(({ name, deviceType, group, metric, keepDays }) => {
+  const rows = policies.map(({ name, deviceType, group, metric, keepDays, effectiveDays }) => {
     const of = [deviceType && `type ${deviceType}`, group && `group ${group}`, metric && `metric ${metric}`]
       .filter(Boolean)
       .join(', ');
-    return [printable(name), of === '' ? 'everything else' : printable(of), keptText(keepDays)];
+    return [printable(name), of === '' ? 'everything else' : printable(of), keptText(keepDays, effectiveDays)];
   });
   const gone = letGo.map(({ atMs, file, because, freedBytes }) => [
     `${formatAge(Date.now() - atMs)} ago`,

@@ -14,6 +14,7 @@ const FORMATS = ['table', 'json', 'csv', 'arrow', 'parquet'] as const;
 type Format = (typeof FORMATS)[number];
 /** A table is for eyes. */
 const TABLE_ROWS = 1_000;
+const NO_QUERY = 'give a query, as: selsyn sql "SELECT count(*) FROM telemetry"';
 /** More than a server lets a query wait and run. */
 const REQUEST_DEADLINE_MS = 16 * 60_000;
 
@@ -46,6 +47,7 @@ export function addSqlCommand(program: Command): void {
 
 async function run(query: string | undefined, options: SqlOptions): Promise<void> {
   const sql = await textOf(query, options);
+  if (sql.trim() === '') throw new CliError(NO_QUERY);
   const { output } = options;
   const format = options.format ?? (output === undefined ? 'table' : formatOf(output));
   const rows = options.limit === undefined ? (format === 'table' ? TABLE_ROWS : undefined) : positive(options.limit, '--limit');
@@ -78,8 +80,7 @@ async function textOf(query: string | undefined, { file }: SqlOptions): Promise<
     });
   }
   if (query !== undefined && query !== '-') return query;
-  if (query === undefined && process.stdin.isTTY)
-    throw new CliError('give a query, as: selsyn sql "SELECT count(*) FROM telemetry"');
+  if (query === undefined && process.stdin.isTTY) throw new CliError(NO_QUERY);
   return await text(process.stdin);
 }
 

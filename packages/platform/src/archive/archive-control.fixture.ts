@@ -1,8 +1,10 @@
 import { SelsynError } from '../kernel/errors.ts';
+import type { FlushAnswer } from '../telemetry/upkeep-calls.ts';
 import type { ArchivedObject } from './archive-index.ts';
 import type { ArchiveControl, ErasureControl } from './archive-reading.ts';
 import type { ArchiveStatus } from './archive-status.ts';
 import type { Erasure } from './erasure.ts';
+import type { BadObject } from './object-faults.ts';
 
 export const ARCHIVE_STATUS: ArchiveStatus = {
   state: 'failing',
@@ -14,6 +16,8 @@ export const ARCHIVE_STATUS: ArchiveStatus = {
   backlogHours: 3,
   lagMs: 7_200_400,
   openErasures: 1,
+  badObjects: 1,
+  rebuild: undefined,
   lastStoredAtMs: 1_700_000_000_000,
   failures: 4,
   lastError: { code: 'blobs.unavailable', message: 'no route to the host', atMs: 1_700_000_100_000 },
@@ -36,18 +40,47 @@ export const ARCHIVED: readonly ArchivedObject[] = [7, 9].map((id) => ({
   hidden: [],
 }));
 
+export const BAD_OBJECT: BadObject = {
+  object: ARCHIVED[0]!,
+  code: 'data.corrupt',
+  message: 'it is not what was archived',
+  sinceMs: 1_700_000_200_000,
+  triedMs: 1_700_000_260_000,
+  tries: 2,
+  nextTryMs: 1_700_000_500_000,
+};
+
 /** Answers what is above, and keeps what it was asked. */
 export class FakeArchive implements ArchiveControl, ErasureControl {
   readonly all: Erasure[] = [];
+  readonly givenUp: number[] = [];
   runs = 0;
+  rebuilds = 0;
+  flushed: FlushAnswer = { done: true };
   held = new Set<string>();
 
   async status(): Promise<ArchiveStatus> {
     return ARCHIVE_STATUS;
   }
 
-  async archiveNow(): Promise<void> {
+  async archiveNow(): Promise<FlushAnswer> {
     this.runs++;
+    return this.flushed;
+  }
+
+  async rebuild(): Promise<void> {
+    this.rebuilds++;
+  }
+
+  async badObjects(query: { readonly after: number; readonly limit: number }): Promise<readonly BadObject[]> {
+    return [BAD_OBJECT].filter(({ object }) => object.id > query.after && !this.givenUp.includes(object.id));
+  }
+
+  async giveUp(id: number): Promise<BadObject> {
+    const bad = id === BAD_OBJECT.object.id && !this.givenUp.includes(id) ? BAD_OBJECT : undefined;
+    if (bad === undefined) throw new SelsynError('archive.object-not-found', `no archived object ${id}`);
+    this.givenUp.push(id);
+    return bad;
   }
 
   objects(query: { readonly after: number; readonly limit: number }): readonly ArchivedObject[] {

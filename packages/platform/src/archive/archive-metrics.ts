@@ -16,6 +16,11 @@ export function registerArchiveMetrics(registry: Registry, service: ArchiveServi
     ['archive_bytes', 'Bytes of the objects of the archive', () => service.status().bytes],
     ['archive_points', 'Points of the archive', () => service.status().points],
     ['archive_failing', '1 while the last try to archive has failed', () => (service.status().lastError === undefined ? 0 : 1)],
+    [
+      'archive_bad_objects',
+      'Archived objects that are damaged or gone, or that something fails with, and are left as they are',
+      () => service.status().badObjects,
+    ],
     ['erasures_open', 'Devices whose telemetry is being erased', () => service.status().openErasures],
   ];
   for (const [name, help, read] of gauges) {

@@ -81,13 +81,18 @@ export interface JoinPlan {
   readonly objects: readonly CurrentObject[];
 }
 
-/** Of a day of which no hour waits to be archived for the first time. */
+/**
+ * Of a day of which no hour waits to be archived for the first time. An hour that cannot be used is joined later; where that is an object
+ * of the day, nothing of its type is joined: objects of a day share out the devices among them.
+ *
+ * @param options.bad ids of objects that cannot be used
+ */
 export function dueJoins(
   day: number,
   objects: readonly CurrentObject[],
-  options: { readonly nowMs: number; readonly times: ArchiveTimes },
+  options: { readonly nowMs: number; readonly times: ArchiveTimes; readonly bad?: ReadonlySet<number> },
 ): JoinPlan[] {
-  const { nowMs, times } = options;
+  const { nowMs, times, bad } = options;
   if (nowMs < (day + 1) * DAY_MS + times.joinAfterMs) return [];
   const byType = new Map<string | undefined, CurrentObject[]>();
   for (const object of objects) {
@@ -96,9 +101,11 @@ export function dueJoins(
     else same.push(object);
   }
   const plans: JoinPlan[] = [];
-  for (const [deviceType, same] of byType) {
+  for (const [deviceType, all] of byType) {
+    const same = all.filter(({ id }) => bad?.has(id) !== true);
+    if (all.some((object) => object.hour === undefined && !same.includes(object))) continue;
     const joined = same.filter(({ hour }) => hour === undefined);
-    if (same.length === joined.length || same.length === 1) continue;
+    if (same.length === joined.length || same.length <= 1) continue;
     const lastMs = Math.max(0, ...joined.map(({ storedMs }) => storedMs));
     if (joined.length > 0 && nowMs - lastMs < times.joinAgainMs) continue;
     plans.push({ deviceType, objects: same });

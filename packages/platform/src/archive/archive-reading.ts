@@ -1,17 +1,25 @@
 import type { Caller } from '../kernel/thread-channel.ts';
 import type { DeviceId } from '../kernel/device-id.ts';
 import type { TelemetryEraser } from '../telemetry/telemetry-queries.ts';
+import type { FlushAnswer } from '../telemetry/upkeep-calls.ts';
 import type { ArchiveCalls } from './archive-calls.ts';
 import type { ArchivedObject } from './archive-index.ts';
 import type { ArchiveStatus } from './archive-status.ts';
 import type { Erasure } from './erasure.ts';
 import type { ManifestIndex } from './manifest-index.ts';
+import type { BadObject } from './object-faults.ts';
 
 /** The archive and erasures, for those who operate them. */
 export interface ArchiveControl {
   status(): Promise<ArchiveStatus>;
-  /** Archives what is over now, without waiting for more points. @throws SelsynError `archive.off` */
-  archiveNow(): Promise<void>;
+  /** Archives what is over now, without waiting for more points. @returns what of the memory it does not have @throws SelsynError `archive.off` */
+  archiveNow(): Promise<FlushAnswer>;
+  /** Takes over objects that the manifest does not know. Resolves once it is begun. @throws SelsynError `archive.off` */
+  rebuild(): Promise<void>;
+  /** Objects that cannot be used, by id, after the one given. */
+  badObjects(query: { readonly after: number; readonly limit: number }): Promise<readonly BadObject[]>;
+  /** @throws SelsynError `archive.object-not-found`, `archive.object-sound`, `hold.active`, `archive.off`, `blobs.*` */
+  giveUp(id: number): Promise<BadObject>;
   /** Current objects by id, after the one given. */
   objects(query: { readonly after: number; readonly limit: number }): readonly ArchivedObject[];
 }
@@ -46,8 +54,20 @@ export class ArchiveReading implements ArchiveControl, ErasureControl, Telemetry
     return await this.#upkeep.call('archiveStatus', null);
   }
 
-  async archiveNow(): Promise<void> {
-    await this.#upkeep.call('archiveNow', null);
+  async archiveNow(): Promise<FlushAnswer> {
+    return await this.#upkeep.call('archiveNow', null);
+  }
+
+  async rebuild(): Promise<void> {
+    await this.#upkeep.call('rebuildArchive', null);
+  }
+
+  async badObjects(query: { readonly after: number; readonly limit: number }): Promise<readonly BadObject[]> {
+    return await this.#upkeep.call('badObjects', query);
+  }
+
+  async giveUp(id: number): Promise<BadObject> {
+    return await this.#upkeep.call('giveUpObject', { id });
   }
 
   objects(query: { readonly after: number; readonly limit: number }): readonly ArchivedObject[] {

@@ -1,11 +1,13 @@
 import type { Clock } from '../kernel/clock.ts';
 import { isSelsynError, SelsynError } from '../kernel/errors.ts';
 import type { LogLines } from '../kernel/log-lines.ts';
+import type { FlushAnswer } from '../telemetry/upkeep-calls.ts';
 import type { Archiver } from './archiver.ts';
 import type { ArchiveState, ArchiveStatus } from './archive-status.ts';
 import type { Erasure, ErasureRequest } from './erasure.ts';
 import type { Erasures, StoreEraser } from './erasures.ts';
 import type { Manifest } from './manifest.ts';
+import type { BadObject } from './object-faults.ts';
 import { objectOf } from './object-rows.ts';
 import { Turns } from './turns.ts';
 
@@ -18,7 +20,7 @@ const MAX_RETRY_MS = 600_000;
 export interface ArchiveServiceParts {
   readonly manifest: Manifest;
   readonly erasures: Erasures;
-  readonly store: Pick<StoreEraser, 'forget'>;
+  readonly store: Pick<StoreEraser, 'forget'> & { flush(): Promise<FlushAnswer> };
   /** Undefined: nothing is archived. Erasures go on. */
   readonly archiver: Archiver | undefined;
   readonly target: ArchiveStatus['target'];
@@ -50,10 +52,38 @@ export class ArchiveService implements AsyncDisposable {
     this.#wake(0);
   }
 
-  /** Archives what is over now, without waiting for more points of it. Resolves before that is done. */
-  archiveNow(): void {
-    if (this.#parts.archiver === undefined) throw new SelsynError('archive.off', 'no archive is configured');
+  /**
+   * Archives what is over now, without waiting for more points of it, and what is only in memory too. Resolves before that is done.
+   *
+   * @returns what of the memory it does not have
+   * @throws SelsynError `archive.off`, and what the processor throws
+   */
+  async archiveNow(): Promise<FlushAnswer> {
+    const { archiver, store } = this.#parts;
+    if (archiver === undefined) throw new SelsynError('archive.off', 'no archive is configured');
+    try {
+      return await store.flush();
+    } finally {
+      this.#beginAtOnce();
+    }
+  }
+
+  #beginAtOnce(): void {
     this.#atOnce = true;
+    this.#failed = 0;
+    this.#wake(0);
+  }
+
+  /**
+   * Takes over objects in the store that the manifest does not know. Resolves once that is on disk as wanted, before it is done: it goes
+   * on after a restart.
+   *
+   * @throws SelsynError `archive.off`
+   */
+  rebuild(): void {
+    const { archiver, manifest } = this.#parts;
+    if (archiver === undefined) throw new SelsynError('archive.off', 'no archive is configured');
+    manifest.beginRebuild();
     this.#failed = 0;
     this.#wake(0);
   }
@@ -104,6 +134,32 @@ export class ArchiveService implements AsyncDisposable {
     });
   }
 
+  /** Objects that cannot be used, by id. */
+  badObjects(query: { readonly after: number; readonly limit: number }): readonly BadObject[] {
+    return this.#parts.archiver?.faults.list(query) ?? [];
+  }
+
+  /**
+   * Takes an object that is damaged or gone out of the archive, for ever: it keeps nothing from its end any more. What the store still
+   * has of its hours is archived again.
+   *
+   * @param requireFree legal holds
+   * @throws SelsynError `archive.object-not-found`; `archive.object-sound` where it is what was archived; `hold.active`; `blobs.*`
+   */
+  async giveUp(id: number, requireFree: (object: BadObject['object']) => Promise<void>): Promise<BadObject> {
+    const { archiver } = this.#parts;
+    if (archiver === undefined) throw new SelsynError('archive.off', 'no archive is configured');
+    const given = await this.#turns.take(async () => {
+      const bad = archiver.faults.find(id);
+      if (bad === undefined) throw noBadObject(id);
+      await requireFree(bad.object);
+      await archiver.giveUp(bad.object, this.#stopping.signal);
+      return bad;
+    });
+    this.#wake(0);
+    return given;
+  }
+
   status(): ArchiveStatus {
     const { manifest, erasures, archiver, target, place, clock } = this.#parts;
     const totals = manifest.totals();
@@ -118,6 +174,8 @@ export class ArchiveService implements AsyncDisposable {
       backlogHours: backlog.hours,
       lagMs: backlog.oldestEndMs === undefined ? 0 : Math.max(0, clock.now() - backlog.oldestEndMs),
       openErasures: erasures.waiting,
+      rebuild: archiver?.rebuilder.report,
+      badObjects: archiver?.faults.count ?? 0,
       lastStoredAtMs: this.#lastStoredAtMs,
       failures: this.failures,
       lastError: this.#lastError,
@@ -138,12 +196,16 @@ export class ArchiveService implements AsyncDisposable {
   #state(): ArchiveState {
     if (this.#parts.archiver === undefined) return 'off';
     if (this.#lastError?.code === 'archive.misplaced') return 'misplaced';
+    if (this.#parts.manifest.isRebuilding) return 'rebuilding';
+    if (this.#lastError?.code === 'archive.unknown-objects') return 'unknown-objects';
     if (this.#lastError !== undefined) return 'failing';
     return this.#working ? 'working' : 'idle';
   }
 
   #mayHaveArchived(device: string): boolean {
-    const { manifest } = this.#parts;
+    const { manifest, archiver } = this.#parts;
+    // There may be objects that the manifest does not know.
+    if (archiver !== undefined && !archiver.isPlaced) return true;
     return this.#working || manifest.objectsWith(device, manifest.lastId(), 0, 1).length > 0;
   }
 
@@ -170,28 +232,24 @@ export class ArchiveService implements AsyncDisposable {
     this.#again = false;
     this.#atOnce = false;
     const stored = archiver?.publisher.uploadedObjects;
-    let faults = 0;
     try {
       if (archiver === undefined) await erasures.advance(undefined, signal);
       else if (!all) await archiver.erase(signal);
       else {
-        this.#nextAllMs = clock.monotonicMs() + PASS_MS;
         await archiver.pass(signal, {
           atOnce,
           onFault: (day, error) => {
-            faults++;
             logLines.error(
               { day: new Date(day * 86_400_000).toISOString().slice(0, 10), err: error },
-              'A day could not be archived',
+              'A day could not be archived; it is tried again',
             );
             this.#note(error);
           },
         });
+        this.#nextAllMs = Math.min(clock.monotonicMs() + PASS_MS, archiver.retries.nextMs);
       }
-      if (faults === 0) {
-        this.#failed = 0;
-        this.#lastError = undefined;
-      } else this.#failed++;
+      this.#failed = 0;
+      if (archiver === undefined || archiver.retries.count === 0) this.#lastError = undefined;
     } catch (error) {
       if (signal.aborted) return;
       this.#failed++;
@@ -208,7 +266,9 @@ export class ArchiveService implements AsyncDisposable {
   #pauseMs(): number {
     if (this.#failed > 0) return Math.min(MAX_RETRY_MS, RETRY_MS * 2 ** Math.min(10, this.#failed - 1));
     if (this.#again) return 0;
-    return this.#parts.erasures.waiting > 0 ? ERASING_MS : PASS_MS;
+    const { archiver, erasures, clock } = this.#parts;
+    if (erasures.waitForStore) return ERASING_MS;
+    return archiver === undefined ? PASS_MS : Math.max(0, Math.min(PASS_MS, this.#nextAllMs - clock.monotonicMs()));
   }
 
   #note(error: unknown): void {
@@ -219,4 +279,10 @@ export class ArchiveService implements AsyncDisposable {
       atMs: this.#parts.clock.now(),
     };
   }
+}
+
+function noBadObject(id: number): SelsynError {
+  return new SelsynError('archive.object-not-found', `no archived object ${id} is known as one that cannot be used`, {
+    details: { id },
+  });
 }

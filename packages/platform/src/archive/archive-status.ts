@@ -1,8 +1,11 @@
+import type { RebuildReport } from './rebuilder.ts';
+
 /**
  * `idle`: all that is due is archived. `working`. `failing`: the last try failed, and is repeated. `misplaced`: the objects of
- * the manifest are not where the archive is configured to be: nothing is archived, and nothing dropped.
+ * the manifest are not where the archive is configured to be: nothing is archived, and nothing dropped. `unknown-objects`: the same, for
+ * there are objects that the manifest does not know: it was lost. `rebuilding`: these are being taken over.
  */
-export type ArchiveState = 'off' | 'idle' | 'working' | 'failing' | 'misplaced';
+export type ArchiveState = 'off' | 'idle' | 'working' | 'failing' | 'misplaced' | 'unknown-objects' | 'rebuilding';
 
 export interface ArchiveStatus {
   readonly state: ArchiveState;
@@ -18,6 +21,10 @@ export interface ArchiveStatus {
   readonly lagMs: number;
   /** Erasures that are not done. */
   readonly openErasures: number;
+  /** Archived objects that are damaged or gone, or that something fails with: all else goes on without them. */
+  readonly badObjects: number;
+  /** Of the rebuild that is under way, or that was the last since the start of the server. */
+  readonly rebuild: RebuildReport | undefined;
   /** When objects were stored last, since the start of the server. */
   readonly lastStoredAtMs: number | undefined;
   /** How often something failed since then. */

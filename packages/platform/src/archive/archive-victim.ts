@@ -54,7 +54,7 @@ const archiver = new Archiver({
 const alive = setInterval(() => undefined, 1_000);
 // The parent kills when it likes, but not before there is something to kill.
 process.stdout.write('ready\n');
-await archiver.pass(AbortSignal.timeout(120_000), {
+await archiver.pass(AbortSignal.timeout(400_000), {
   atOnce: false,
   onFault: (_day, error) => {
     throw error;

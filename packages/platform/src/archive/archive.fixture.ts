@@ -147,7 +147,7 @@ export class ArchiveFixture implements AsyncDisposable {
   /** @throws the first fault of a day */
   async pass(atOnce = false): Promise<void> {
     const faults: unknown[] = [];
-    await this.archiver.pass(AbortSignal.timeout(60_000), { atOnce, onFault: (_day, error) => faults.push(error) });
+    await this.archiver.pass(AbortSignal.timeout(300_000), { atOnce, onFault: (_day, error) => faults.push(error) });
     if (faults.length > 0) throw faults[0];
   }
 

@@ -3,21 +3,24 @@ import { rm } from 'node:fs/promises';
 import type { BlobStore } from '../blobs/blob-store.ts';
 import type { ParquetFiles } from '../columnar/parquet-files.ts';
 import type { Clock } from '../kernel/clock.ts';
-import { isSelsynError } from '../kernel/errors.ts';
+import { isSelsynError, SelsynError } from '../kernel/errors.ts';
 import type { LogLines } from '../kernel/log-lines.ts';
 import { DAY_MS, dayFilePath, HOUR_MS } from '../telemetry/day-file-schema.ts';
 import { ARCHIVE_TIMES, dueHours, dueJoins, OBJECT_BYTES, type ArchiveTimes, type DuePlan } from './archive-plan.ts';
 import { DayJoiner } from './day-joiner.ts';
 import { readDayState, type DayState } from './day-state.ts';
+import { DayRetries } from './day-retries.ts';
 import { DayWatch } from './day-watch.ts';
 import type { DeviceTypes } from './device-types.ts';
 import type { Erasures } from './erasures.ts';
 import { HourArchiver } from './hour-archiver.ts';
 import type { LocalObjects } from './local-objects.ts';
-import type { Manifest } from './manifest.ts';
+import type { CurrentObject, Manifest } from './manifest.ts';
 import { ObjectEraser } from './object-eraser.ts';
+import { isOfAll, ObjectFaults } from './object-faults.ts';
 import { ARCHIVE_PREFIX } from './object-key.ts';
 import { checkPlace } from './place-check.ts';
+import { Rebuilder } from './rebuilder.ts';
 import { Publisher, type PublishStep } from './publisher.ts';
 
 export interface ArchiverParts {
@@ -59,6 +62,9 @@ export class Archiver {
   readonly #joiner: DayJoiner;
   readonly objects: ObjectEraser;
   readonly publisher: Publisher;
+  readonly faults: ObjectFaults;
+  readonly retries = new DayRetries();
+  readonly rebuilder: Rebuilder;
   readonly #wanted = new Set<number>();
   #placed = false;
   /** The last `erase` came to its end. */
@@ -70,9 +76,11 @@ export class Archiver {
     this.#times = parts.times ?? ARCHIVE_TIMES;
     this.#watch = new DayWatch(parts.telemetryDir);
     this.publisher = new Publisher(parts);
-    const own = { ...parts, publisher: this.publisher };
+    this.faults = new ObjectFaults(parts);
+    const own = { ...parts, publisher: this.publisher, faults: this.faults };
     this.#hours = new HourArchiver(own);
     this.#joiner = new DayJoiner({ ...own, objectBytes: parts.objectBytes ?? OBJECT_BYTES });
+    this.rebuilder = new Rebuilder({ ...own, joiner: this.#joiner });
     this.objects = new ObjectEraser({ ...own, rows: parts.erasures.rows });
   }
 
@@ -80,7 +88,7 @@ export class Archiver {
    * Everything that is due.
    *
    * @param options.atOnce hours that are over are archived without waiting for more points
-   * @param options.onFault of one day: the others go on
+   * @param options.onFault of one day: the others go on, and it is tried again after a pause of its own
    * @throws SelsynError `blobs.*`, `archive.misplaced`, and what an erasure throws: nothing can be done now
    */
   async pass(
@@ -89,7 +97,9 @@ export class Archiver {
   ): Promise<void> {
     try {
       await this.#tidy(signal);
+      if (options.atOnce) this.faults.retryNow();
       await this.erase(signal);
+      await this.faults.recheck((object) => this.#parts.erasures.concernObject(object), signal);
       await this.#bring(signal, options);
     } finally {
       await rm(this.#parts.aside, { recursive: true, force: true });
@@ -100,16 +110,28 @@ export class Archiver {
     signal: AbortSignal,
     options: { readonly atOnce: boolean; readonly onFault: (day: number, error: unknown) => void },
   ): Promise<void> {
+    const { manifest, clock } = this.#parts;
+    const nowMs = clock.monotonicMs();
+    if (options.atOnce) this.retries.retryNow();
     const left = new Set<number>();
+    const failed = new Set<number>();
     const onFault = (day: number, error: unknown): void => {
-      const isOfAll = isSelsynError(error, 'blobs.unavailable', 'blobs.refused', 'blobs.full');
-      if (signal.aborted || !this.#isErased || isOfAll) throw error;
+      if (signal.aborted || !this.#isErased || isOfAll(error)) throw error;
       left.add(day);
+      failed.add(day);
+      this.retries.failed(day, nowMs);
       options.onFault(day, error);
     };
-    const states = this.#watch.look(this.#parts.clock.monotonicMs(), onFault);
+    const onBroken = (day: number, error: unknown): void => {
+      if (this.retries.isDue(day, nowMs)) onFault(day, error);
+      else left.add(day);
+    };
+    const states = this.#watch.look(nowMs, onBroken);
     this.#count(states);
+    const days = new Set([...states.map(({ day }) => day), ...manifest.daysWithHours()]);
+    const due = new Set([...days].filter((day) => !left.has(day) && this.retries.isDue(day, nowMs)));
     for (const state of states) {
+      if (!due.has(state.day)) continue;
       try {
         if (!(await this.#archive(state, options.atOnce, signal))) left.add(state.day);
       } catch (error) {
@@ -117,13 +139,16 @@ export class Archiver {
       }
       this.#count(states);
     }
-    for (const day of this.#parts.manifest.daysWithHours()) {
+    for (const day of manifest.daysWithHours()) {
+      if (left.has(day) || !due.has(day)) continue;
       try {
-        if (!left.has(day)) await this.#join(day, signal);
+        await this.#join(day, signal);
       } catch (error) {
         onFault(day, error);
       }
     }
+    for (const day of due) if (!failed.has(day)) this.retries.succeeded(day);
+    this.retries.keep(new Set([...days, ...left]));
   }
 
   /**
@@ -132,13 +157,45 @@ export class Archiver {
    */
   async erase(signal: AbortSignal): Promise<void> {
     this.#isErased = false;
+    // Which objects there are is not known yet: a pass finds out.
+    if (!this.#placed) return;
     await this.#parts.erasures.advance(this.objects, signal);
     this.#isErased = true;
+  }
+
+  /**
+   * An object that is damaged or gone does not count any more, and is deleted.
+   *
+   * @throws SelsynError `archive.object-sound` where it is what was archived; `blobs.*`
+   */
+  async giveUp(object: CurrentObject, signal: AbortSignal): Promise<void> {
+    const { manifest, clock, logLines } = this.#parts;
+    try {
+      using _copy = await this.faults.holdRight(object, signal);
+    } catch (error) {
+      if (!isSelsynError(error, 'data.corrupt', 'archive.object-gone')) throw error;
+      const { id, key, day, hour, rows } = object;
+      // What the day file has of it is archived again, joined with what other objects have.
+      const also = (): void => manifest.forgetVersions(day, hour);
+      manifest.commit({ planned: [], replaced: [id], day, hours: [], nowMs: clock.now(), also });
+      manifest.forgetHours(day);
+      logLines.warn({ object: id, key, points: rows, err: error }, 'An archived object was given up, and is deleted');
+      await this.publisher.settle(signal);
+      return;
+    }
+    this.faults.retryNow();
+    const { id, key } = object;
+    throw new SelsynError('archive.object-sound', `the object ${key} is what was archived`, { details: { id, key } });
   }
 
   /** Somebody waits for a day to be archived: it is with the next pass. */
   want(day: number): void {
     this.#wanted.add(day);
+  }
+
+  /** False until the manifest and the store were found to belong together, since the start. */
+  get isPlaced(): boolean {
+    return this.#placed;
   }
 
   /** See HourArchiver. */
@@ -161,6 +218,10 @@ export class Archiver {
   async #tidy(signal: AbortSignal): Promise<void> {
     const { manifest, blobs, aside, logLines } = this.#parts;
     await rm(aside, { recursive: true, force: true });
+    if (manifest.isRebuilding) {
+      this.#placed = false;
+      await this.rebuilder.run(signal);
+    }
     if (!this.#placed) {
       if (await checkPlace(manifest, blobs, signal)) logLines.info({ place: blobs.place }, 'The archive has moved');
       await blobs.sweep(ARCHIVE_PREFIX, { signal });
@@ -187,7 +248,8 @@ export class Archiver {
 
   async #join(day: number, signal: AbortSignal): Promise<void> {
     const { manifest, clock } = this.#parts;
-    for (const plan of dueJoins(day, manifest.objectsOf(day), { nowMs: clock.now(), times: this.#times })) {
+    const options = { nowMs: clock.now(), times: this.#times, bad: this.faults.ids };
+    for (const plan of dueJoins(day, manifest.objectsOf(day), options)) {
       await this.#joiner.join(day, plan, signal);
       await this.erase(signal);
     }

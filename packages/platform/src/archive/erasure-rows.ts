@@ -7,6 +7,8 @@ export interface OpenErasure extends Erasure {
   readonly series: readonly number[];
   /** Objects up to this id may hold points of it; undefined: not known yet, all may. */
   readonly upto: number | undefined;
+  /** Of these, the ones up to this id were looked into, but for those that cannot be used now. */
+  readonly checked: number;
 }
 
 const RUNNING_SUMS = `UPDATE erasure SET objects_checked = objects_checked + 1, objects_rewritten = objects_rewritten + ?,
@@ -22,7 +24,7 @@ export class ErasureRows {
 
   insert(id: string, request: ErasureRequest, series: readonly number[], nowMs: number): void {
     this.#manifest.run(
-      `INSERT INTO erasure VALUES (?, ?, ?, ?, 'begun', ?, NULL, NULL, NULL, ?, NULL, 0, 0, 0, NULL)`,
+      `INSERT INTO erasure VALUES (?, ?, ?, ?, 'begun', ?, NULL, NULL, NULL, ?, NULL, 0, 0, 0, NULL, 0)`,
       id,
       request.device,
       request.reason,
@@ -77,6 +79,11 @@ export class ErasureRows {
     this.#manifest.run(RUNNING_SUMS, rewritten ? 1 : 0, rows, id);
   }
 
+  /** All objects up to one were looked into, but for those that cannot be used now. */
+  setChecked(id: string, upto: number): void {
+    this.#manifest.run('UPDATE erasure SET checked = max(checked, ?) WHERE id = ?', upto, id);
+  }
+
   setStoreErased(id: string, nowMs: number): void {
     this.#manifest.run('UPDATE erasure SET raw_ms = ? WHERE id = ? AND raw_ms IS NULL', nowMs, id);
   }
@@ -90,8 +97,9 @@ export class ErasureRows {
     );
   }
 
-  setError(id: string, message: string): void {
-    this.#manifest.run('UPDATE erasure SET last_error = ? WHERE id = ?', message, id);
+  /** @param message undefined: it gets on */
+  setError(id: string, message: string | undefined): void {
+    this.#manifest.run('UPDATE erasure SET last_error = ?1 WHERE id = ?2 AND last_error IS NOT ?1', message ?? null, id);
   }
 }
 
@@ -113,5 +121,6 @@ function erasureOf(row: Readonly<Record<string, unknown>>): OpenErasure {
     lastError: typeof row['last_error'] === 'string' ? row['last_error'] : undefined,
     series: JSON.parse(String(row['series'])) as number[],
     upto: timeOf('upto'),
+    checked: Number(row['checked']),
   };
 }

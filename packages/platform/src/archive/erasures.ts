@@ -5,8 +5,11 @@ import type { LogLines } from '../kernel/log-lines.ts';
 import { SortableIds } from '../kernel/sortable-ids.ts';
 import type { Erasure, ErasureRequest } from './erasure.ts';
 import { ErasureRows, type OpenErasure } from './erasure-rows.ts';
-import type { Manifest } from './manifest.ts';
-import type { ObjectEraser } from './object-eraser.ts';
+import type { CurrentObject, Manifest } from './manifest.ts';
+import { concerns, type ObjectEraser } from './object-eraser.ts';
+
+/** An erasure names so many of the objects that it waits for. */
+const NAMED_OBJECTS = 3;
 
 /** What the telemetry store does for an erasure. */
 export interface StoreEraser {
@@ -71,6 +74,16 @@ export class Erasures {
     return this.rows.open().length;
   }
 
+  /** Some of them wait for the store, which is done with them soon: not for objects that cannot be used. */
+  get waitForStore(): boolean {
+    return this.rows.open().some(({ state, storeErasedAtMs }) => state === 'begun' || storeErasedAtMs === undefined);
+  }
+
+  /** Whether an open erasure may still have to take points out of an object: nothing may be made of it before. */
+  concernObject(object: Pick<CurrentObject, 'id' | 'firstDevice' | 'lastDevice'>): boolean {
+    return this.rows.open().some((erasure) => concerns(erasure, object));
+  }
+
   /**
    * Brings all open erasures as far as they get; called while nothing else changes the archive.
    *
@@ -96,14 +109,21 @@ export class Erasures {
         throw new SelsynError('archive.off', 'the archive holds points of a device that is erased, and none is configured');
       }
       await objects?.erase(inArchive, signal);
-      for (const { id, device } of hidden) this.#finish(id, device);
+      for (const erasure of hidden) this.#finish(erasure, objects?.inTheWay(erasure) ?? []);
     } catch (error) {
       for (const { id } of open) this.rows.setError(id, error instanceof Error ? error.message : String(error));
       throw error;
     }
   }
 
-  #finish(id: string, device: string): void {
+  #finish({ id, device }: OpenErasure, inTheWay: readonly CurrentObject[]): void {
+    if (inTheWay.length > 0) {
+      const keys = inTheWay.slice(0, NAMED_OBJECTS).map(({ key }) => key);
+      const more = inTheWay.length > keys.length ? ` and ${inTheWay.length - keys.length} more` : '';
+      this.rows.setError(id, `it waits for archived objects that cannot be used: ${keys.join(', ')}${more}`);
+      return;
+    }
+    this.rows.setError(id, undefined);
     const erasure = this.rows.find(id);
     if (erasure?.storeErasedAtMs === undefined) return;
     this.rows.setDone(id, this.#clock.now());
@@ -115,6 +135,6 @@ export class Erasures {
   }
 }
 
-function withoutPlan({ series: _series, upto: _upto, ...erasure }: OpenErasure): Erasure {
+function withoutPlan({ series: _series, upto: _upto, checked: _checked, ...erasure }: OpenErasure): Erasure {
   return erasure;
 }

@@ -2,12 +2,13 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LeftOutChunks, ParquetFacts, ParquetFiles, WrittenHours } from '../columnar/parquet-files.ts';
 import { sha256OfFile } from '../blobs/file-digest.ts';
+import { SelsynError } from '../kernel/errors.ts';
 import type { LogLines } from '../kernel/log-lines.ts';
 import { DAY_MS, dayFilePath, HOUR_MS } from '../telemetry/day-file-schema.ts';
 import { readDayState, type DayState } from './day-state.ts';
 import { ArchivedTypes, type DeviceTypes } from './device-types.ts';
-import type { LocalObjects } from './local-objects.ts';
 import type { CurrentObject, Manifest } from './manifest.ts';
+import type { ObjectFaults } from './object-faults.ts';
 import type { NewObject, Publisher } from './publisher.ts';
 
 export interface HourArchiverParts {
@@ -16,7 +17,7 @@ export interface HourArchiverParts {
   readonly aside: string;
   readonly manifest: Manifest;
   readonly parquet: ParquetFiles;
-  readonly local: LocalObjects;
+  readonly faults: ObjectFaults;
   readonly publisher: Publisher;
   readonly types: DeviceTypes;
   readonly logLines: LogLines;
@@ -55,15 +56,18 @@ export class HourArchiver {
    * archive may have more: retention may have taken points from the day file.
    *
    * @returns false where the day file has gone, or is another now
+   * @throws SelsynError `archive.object-bad` where an object that may have points of the hour cannot be used
    */
   async archiveAgain(state: DayState, hour: number, signal: AbortSignal): Promise<boolean> {
-    const { manifest, local, parquet, publisher } = this.#parts;
+    const { manifest, faults, parquet, publisher } = this.#parts;
     const range = { fromMs: state.day * DAY_MS + hour * HOUR_MS, toMs: state.day * DAY_MS + (hour + 1) * HOUR_MS };
     using held = new DisposableStack();
     const archived = new Map<CurrentObject, string>();
+    const bad = faults.ids;
     for (const object of manifest.objectsOf(state.day)) {
       if (object.hour !== undefined && object.hour !== hour) continue;
-      archived.set(object, held.use(await local.hold(object, signal)).path);
+      if (bad.has(object.id)) throw unusable(object);
+      archived.set(object, held.use(await faults.hold(object, signal)).path);
     }
     const types = new ArchivedTypes(this.#parts.types);
     for (const [object, path] of archived) await types.add(parquet, object, path, range);
@@ -110,7 +114,7 @@ export class HourArchiver {
     where: { readonly fromDevice?: string; readonly toDevice?: string },
     signal: AbortSignal,
   ): Promise<ParquetFacts> {
-    return await this.#parts.parquet.merge({ files, path: join(this.#parts.aside, name), where }, signal);
+    return await this.#parts.parquet.merge({ files, path: join(this.#parts.aside, name), where, isPaced: true }, signal);
   }
 
   #tell(day: number, hours: readonly number[], { count, series }: LeftOutChunks): void {
@@ -125,6 +129,10 @@ export class HourArchiver {
   #isStill({ day, generation }: DayState): boolean {
     return readDayState(dayFilePath(this.#parts.telemetryDir, day), day)?.generation === generation;
   }
+}
+
+function unusable({ id, key }: CurrentObject): SelsynError {
+  return new SelsynError('archive.object-bad', `the archived object ${key} cannot be used`, { details: { id, key } });
 }
 
 function versionOf(state: DayState, hour: number): { hour: number; generation: number; version: number } {

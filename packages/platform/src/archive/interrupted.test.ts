@@ -46,7 +46,7 @@ const EXPECTED = ['a v 1 1', 'a v 4 6', 'a v 61 4', 'c v 3 3', 'c v 700 8'];
 
 test(
   'an archive that is stopped at any step, again and again, loses nothing and has nothing twice',
-  { timeout: 120_000 },
+  { timeout: 600_000 },
   async () => {
     for (const step of STEPS) {
       await using archive = await ArchiveFixture.open(parquet, (fixture) => {

@@ -79,6 +79,13 @@ export class LocalObjects {
     else await rename(file, this.#copyOf(object.id));
   }
 
+  /** The copy is not what it should be: it is fetched again when it is asked for. @returns false where there are no copies */
+  async dropCopy(id: number): Promise<boolean> {
+    if (this.#options.direct !== undefined) return false;
+    await this.drop(id);
+    return true;
+  }
+
   /** The object is gone: so is its copy. */
   async drop(id: number): Promise<void> {
     await rm(this.#copyOf(id), { force: true });

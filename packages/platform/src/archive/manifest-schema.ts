@@ -16,8 +16,12 @@ import { syncFolder } from '../telemetry/sync-folder.ts';
  *           times: how often it was archived.
  * erasure   upto: objects up to this id may hold points of the device from before the erasure; NULL: all may.
  *           series: ids of its series, whose chunks are to be gone before it is done, as JSON.
+ *           checked: objects up to this id were looked into, but for those that are in bad_object.
  *           state: begun (the raw points are to be made unreadable), hidden (they are, and what is archived is left out by
  *           readers), done (nothing of it is left).
+ * bad_object
+ *           objects that are current and not what was archived (`data.corrupt`), gone (`archive.object-gone`), or that something
+ *           failed with: left as they are, and looked at again at next_ms (wall time). A row goes once its object is right again, or gone.
  */
 const DDL = `
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -38,6 +42,14 @@ CREATE TABLE erasure (
 CREATE INDEX erasure_open ON erasure (id) WHERE state <> 'done';
 CREATE INDEX erasure_by_device ON erasure (device);
 PRAGMA user_version = 1;`;
+
+/** Of version 1. */
+const UPGRADE = `
+ALTER TABLE erasure ADD COLUMN checked INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE bad_object (
+  id INTEGER PRIMARY KEY, code TEXT NOT NULL, message TEXT NOT NULL, since_ms INTEGER NOT NULL, tried_ms INTEGER NOT NULL,
+  tries INTEGER NOT NULL, next_ms INTEGER NOT NULL);
+PRAGMA user_version = 2;`;
 
 export interface ArchiveFolders {
   /** The manifest. */
@@ -70,7 +82,8 @@ export function openManifestForWrite(root: string): DatabaseSync {
     db.exec(
       'PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 1000; PRAGMA journal_size_limit = 16777216;',
     );
-    if (db.prepare('PRAGMA user_version').get()?.['user_version'] === 0) db.exec(`BEGIN; ${DDL} COMMIT;`);
+    const version = Number(db.prepare('PRAGMA user_version').get()?.['user_version']);
+    if (version < 2) db.exec(`BEGIN; ${version === 0 ? DDL : ''} ${UPGRADE} COMMIT;`);
     syncFolder(root);
     return db;
   } catch (error) {

@@ -58,6 +58,68 @@ export class Manifest implements Disposable {
     this.run("INSERT INTO meta VALUES ('place', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", place);
   }
 
+  /** Objects that the manifest does not know are to be taken over, or are being. */
+  get isRebuilding(): boolean {
+    return this.#prepare("SELECT 1 FROM meta WHERE name = 'rebuilding'").get() !== undefined;
+  }
+
+  beginRebuild(): void {
+    this.run("INSERT OR IGNORE INTO meta VALUES ('rebuilding', '1')");
+  }
+
+  endRebuild(place: string): void {
+    inTransaction(this.db, () => {
+      this.setPlace(place);
+      this.run("DELETE FROM meta WHERE name = 'rebuilding'");
+    });
+  }
+
+  /** Ids up to this one were given by a manifest of before: they are not given again. */
+  raiseIds(last: number): void {
+    inTransaction(this.db, () => {
+      this.run(
+        "INSERT INTO sqlite_sequence SELECT 'object', 0 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'object')",
+      );
+      this.run("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = 'object'", last);
+    });
+  }
+
+  /** Puts in an object that a manifest of before gave its id. */
+  adopt(object: CurrentObject, state: 'current' | 'replaced'): void {
+    this.run(
+      `INSERT INTO object (id, key, state, device_type, day, hour, bytes, rows, sha256, first_ms, last_ms, first_device, last_device, stored_ms)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      object.id,
+      object.key,
+      state,
+      object.deviceType ?? null,
+      object.day,
+      object.hour ?? null,
+      object.sizeBytes,
+      object.rows,
+      object.sha256,
+      object.firstMs,
+      object.lastMs,
+      object.firstDevice,
+      object.lastDevice,
+      object.storedMs,
+    );
+  }
+
+  /** Hours were archived, of no known version: what day files have of them is archived again. @param hour undefined: all of the day */
+  archivedUnknown(day: number, hour: number | undefined): void {
+    const hours = hour === undefined ? Array.from({ length: 24 }, (_, each) => each) : [hour];
+    for (const each of hours) {
+      this.run('INSERT OR IGNORE INTO hour VALUES (?, ?, -1, -1, 0, 1)', day, each);
+      this.forgetVersions(day, each);
+    }
+  }
+
+  /** Of all objects, whether they count or not. */
+  keys(): ReadonlySet<string> {
+    return new Set(this.all('SELECT key FROM object').map((row) => String(row['key'])));
+  }
+
   /** Gives objects their ids and keys. Durable: what is stored under them is found again whatever happens. */
   plan(drafts: readonly ObjectDraft[]): PlannedObject[] {
     return inTransaction(this.db, () =>
@@ -101,7 +163,10 @@ export class Manifest implements Disposable {
       for (const { id } of change.planned) {
         this.run("UPDATE object SET state = 'current', stored_ms = ? WHERE id = ?", change.nowMs, id);
       }
-      for (const id of change.replaced) this.run("UPDATE object SET state = 'replaced' WHERE id = ?", id);
+      for (const id of change.replaced) {
+        this.run("UPDATE object SET state = 'replaced' WHERE id = ?", id);
+        this.run('DELETE FROM bad_object WHERE id = ?', id);
+      }
       for (const { hour, generation, version } of change.hours) {
         this.run(UPSERT_HOUR, change.day, hour, generation, version, change.nowMs);
       }
@@ -184,6 +249,11 @@ export class Manifest implements Disposable {
       day,
       day,
     );
+  }
+
+  /** What is archived of hours is of no known version: what day files have of them is archived again. @param hour undefined: all of the day */
+  forgetVersions(day: number, hour: number | undefined): void {
+    this.run('UPDATE hour SET generation = -1, version = -1 WHERE day = ?1 AND (?2 IS NULL OR hour = ?2)', day, hour ?? null);
   }
 
   run(

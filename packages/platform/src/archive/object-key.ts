@@ -34,3 +34,30 @@ function escapePartition(value: string): string {
   const code = (character: string): string => `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`;
   return value.replace(/["#%'*/:=?\\{}[\]^]/g, code);
 }
+
+/** What a key says of its object. */
+export interface KeyFacts {
+  readonly id: number;
+  readonly deviceType: string | undefined;
+  readonly day: number;
+  readonly hour: number | undefined;
+}
+
+const KEY = /^device_type=([^/]+)\/year=(\d{4})\/month=(\d\d)\/day=(\d\d)\/(day|\d\d)-(\d{6,15})\.parquet$/;
+
+/** Undefined for a key that `objectKey` does not make. */
+export function parseObjectKey(key: string): KeyFacts | undefined {
+  const [, type, year, month, dayOfMonth, hour, number] = KEY.exec(key) ?? [];
+  if (type === undefined) return undefined;
+  const facts = {
+    id: Number(number),
+    deviceType:
+      type === NO_TYPE
+        ? undefined
+        : type.replace(/%([0-9A-F]{2})/g, (_, code: string) => String.fromCharCode(parseInt(code, 16))),
+    day: Date.parse(`${year}-${month}-${dayOfMonth}`) / DAY_MS,
+    hour: hour === 'day' ? undefined : Number(hour),
+  };
+  const isReal = Number.isInteger(facts.day) && facts.id > 0 && (facts.hour ?? 0) < 24;
+  return isReal && objectKey(facts) === key ? facts : undefined;
+}

@@ -5,7 +5,7 @@ import { NO_POINTS, type Columns } from '../telemetry/query-columns.ts';
 import { QueryPace } from '../telemetry/query-pace.ts';
 import { SeriesWalk } from '../telemetry/query-walk.ts';
 import { SeriesReader } from '../telemetry/series-reader.ts';
-import { IdlePace } from './idle-pace.ts';
+import { IdlePace, type Pace } from './idle-pace.ts';
 import type { HourParquet, HoursRequest, LeftOutChunks, WrittenHours } from './parquet-files.ts';
 import type { ParquetWriting } from './parquet-writing.ts';
 import type { PointScanSource, SeriesRun } from './point-scan.ts';
@@ -25,13 +25,13 @@ const NAMED_SERIES = 20;
 export async function writeHours(
   request: Omit<HoursRequest, 'types'>,
   typeOf: ReadonlyMap<string, string>,
-  writing: ParquetWriting,
+  writing: Pick<ParquetWriting, 'writeScan'>,
+  idle: Pace = new IdlePace(),
 ): Promise<WrittenHours> {
   const { telemetryDir, day, hours, folder } = request;
   using reader = new ChunkReader({ telemetryDir });
   const { devices, metrics, types } = seriesOfDay(telemetryDir, reader, day, typeOf);
   const written: HourParquet[] = [];
-  const idle = new IdlePace();
   const leftOut = new LeftOut(devices, metrics);
   for (const hour of hours) {
     for (const series of types) {
@@ -105,7 +105,7 @@ function* hourRuns(hour: {
   readonly day: number;
   readonly series: TypeSeries;
   readonly fromMs: number;
-  readonly idle: IdlePace;
+  readonly idle: Pace;
   readonly leftOut: LeftOut;
 }): Generator<SeriesRun> {
   const { reader, day, series, fromMs, idle, leftOut } = hour;

@@ -7,15 +7,25 @@ let slept: number[];
 let left: number;
 let idleMs: number;
 let ownMs: number;
+/** What others use of a quota of one processor, as a share of it; undefined: there is none. */
+let quotaUsed: number | undefined;
 
 beforeEach(() => {
-  [nowMs, slept, left, idleMs, ownMs] = [1_000, [], 0, 0, 0];
+  [nowMs, slept, left, idleMs, ownMs, quotaUsed] = [1_000, [], 0, 0, 0, undefined];
 });
 
 function open(processors = 2): IdlePace {
   return new IdlePace({
     monotonicMs: () => nowMs,
-    times: () => ({ processors, idleMs, ownMs }),
+    times: () => {
+      const used = quotaUsed;
+      return {
+        processors,
+        idleMs,
+        ownMs,
+        ...(used === undefined ? {} : { quotas: [{ processors: 1, unusedMs: nowMs * (1 - used) - ownMs }] }),
+      };
+    },
     sleep: (ms) => {
       slept.push(ms);
       nowMs += ms;
@@ -77,4 +87,19 @@ test('a single piece that took long is not followed by a long sleep', () => {
   nowMs += 60_000;
   pace.rest();
   expect(slept).toEqual([1_500]);
+});
+
+test('rests while others need a quota that it shares with them, however idle the machine is', () => {
+  left = 2;
+  quotaUsed = 0.9;
+  const pace = open();
+  work(pace, 100);
+  const before = slept.length;
+  work(pace, 1000);
+  expect(slept.length).toBeGreaterThan(before + 100);
+  quotaUsed = 0.2;
+  work(pace, 300);
+  const after = slept.length;
+  work(pace, 1000);
+  expect(slept.length).toBe(after);
 });

@@ -1,4 +1,5 @@
 import { cpus } from 'node:os';
+import { QuotaTimes } from './processor-quota.ts';
 
 /** Works so long between two looks, ms. */
 const WORK_MS = 5;
@@ -17,13 +18,21 @@ export interface ProcessorTimes {
   /** Of all processors together. */
   readonly idleMs: number;
   readonly ownMs: number;
+  /** What of quotas of processors (of a container, for example) was not used; with all that may be used of each, in processors. */
+  readonly quotas?: readonly { readonly processors: number; readonly unusedMs: number }[];
+}
+
+/** To be called after each small piece of work. */
+export interface Pace {
+  rest(): void;
 }
 
 /**
  * Lets others have the processors while they need them. A low priority is not enough: two processors are often two threads of one
- * core, and whatever keeps the second one busy slows the first.
+ * core, and whatever keeps the second one busy slows the first. And where a quota is used up all that shares it stands still, however
+ * idle the machine is.
  */
-export class IdlePace {
+export class IdlePace implements Pace {
   readonly #monotonicMs: () => number;
   readonly #times: () => ProcessorTimes;
   readonly #sleep: (ms: number) => void;
@@ -56,20 +65,33 @@ export class IdlePace {
 
   #look(nowMs: number): void {
     const times = this.#times();
-    const { idleMs, ownMs } = this.#seen;
-    const free = (times.idleMs - idleMs + times.ownMs - ownMs) / (nowMs - this.#seenMs);
-    this.#isCrowded = free < Math.min(FREE, times.processors / 2);
+    const { idleMs, ownMs, quotas = [] } = this.#seen;
+    const own = times.ownMs - ownMs;
+    const isCrowded = (unusedMs: number, processors: number): boolean =>
+      (unusedMs + own) / (nowMs - this.#seenMs) < Math.min(FREE, processors / 2);
+    this.#isCrowded =
+      isCrowded(times.idleMs - idleMs, times.processors) ||
+      (times.quotas ?? []).some(({ processors, unusedMs }, index) =>
+        isCrowded(unusedMs - (quotas[index]?.unusedMs ?? unusedMs), processors),
+      );
     this.#seen = times;
     this.#seenMs = nowMs;
   }
 }
+
+const quotaTimes = new QuotaTimes();
 
 const SYSTEM = {
   monotonicMs: () => performance.now(),
   times: (): ProcessorTimes => {
     const all = cpus();
     const { user, system } = process.cpuUsage();
-    return { processors: all.length, idleMs: all.reduce((sum, { times }) => sum + times.idle, 0), ownMs: (user + system) / 1000 };
+    return {
+      processors: all.length,
+      idleMs: all.reduce((sum, { times }) => sum + times.idle, 0),
+      ownMs: (user + system) / 1000,
+      quotas: quotaTimes.read(performance.now()),
+    };
   },
   sleep: (ms: number): void => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms),
 };

@@ -84,15 +84,19 @@ test('Points of every kind come back as they were written, in their order', asyn
   expect(rows.at(-1)).toEqual(['b', 'text', -5, 'it’s „ ok \u0000']);
 });
 
-test('A draft of more points than are kept in memory is one file in the order in which it was appended', async () => {
-  const batches = Array.from({ length: 24 }, (_, i) => [numbers(`d${100 + i}`, 'm', 0, 50_000)]);
-  await write(PATH, ...batches);
-  expect(await files.verify(PATH)).toMatchObject({ rows: 1_200_000, firstDevice: 'd100', lastDevice: 'd123' });
-  const seen: string[] = [];
-  for await (const batch of files.read(PATH)) for (const { device } of batch) if (seen.at(-1) !== device) seen.push(device);
-  expect(seen).toEqual(batches.map(([series]) => series!.device));
-  expect(await readdir(join(dir, 'scratch'))).toEqual([]);
-});
+test(
+  'A draft of more points than are kept in memory is one file in the order in which it was appended',
+  { timeout: 600_000 },
+  async () => {
+    const batches = Array.from({ length: 24 }, (_, i) => [numbers(`d${100 + i}`, 'm', 0, 50_000)]);
+    await write(PATH, ...batches);
+    expect(await files.verify(PATH)).toMatchObject({ rows: 1_200_000, firstDevice: 'd100', lastDevice: 'd123' });
+    const seen: string[] = [];
+    for await (const batch of files.read(PATH)) for (const { device } of batch) if (seen.at(-1) !== device) seen.push(device);
+    expect(seen).toEqual(batches.map(([series]) => series!.device));
+    expect(await readdir(join(dir, 'scratch'))).toEqual([]);
+  },
+);
 
 test('Of points that several files have, the merged file has that of the last one, in order', async () => {
   const [first, second, merged] = ['1', '2', 'm'].map((name) => join(dir, `${name}.parquet`)) as [string, string, string];

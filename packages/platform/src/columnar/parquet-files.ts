@@ -91,6 +91,8 @@ export interface MergeRequest {
   readonly where?: PointFilter;
   /** No point is in two of the files: nobody needs to look for such. */
   readonly disjoint?: boolean;
+  /** Nobody waits for it: it lets others have the processors while they need them. */
+  readonly isPaced?: boolean;
 }
 
 /** How many points files have of a device. */

@@ -1,6 +1,8 @@
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
+import { IdlePace, type Pace } from './idle-pace.ts';
+import { readPaced } from './paced-query.ts';
 import type { MergeRequest, ParquetFacts, SeriesPoints } from './parquet-files.ts';
 import { condition, copyToParquet, FILE_COLUMNS, readFiles } from './parquet-sql.ts';
 import { pointTable, type PointScanSource } from './point-scan.ts';
@@ -23,11 +25,14 @@ export class ParquetWriting {
   readonly #scratchDir: string;
   readonly #drafts = new Map<number, Draft>();
   readonly #scans: TableScans;
+  readonly #newPace: () => Pace;
   #pieces = 0;
 
-  constructor(connection: DuckDBConnection, scratchDir: string) {
+  /** @param newPace for each join that is let others have the processors */
+  constructor(connection: DuckDBConnection, scratchDir: string, newPace: () => Pace = () => new IdlePace()) {
     this.#connection = connection;
     this.#scratchDir = scratchDir;
+    this.#newPace = newPace;
     this.#scans = new TableScans(connection);
   }
 
@@ -67,28 +72,33 @@ export class ParquetWriting {
     this.#drafts.delete(number);
   }
 
-  async merge({ files, path, where = {}, disjoint = false }: MergeRequest): Promise<ParquetFacts> {
+  async merge({ files, path, where = {}, disjoint = false, isPaced = false }: MergeRequest): Promise<ParquetFacts> {
+    const pace = isPaced ? this.#newPace() : undefined;
     const [only] = files;
     if (only !== undefined && files.length === 1) {
-      return await this.#copy(`SELECT * FROM ${readFiles([only])} WHERE ${condition(where)}`, path);
+      return await this.#copy(`SELECT * FROM ${readFiles([only])} WHERE ${condition(where)}`, path, pace);
     }
-    if (disjoint)
-      return await this.#copy(`SELECT * FROM ${readFiles(files)} WHERE ${condition(where)} ORDER BY device, metric, time`, path);
+    if (disjoint) {
+      const all = `SELECT * FROM ${readFiles(files)} WHERE ${condition(where)} ORDER BY device, metric, time`;
+      return await this.#copy(all, path, pace);
+    }
     const parts = files.map((file, index) => `SELECT *, ${index} AS part FROM ${readFiles([file])} WHERE ${condition(where)}`);
     // Of rows with the same key the last part comes first, and stays.
     const newest = `SELECT device, metric, time, value, text, flag FROM (${parts.join(' UNION ALL ')})
       QUALIFY row_number() OVER (PARTITION BY device, metric, time ORDER BY part DESC) = 1
       ORDER BY device, metric, time`;
-    return await this.#copy(newest, path);
+    return await this.#copy(newest, path, pace);
   }
 
-  async verify(path: string): Promise<ParquetFacts> {
+  async verify(path: string, pace?: Pace): Promise<ParquetFacts> {
     // Hashes make the engine decode every value of every column.
-    const rows = await this.#connection.runAndReadAll(
-      `SELECT count(*)::DOUBLE, epoch_ms(min(time))::DOUBLE, epoch_ms(max(time))::DOUBLE, min(device), max(device),
-        bit_xor(hash(device, metric, time, value, text, flag)) FROM ${readFiles([path])}`,
-    );
-    const [count, minTimeMs, maxTimeMs, firstDevice, lastDevice] = rows.getRows()[0] as [
+    const facts = `SELECT count(*)::DOUBLE, epoch_ms(min(time))::DOUBLE, epoch_ms(max(time))::DOUBLE, min(device), max(device),
+        bit_xor(hash(device, metric, time, value, text, flag)) FROM ${readFiles([path])}`;
+    const rows =
+      pace === undefined
+        ? (await this.#connection.runAndReadAll(facts)).getRows()
+        : await readPaced(this.#connection, facts, pace);
+    const [count, minTimeMs, maxTimeMs, firstDevice, lastDevice] = rows[0] as [
       number,
       number | null,
       number | null,
@@ -116,12 +126,14 @@ export class ParquetWriting {
     await this.#withScan(collector, async (query) => void (await this.#connection.run(copyToParquet(query, piece))));
   }
 
-  async #copy(query: string, path: string): Promise<ParquetFacts> {
+  /** @param pace absent: somebody waits for it, or the query asks this thread for its rows, which rests itself */
+  async #copy(query: string, path: string, pace?: Pace): Promise<ParquetFacts> {
     const aside = unfinished(path);
     try {
-      await this.#connection.run(copyToParquet(query, aside));
+      if (pace === undefined) await this.#connection.run(copyToParquet(query, aside));
+      else await readPaced(this.#connection, copyToParquet(query, aside), pace);
       sync(aside);
-      const facts = await this.verify(aside);
+      const facts = await this.verify(aside, pace);
       renameSync(aside, path);
       sync(dirname(path));
       return { ...facts, path };

@@ -13,7 +13,7 @@ function serve(): ServedProcess<ChildCalls> {
     script: new URL('./served-child.fixture.ts', import.meta.url),
     start: { a: 1 },
     maxResidentBytes: 400 * MIB,
-    callDeadlineMs: 30_000,
+    callDeadlineMs: 120_000,
     heapMb: 64,
     clock: systemClock,
     logLines: silentLogLines,

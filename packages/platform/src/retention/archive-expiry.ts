@@ -54,8 +54,8 @@ function due(
 
 /** Whether a device that it may have points of is held. */
 export function mayBeHeld(
-  { deviceType, firstDevice, lastDevice }: ExpirableObject,
-  { holds, heldDevices }: RetentionRules,
+  { deviceType, firstDevice, lastDevice }: Pick<ExpirableObject, 'deviceType' | 'firstDevice' | 'lastDevice'>,
+  { holds, heldDevices }: Pick<RetentionRules, 'holds' | 'heldDevices'>,
 ): boolean {
   const isWithin = (device: string): boolean => firstDevice <= device && device <= lastDevice;
   const mayCover = ({ kind, target }: HoldInForce): boolean =>

@@ -1,7 +1,7 @@
 import { DAY_MS } from '../telemetry/day-file-schema.ts';
 import { mayBeHeld } from './archive-expiry.ts';
 import type { ExpirableObject } from './archive-gate.ts';
-import { longer } from './policy-order.ts';
+import { longer } from './kept-levels.ts';
 import type { RetentionRules } from './retention-view.ts';
 import { LEAST_OF_DAY, type Flow } from './storage-forecast.ts';
 

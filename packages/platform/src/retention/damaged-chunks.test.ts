@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { silentLogLines } from '../kernel/log-lines.ts';
 import { damageChunks } from '../telemetry/damaged-chunks.fixture.ts';
 import { RetentionHarness } from './retention.fixture.ts';
 import { SpaceMaker } from './space-maker.ts';
@@ -37,7 +38,7 @@ test('a day of which a chunk cannot be decoded goes for want of space', async ()
   retention.append('good', retention.today, { t: 1 });
   retention.settle();
   const { runner, caller, store } = retention;
-  const maker = new SpaceMaker({ runner, store: caller, archive: undefined, clock: store.clock });
+  const maker = new SpaceMaker({ runner, store: caller, archive: undefined, clock: store.clock, logLines: silentLogLines });
   expect(await maker.dropOldest()).toBeGreaterThan(0);
   expect(retention.stored).toEqual({ 'good t': [0] });
 });

@@ -109,7 +109,7 @@ describe('what goes for space', () => {
   function maker(archived?: (day: number) => boolean): SpaceMaker {
     const { runner, caller, store } = retention;
     const archive = archived && { isArchived: ({ day }: { day: number }) => Promise.resolve(archived(day)) };
-    return new SpaceMaker({ runner, store: caller, archive, clock: store.clock });
+    return new SpaceMaker({ runner, store: caller, archive, clock: store.clock, logLines: silentLogLines });
   }
 
   test('is the oldest day, whatever its age, and never today or the newest', async () => {

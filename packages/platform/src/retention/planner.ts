@@ -17,7 +17,8 @@ export interface RetainedFile {
   readonly sizeBytes: number;
   /** Of these, what a copy would not have, whatever is copied: the write-ahead log. */
   readonly looseBytes?: number;
-  readonly keptBecause?: KeptBecause | 'not-archived' | undefined;
+  /** failed: it could not be found out what is in it. */
+  readonly keptBecause?: KeptBecause | 'not-archived' | 'failed' | undefined;
   /**
    * How much of it is of which class, in any unit. Undefined: all of it is of one class, and not held; needed only where
    * `needsShares` says so.

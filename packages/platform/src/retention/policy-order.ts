@@ -1,4 +1,5 @@
 import { isWithin, lineageOf, ROOT_GROUP } from '../registry/group-path.ts';
+import { liftCoarser, longer } from './kept-levels.ts';
 import { DEFAULT_KEEP, LEVELS, type KeptDays, type RetentionPolicy } from './retention-policy.ts';
 
 /** What a policy is chosen by. */
@@ -66,14 +67,13 @@ export class PolicyOrder {
   }
 
   #classOf(fitting: readonly Ordered[]): number {
-    const kept = Object.fromEntries(
+    const said = Object.fromEntries(
       LEVELS.map((level) => {
         const days = fitting.find(({ policy }) => policy.keepDays[level] !== undefined)?.policy.keepDays[level];
         return [level, days === undefined ? DEFAULT_KEEP[level] : days];
       }),
     ) as Record<(typeof LEVELS)[number], number | null>; // one entry for each level
-    kept.hourly = longer(kept.hourly, kept.raw);
-    kept.daily = longer(kept.daily, kept.hourly);
+    const kept = liftCoarser(said);
     const text = JSON.stringify(kept);
     let found = this.#byText.get(text);
     if (found === undefined) {
@@ -97,11 +97,6 @@ export class PolicyOrder {
     this.#places.clear();
     this.#remembered = 0;
   }
-}
-
-/** Of two times that something is kept; null: for ever. */
-export function longer(a: number | null, b: number | null): number | null {
-  return a === null || b === null ? null : Math.max(a, b);
 }
 
 interface Ordered {

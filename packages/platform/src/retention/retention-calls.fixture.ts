@@ -50,6 +50,8 @@ export const STORAGE: StorageReport = {
   future: NOTHING,
   broken: NOTHING,
   archive: NOTHING,
+  archiveElsewhere: { bytes: 3000, files: 2 },
+  archiveCache: NOTHING,
   log: { bytes: 100, files: 1 },
   other: { bytes: 10, files: 2 },
   rateOf: '2023-11-01',

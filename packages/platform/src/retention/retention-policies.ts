@@ -8,6 +8,7 @@ import { SelsynError } from '../kernel/errors.ts';
 import { TYPE_NAME_PATTERN } from '../registry/device.ts';
 import { isWithin, parseGroupPath } from '../registry/group-path.ts';
 import type { GroupFollower } from '../registry/group-store.ts';
+import { checkLevels, effectiveDays } from './kept-levels.ts';
 import { DEFAULT_KEEP, LEVELS, type KeepDays, type RetentionPolicy } from './retention-policy.ts';
 
 export const DEFAULT_POLICY = 'default';
@@ -47,6 +48,7 @@ export class RetentionPolicies {
   async with(changed: readonly RetentionPolicyDraft[]): Promise<readonly RetentionPolicy[]> {
     for (const draft of changed) checkPolicy(draft);
     const kept = (await this.list()).filter(({ name }) => !changed.some((draft) => draft.name === name));
+    for (const draft of changed) checkAmong(draft, [...kept, ...changed]);
     return [...kept, ...changed.map((draft) => ({ ...draft, updatedAtMs: 0 }))];
   }
 
@@ -61,6 +63,7 @@ export class RetentionPolicies {
     return await inTransaction(this.#database, async (transaction) => {
       const policies = await readPolicies(transaction);
       const before = policies.find(({ name }) => name === draft.name);
+      checkAmong(draft, policies);
       const twin = policies.find((other) => other.name !== draft.name && conditionsOf(other) === conditionsOf(draft));
       if (twin !== undefined) {
         throw new SelsynError('retention-policy.exists', `the policy ${twin.name} has the same conditions`, {
@@ -136,6 +139,19 @@ export function checkPolicy(draft: RetentionPolicyDraft): void {
     if (!Number.isInteger(days) || days < 1 || days > MAX_KEEP_DAYS)
       throw invalid('keepDays', `${level} is kept for 1 to ${MAX_KEEP_DAYS} whole days, or for ever (null)`);
   }
+}
+
+/** @throws SelsynError `request.invalid` where it says of a level what can never hold */
+function checkAmong({ name, keepDays }: RetentionPolicyDraft, policies: readonly RetentionPolicyDraft[]): void {
+  const others = policies.filter((policy) => policy.name !== name).map((policy) => policy.keepDays);
+  // What default does not say is as it was at first.
+  const own = name === DEFAULT_POLICY ? { ...impliedBy(keepDays), ...keepDays } : keepDays;
+  checkLevels(own, others);
+}
+
+/** Levels of DEFAULT_KEEP that a finer level which is said does not lift. */
+function impliedBy(keepDays: KeepDays): KeepDays {
+  return effectiveDays(keepDays, DEFAULT_KEEP);
 }
 
 /** Policies of a group go where it goes; those of a group that is removed end with it. */

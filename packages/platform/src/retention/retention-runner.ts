@@ -223,9 +223,16 @@ export class RetentionRunner implements AsyncDisposable {
       }
       if (archive !== undefined && archived.length > 0) {
         signal.throwIfAborted();
-        const gone = await this.#guarded(async () => await expireArchive(archive.expiry, rules, nowMs, storedDays));
-        files += gone.files;
-        freedBytes += gone.freedBytes;
+        try {
+          const gone = await this.#guarded(async () => await expireArchive(archive.expiry, rules, nowMs, storedDays));
+          files += gone.files;
+          freedBytes += gone.freedBytes;
+        } catch (error) {
+          if (signal.aborted) throw error;
+          logLines.error({ err: error }, 'Archived objects that are too old could not be deleted; it is tried again');
+          const due = archived.filter((step) => step.blocked === undefined);
+          for (const { file } of due) blocked.push({ file, because: 'failed' });
+        }
       }
       return (this.last = { atMs: nowMs, freedBytes, files, blocked, interrupted: false });
     } catch (error) {

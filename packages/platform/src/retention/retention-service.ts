@@ -58,7 +58,7 @@ export class RetentionService implements AsyncDisposable {
       freeBytes: () => volume().freeBytes,
       ...(onFilesGone !== undefined && { onFilesGone }),
     });
-    const maker = new SpaceMaker({ runner: this.runner, store, archive: archive?.gate, clock });
+    const maker = new SpaceMaker({ runner: this.runner, store, archive: archive?.gate, clock, logLines });
     const { floorBytes, whenShort, refuse, announce } = options;
     const dropOldest = async (): Promise<number | undefined> => await maker.dropOldest();
     this.space = new FreeSpace({ volume, floorBytes, whenShort, dropOldest, refuse, announce, clock, logLines });
@@ -95,6 +95,7 @@ export class RetentionService implements AsyncDisposable {
       volume: this.space.status,
       archive: archive && {
         objects: archive.expiry.objects(),
+        folder: archive.folder,
         onVolume: archive.folder !== undefined && deviceOf(archive.folder) === deviceOf(folders.root),
       },
       sharesOf: async (file) => await view.sharesOf(file, rules, signal),

@@ -84,7 +84,10 @@ export class RetentionView {
     return { nowMs, classes: rules.order.classes, uniform: rules.classes === undefined };
   }
 
-  /** The files of the store, with what of each is of which class as far as it matters now. */
+  /**
+   * The files of the store, with what of each is of which class as far as it matters now. One of which that cannot be found out stays,
+   * and keeps no other from going.
+   */
   async files(stored: StoreFiles, rules: RetentionRules, input: PlanInput, signal: AbortSignal): Promise<readonly ViewedFile[]> {
     const { archive } = this.#parts;
     const found: ViewedFile[] = [];
@@ -94,9 +97,9 @@ export class RetentionView {
       if (viewed === undefined) continue;
       const { generation, version } = viewed;
       const due = input.classes.some((kept) => isOver(day + 1, kept.raw, input.nowMs));
-      const waits =
-        due && keptBecause === undefined && archive !== undefined && !(await archive.isArchived({ day, generation, version }));
-      found.push({ ...viewed, keptBecause: keptBecause ?? (waits ? 'not-archived' : undefined) });
+      const asks = due && (keptBecause ?? viewed.keptBecause) === undefined && archive !== undefined;
+      const waits = asks && !(await this.#isArchived(archive, { day, generation, version }, signal));
+      found.push({ ...viewed, keptBecause: keptBecause ?? viewed.keptBecause ?? (waits ? 'not-archived' : undefined) });
     }
     for (const { level, fromDay, toDay, path } of stored.rollups) {
       const file = { level: level === '1h' ? 'hourly' : 'daily', fromDay, toDay, path } as const;
@@ -117,7 +120,27 @@ export class RetentionView {
     if (state === undefined) return undefined;
     const name = join(...(level === 'raw' ? [basename(dirname(path)), basename(path)] : ['rollups', level, basename(path)]));
     const viewed = { ...file, ...state, file: name, sizeBytes: sizeOfDatabase(path), looseBytes: sizeOfLog(path) };
-    return needsShares(viewed, input) ? { ...viewed, shares: await this.sharesOf(viewed, rules, signal) } : viewed;
+    if (!needsShares(viewed, input)) return viewed;
+    try {
+      return { ...viewed, shares: await this.sharesOf(viewed, rules, signal) };
+    } catch (error) {
+      if (signal.aborted) throw error;
+      this.#parts.logLines.error({ file: name, err: error }, 'Retention cannot find out what is in a file, and leaves it alone');
+      return { ...viewed, keptBecause: 'failed' };
+    }
+  }
+
+  async #isArchived(gate: ArchiveGate, file: Parameters<ArchiveGate['isArchived']>[0], signal: AbortSignal): Promise<boolean> {
+    try {
+      return await gate.isArchived(file);
+    } catch (error) {
+      if (signal.aborted) throw error;
+      this.#parts.logLines.error(
+        { day: file.day, err: error },
+        'Retention cannot find out whether a day is archived, and leaves it alone',
+      );
+      return false;
+    }
   }
 
   /** How much of a file is of which class. */
@@ -153,7 +176,7 @@ function digestOf(facts: readonly unknown[]): string {
 }
 
 /** Devices that have left what a hold in force is on. */
-async function heldThatLeft(registry: Database): Promise<readonly string[]> {
+export async function heldThatLeft(registry: Database): Promise<readonly string[]> {
   const rows = await registry
     .selectFrom('legal_hold_device')
     .innerJoin('legal_hold', 'legal_hold.id', 'legal_hold_device.hold_id')

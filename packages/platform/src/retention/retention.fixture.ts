@@ -67,6 +67,7 @@ export class RetentionHarness implements AsyncDisposable {
   get caller(): Caller<UpkeepStoreCalls> {
     return localCaller<UpkeepStoreCalls>({
       forget: ({ device }) => this.store.writer.forget(device, [this.log.end(0)]),
+      flush: () => Promise.resolve({ done: true }),
       storeFiles: (query) => this.store.writer.upkeep.calls.storeFiles(query),
       dropDay: (query) => this.store.writer.upkeep.calls.dropDay(query),
       replaceDay: (query) => this.store.writer.upkeep.calls.replaceDay(query),

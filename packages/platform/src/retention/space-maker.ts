@@ -1,11 +1,12 @@
 import type { Clock } from '../kernel/clock.ts';
+import type { LogLines } from '../kernel/log-lines.ts';
 import type { Caller } from '../kernel/thread-channel.ts';
 import { DAY_MS } from '../telemetry/day-file-schema.ts';
 import type { UpkeepStoreCalls } from '../telemetry/upkeep-calls.ts';
 import type { ArchiveGate } from './archive-gate.ts';
 import { dateOf } from './planner.ts';
 import type { RetentionRunner } from './retention-runner.ts';
-import type { ViewedFile } from './retention-view.ts';
+import type { RetentionRules, ViewedFile } from './retention-view.ts';
 import { isHeld } from './series-classes.ts';
 
 /** Lets the oldest raw data go where the volume is short of space: a day at a time, whatever its age, never of today. */
@@ -15,6 +16,7 @@ export class SpaceMaker {
     readonly store: Caller<UpkeepStoreCalls>;
     readonly archive: ArchiveGate | undefined;
     readonly clock: Clock;
+    readonly logLines: LogLines;
   };
 
   constructor(parts: {
@@ -22,6 +24,7 @@ export class SpaceMaker {
     readonly store: Caller<UpkeepStoreCalls>;
     readonly archive: ArchiveGate | undefined;
     readonly clock: Clock;
+    readonly logLines: LogLines;
   }) {
     this.#parts = parts;
   }
@@ -40,7 +43,7 @@ export class SpaceMaker {
   }
 
   async #dropOldest(signal: AbortSignal): Promise<number | undefined> {
-    const { runner, store, archive, clock } = this.#parts;
+    const { runner, store, clock } = this.#parts;
     const rules = await runner.view.rules();
     const nowMs = clock.now();
     // Its age counts for nothing here, and so does the clock: only which is the oldest.
@@ -50,18 +53,34 @@ export class SpaceMaker {
     // The newest is being written, whatever the clock says.
     const raw = files.filter(({ level }) => level === 'raw').slice(0, -1);
     for (const file of raw.filter(({ fromDay }) => fromDay < today)) {
-      if (file.keptBecause !== undefined && file.keptBecause !== 'not-archived') continue;
-      const { fromDay: day, generation, version } = file;
-      if (archive !== undefined && !(await archive.isArchived({ day, generation, version }))) continue;
-      const shares = rules.holds.length === 0 ? new Map<number, number>() : await runner.view.sharesOf(file, rules, signal);
-      const total = [...shares.values()].reduce((sum, share) => sum + share, 0);
-      const held = [...shares].reduce((sum, [found, share]) => sum + (isHeld(found) ? share : 0), 0);
-      if (total > 0 && held === total) continue;
-      const goes = (series: number): boolean => !isHeld(rules.classes?.of(series) ?? 0);
-      const freed = await this.#drop(file, held / Math.max(1, total), { because: 'space', goes, signal });
+      const freed = await this.#tryDrop(file, rules, signal);
       if (freed !== undefined) return freed;
     }
     return undefined;
+  }
+
+  /** One day of which that fails keeps no other from going. */
+  async #tryDrop(file: ViewedFile, rules: RetentionRules, signal: AbortSignal): Promise<number | undefined> {
+    try {
+      return await this.#dropFile(file, rules, signal);
+    } catch (error) {
+      if (signal.aborted) throw error;
+      this.#parts.logLines.error({ file: file.file, err: error }, 'A day could not be let go for want of space');
+      return undefined;
+    }
+  }
+
+  async #dropFile(file: ViewedFile, rules: RetentionRules, signal: AbortSignal): Promise<number | undefined> {
+    const { runner, archive } = this.#parts;
+    if (file.keptBecause !== undefined && file.keptBecause !== 'not-archived') return undefined;
+    const { fromDay: day, generation, version } = file;
+    if (archive !== undefined && !(await archive.isArchived({ day, generation, version }))) return undefined;
+    const shares = rules.holds.length === 0 ? new Map<number, number>() : await runner.view.sharesOf(file, rules, signal);
+    const total = [...shares.values()].reduce((sum, share) => sum + share, 0);
+    const held = [...shares].reduce((sum, [found, share]) => sum + (isHeld(found) ? share : 0), 0);
+    if (total > 0 && held === total) return undefined;
+    const goes = (series: number): boolean => !isHeld(rules.classes?.of(series) ?? 0);
+    return await this.#drop(file, held / Math.max(1, total), { because: 'space', goes, signal });
   }
 
   async #drop(file: ViewedFile, held: number, options: Parameters<RetentionRunner['letGoOf']>[1]): Promise<number | undefined> {

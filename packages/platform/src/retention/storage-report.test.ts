@@ -1,4 +1,4 @@
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { silentLogLines } from '../kernel/log-lines.ts';
@@ -105,4 +105,60 @@ test('an archive in a folder of the volume is part of the forecast; one elsewher
   await retention.policies.put({ name: 'default', keepDays: { raw: 7, archive: 3 } }, OPERATOR);
   // As long as there are raw points, what is archived of them stays.
   expect(await yearOf(undefined)).toMatchObject({ archiveBytes: 7 * 2000 });
+});
+
+test('archived objects, those elsewhere, and copies that are kept here are told apart', async () => {
+  await using retention = await RetentionHarness.open();
+  const { today, store } = retention;
+  const archive = join(store.dir, 'archive');
+  for (const [folder, bytes] of [
+    ['objects', 300],
+    ['cache', 50],
+    ['elsewhere', 7],
+  ] as const) {
+    mkdirSync(join(archive, folder), { recursive: true });
+    writeFileSync(join(archive, folder, '1.parquet'), 'x'.repeat(bytes));
+  }
+  writeFileSync(join(archive, 'archive.db'), 'x'.repeat(9));
+  const object = { key: 'k', deviceType: undefined, firstDevice: 'a', lastDevice: 'a' };
+  const objects = [
+    { ...object, id: 1, day: today - 2, sizeBytes: 1000 },
+    { ...object, id: 2, day: today - 1, sizeBytes: 2000 },
+  ];
+  const parts = {
+    gate: { isArchived: () => Promise.resolve(true) },
+    expiry: { objects: () => objects, remove: () => Promise.resolve() },
+  };
+  const folders = { root: store.dir, telemetry: store.dir, archive, log: join(store.dir, 'no-log') };
+  const reportOf = async (archived: RetentionServiceOptions['archive']) => {
+    await using service = serviceOver(retention, { folders, archive: archived });
+    return await service.storage();
+  };
+  const days = { from: dateOf(today - 2), to: dateOf(today - 1) };
+  const none = { bytes: 0, files: 0 };
+  const onDisk = await reportOf({ ...parts, folder: join(archive, 'objects') });
+  expect(onDisk).toMatchObject({
+    archive: { bytes: 300, files: 1, ...days },
+    archiveElsewhere: none,
+    archiveCache: { bytes: 50, files: 1 },
+  });
+  const inS3 = await reportOf({ ...parts, folder: undefined });
+  expect(inS3.archiveElsewhere).toEqual({ bytes: 3000, files: 2, ...days });
+  // What was archived here before takes space still.
+  expect(inS3.archive).toEqual({ bytes: 300, files: 1 });
+  // The manifest, for example.
+  expect(inS3.other).toEqual(onDisk.other);
+  const off = await reportOf(undefined);
+  expect(off).toMatchObject({
+    archive: { bytes: 300 },
+    archiveElsewhere: none,
+    archiveCache: { bytes: 50 },
+    other: onDisk.other,
+  });
+  const sum = (report: typeof off): number =>
+    [...Object.values(report.levels), report.archive, report.archiveCache, report.log, report.broken, report.other].reduce(
+      (bytes, part) => bytes + part.bytes,
+      0,
+    );
+  expect(sum(off)).toBe(sum(onDisk));
 });

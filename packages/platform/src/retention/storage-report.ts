@@ -6,7 +6,7 @@ import { archiveFlow } from './archive-flow.ts';
 import type { ExpirableObject } from './archive-gate.ts';
 import type { SpaceStatus } from './free-space.ts';
 import { dateOf, type PlanInput, type StoredLevel } from './planner.ts';
-import { longer } from './policy-order.ts';
+import { longer } from './kept-levels.ts';
 import type { RetentionRules, ViewedFile } from './retention-view.ts';
 import { readRollupDays } from './rollup-days.ts';
 import { classIndex } from './series-classes.ts';
@@ -29,8 +29,12 @@ export interface StorageReport {
   readonly future: StoredPart;
   /** Day files and files of rollups that could not be read and were set aside. */
   readonly broken: StoredPart;
-  /** What is archived on this disk, or kept of an archive elsewhere. */
+  /** Archived objects in a folder of this volume. */
   readonly archive: StoredPart;
+  /** Archived objects in S3, or on another volume: they take nothing of this one. */
+  readonly archiveElsewhere: StoredPart;
+  /** Copies of objects that are kept here for queries. */
+  readonly archiveCache: StoredPart;
   readonly log: StoredPart;
   /** Registry, state, catalog and all the rest of the data folder. */
   readonly other: StoredPart;
@@ -39,13 +43,22 @@ export interface StorageReport {
   readonly rateOf: string | undefined;
 }
 
+const NONE: StoredPart = { bytes: 0, files: 0 };
+
 export async function storageReport(options: {
   readonly files: readonly ViewedFile[];
   readonly rules: RetentionRules;
   readonly input: PlanInput;
   readonly volume: SpaceStatus;
   /** Undefined: nothing is archived. */
-  readonly archive: { readonly objects: readonly ExpirableObject[]; readonly onVolume: boolean } | undefined;
+  readonly archive:
+    | {
+        readonly objects: readonly ExpirableObject[];
+        readonly onVolume: boolean;
+        /** Where its objects are files of this machine. */
+        readonly folder: string | undefined;
+      }
+    | undefined;
   /** How much of a day file is of which class. */
   readonly sharesOf: (file: ViewedFile) => Promise<ReadonlyMap<number, number>>;
   readonly folders: { readonly root: string; readonly telemetry: string; readonly archive: string; readonly log: string };
@@ -68,9 +81,12 @@ export async function storageReport(options: {
     })),
   }));
   const rawDays = classes.reduce<number | null>((days, { raw }, index) => (shares[index]! > 0 ? longer(days, raw) : days), 0);
-  const [broken, archive, log, all] = await Promise.all([
+  const ownFolder = archived?.onVolume === true ? archived.folder : undefined;
+  const objectsFolder = ownFolder ?? join(folders.archive, 'objects');
+  const [broken, objects, archiveCache, log, all] = await Promise.all([
     folderBytes(folders.telemetry, (name) => name.includes('.broken-')),
-    folderBytes(folders.archive),
+    folderBytes(objectsFolder),
+    folderBytes(join(folders.archive, 'cache')),
     folderBytes(folders.log),
     folderBytes(folders.root),
   ]);
@@ -79,7 +95,13 @@ export async function storageReport(options: {
     hourly: partOfRollups(ofLevel('hourly'), today),
     daily: partOfRollups(ofLevel('daily'), today),
   };
-  const known = [levels.raw, levels.hourly, levels.daily, broken, archive, log];
+  // What another configuration has left in the data folder takes space too.
+  const days = archived === undefined ? {} : daysOf(archived.objects);
+  const archive = { ...objects, ...(ownFolder === undefined ? {} : days) };
+  const isElsewhere = archived !== undefined && !archived.onVolume;
+  const archiveElsewhere = isElsewhere ? { ...sumOf(archived.objects), ...days } : NONE;
+  const inRoot = objectsFolder.startsWith(join(folders.root, '/')) ? [objects] : [];
+  const known = [levels.raw, levels.hourly, levels.daily, broken, ...inRoot, archiveCache, log];
   return {
     atMs: nowMs,
     volume,
@@ -87,6 +109,8 @@ export async function storageReport(options: {
     future: partOf(ofLevel('raw').filter(({ fromDay }) => fromDay > today + 1)),
     broken,
     archive,
+    archiveElsewhere,
+    archiveCache,
     log,
     other: {
       bytes: Math.max(0, all.bytes - known.reduce((sum, { bytes }) => sum + bytes, 0)),
@@ -101,6 +125,16 @@ export async function storageReport(options: {
     }),
     rateOf: rateFile === undefined ? undefined : dateOf(rateFile.fromDay),
   };
+}
+
+function sumOf(objects: readonly ExpirableObject[]): StoredPart {
+  return { bytes: objects.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0), files: objects.length };
+}
+
+function daysOf(objects: readonly ExpirableObject[]): Pick<StoredPart, 'from' | 'to'> {
+  const days = objects.map(({ day }) => day);
+  if (days.length === 0) return {};
+  return { from: dateOf(days.reduce((a, b) => Math.min(a, b))), to: dateOf(days.reduce((a, b) => Math.max(a, b))) };
 }
 
 /** Yesterday's file, or today's where there is none. */

@@ -9,6 +9,7 @@ import {
   ListMultipartUploadsCommand,
   ListObjectsV2Command,
   S3Client,
+  type ListMultipartUploadsCommandOutput,
   type PutObjectCommandInput,
   type StorageClass,
 } from '@aws-sdk/client-s3';
@@ -180,22 +181,27 @@ export class S3Blobs implements BlobStore {
 
   async sweep(prefix: string, options: { readonly signal?: AbortSignal } = {}): Promise<number> {
     const { bucket, prefix: own } = this.#options;
-    const command = new ListMultipartUploadsCommand({ Bucket: bucket, Prefix: own + prefix });
-    const { Uploads } = await this.#try(
-      `sweep ${prefix}`,
-      options.signal,
-      async () => await this.#client.send(command, sending(options.signal)),
-    );
+    const what = `sweep ${prefix}`;
     let swept = 0;
-    for (const { Key, UploadId } of Uploads ?? []) {
-      if (Key === undefined || UploadId === undefined || !Key.startsWith(own + prefix)) continue;
-      const abort = new AbortMultipartUploadCommand({ Bucket: bucket, Key, UploadId });
-      try {
-        await this.#client.send(abort, sending(options.signal));
-        swept++;
-      } catch (error) {
-        if (!isNotFound(error)) throw s3Failure(error, `sweep ${prefix}`, options.signal);
+    let after: { readonly KeyMarker?: string; readonly UploadIdMarker?: string } | undefined = {};
+    while (after !== undefined) {
+      const command = new ListMultipartUploadsCommand({ Bucket: bucket, Prefix: own + prefix, ...after });
+      const page: ListMultipartUploadsCommandOutput = await this.#try(
+        what,
+        options.signal,
+        async () => await this.#client.send(command, sending(options.signal)),
+      );
+      for (const { Key, UploadId } of page.Uploads ?? []) {
+        if (Key === undefined || UploadId === undefined || !Key.startsWith(own + prefix)) continue;
+        const abort = new AbortMultipartUploadCommand({ Bucket: bucket, Key, UploadId });
+        try {
+          await this.#client.send(abort, sending(options.signal));
+          swept++;
+        } catch (error) {
+          if (!isNotFound(error)) throw s3Failure(error, what, options.signal);
+        }
       }
+      after = nextUploads(page);
     }
     return swept;
   }
@@ -227,6 +233,18 @@ export class S3Blobs implements BlobStore {
       throw s3Failure(error, what, signal);
     }
   }
+}
+
+/**
+ * Where the next page of uploads begins; undefined after the last one. A store that says that there are more, and not after which,
+ * would give the same page for ever.
+ */
+function nextUploads(
+  page: Pick<ListMultipartUploadsCommandOutput, 'IsTruncated' | 'NextKeyMarker' | 'NextUploadIdMarker'>,
+): { readonly KeyMarker: string; readonly UploadIdMarker?: string } | undefined {
+  const { IsTruncated, NextKeyMarker, NextUploadIdMarker } = page;
+  if (IsTruncated !== true || NextKeyMarker === undefined || NextKeyMarker === '') return undefined;
+  return { KeyMarker: NextKeyMarker, ...(NextUploadIdMarker === undefined ? {} : { UploadIdMarker: NextUploadIdMarker }) };
 }
 
 function sending(signal: AbortSignal | undefined): { readonly abortSignal?: AbortSignal } {
