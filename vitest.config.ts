@@ -15,8 +15,10 @@ export default defineConfig({
     setupFiles: ['test/harness/repeatable-properties.ts'],
     pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
+    // Waits end as soon as what they wait for is there; a second, as it is otherwise, a busy machine may well take.
+    expect: { poll: { timeout: 30_000 } },
     reporters: ['default', './tools/closing-line.mjs'],
   },
 });

@@ -49,7 +49,13 @@ function installPackages() {
   const wanted = digest([join(root, 'package-lock.json')]);
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
   say('installing packages (once; half a minute or so)');
-  run(process.platform === 'win32' ? 'npm.cmd' : 'npm', ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error']);
+  persist(process.platform === 'win32' ? 'npm.cmd' : 'npm', [
+    'install',
+    '--no-save',
+    '--no-audit',
+    '--no-fund',
+    '--loglevel=error',
+  ]);
   writeFileSync(stamp, wanted);
 }
 
@@ -89,8 +95,10 @@ function installPeers(peers) {
   }
   say(`installing ${names.join(', ')}`);
   const quiet = { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } };
-  run('apt-get', ['update', '-qq'], quiet);
-  run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...names], {
+  // Another program, as one that updates the machine, may hold dpkg's lock for some minutes.
+  const patient = ['-qq', '-o', 'Acquire::Retries=5', '-o', 'DPkg::Lock::Timeout=600'];
+  persist('apt-get', ['update', ...patient], quiet);
+  persist('apt-get', ['install', '-y', ...patient, '--no-install-recommends', ...names], {
     ...quiet,
     stdio: ['ignore', 'ignore', 'inherit'],
   });
@@ -119,12 +127,30 @@ function digest(paths) {
   return hash.digest('hex');
 }
 
-function run(command, args, options = {}) {
-  const result = spawnSync(command, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], ...options });
-  if (result.status === 0) return;
-  const why = result.error ? result.error.message : `exit code ${result.status}`;
-  process.stderr.write(`selsyn setup: ${command} ${args.slice(0, 2).join(' ')} failed: ${why}\n`);
+/** What needs the network or a lock may fail by chance: it is tried again, each time after a longer pause. */
+function persist(command, args, options) {
+  for (const pauseSeconds of [5, 20, 60]) {
+    const why = failureOf(command, args, options);
+    if (why === undefined) return;
+    say(`${why}; trying again in ${pauseSeconds} s`);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, pauseSeconds * 1_000);
+  }
+  run(command, args, options);
+}
+
+function run(command, args, options) {
+  const why = failureOf(command, args, options);
+  if (why === undefined) return;
+  say(why);
   process.exit(1);
+}
+
+/** Runs it. @returns {string | undefined} undefined where it succeeded */
+function failureOf(command, args, options = {}) {
+  const result = spawnSync(command, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], ...options });
+  if (result.status === 0) return undefined;
+  const why = result.error ? result.error.message : result.signal ? `ended by ${result.signal}` : `exit code ${result.status}`;
+  return `${command} ${args.slice(0, 2).join(' ')} failed: ${why}`;
 }
 
 function say(text) {

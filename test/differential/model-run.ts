@@ -4,7 +4,7 @@ import { CLIENTS, SHARED_FILTERS, type ClientName, type ModelStep, type ModelSub
 import { type Server, Subject } from './subject.ts';
 
 /** How long one server may be behind the other before that counts as a difference. */
-const LAG_DEADLINE_MS = 3_000;
+const LAG_DEADLINE_MS = 30_000;
 
 interface ModelClient {
   connected: boolean;

@@ -236,7 +236,7 @@ export class Subject implements AsyncDisposable {
     if (name === undefined) return;
     const will = willText(name, place.connections);
     const heard = new Promise<void>((resolve, reject) => {
-      const deadline = setTimeout(() => reject(new Error('no will was published')), 10_000);
+      const deadline = setTimeout(() => reject(new Error('no will was published')), 30_000);
       this.#gone.set(will, () => (clearTimeout(deadline), resolve()));
     });
     await end();
@@ -278,7 +278,7 @@ export class Subject implements AsyncDisposable {
   }
 
   async #marked(place: Place, mark: string): Promise<void> {
-    const deadline = performance.now() + 10_000;
+    const deadline = performance.now() + 30_000;
     while (place.lastMark !== mark && place.client?.isOpen === true) {
       if (performance.now() > deadline) throw new Error(`${this.name}: ${place.step?.client} was not sent ${mark}`);
       await new Promise(setImmediate);

@@ -9,7 +9,7 @@ const volume = mountVolume(96);
 const TOPIC = 'telemetry/d';
 
 describe.skipIf(volume === undefined)('a volume below its floor of free space', () => {
-  it('is told of, telemetry is refused with a word, and is taken again when there is room', { timeout: 120_000 }, async () => {
+  it('is told of, telemetry is refused with a word, and is taken again when there is room', async () => {
     const folder = volume?.folder ?? '';
     try {
       await using selsyn = await Selsyn.start({

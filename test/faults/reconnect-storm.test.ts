@@ -101,7 +101,7 @@ describe(`${DEVICES} devices that reconnect at once`, () => {
   it(
     'are let in at a steady pace where one is set; the others are told Server busy, and come later',
     async () => {
-      const perSec = Math.min(1_000, Math.ceil(DEVICES / 5));
+      const perSec = Math.min(1_000, Math.ceil(DEVICES / 10));
       await using selsyn = await start(['gateway.threads=1', `mqtt.acceptPerSec=${perSec}`]);
       using storm = new Storm();
       storm.order({ kind: 'connect', port: selsyn.mqttPort, devices: DEVICES });

@@ -38,7 +38,7 @@ export class RetainedWriter {
     let found: string | undefined;
     client.onPacket = (packet) => void (packet.type === 'publish' && packet.topic === this.topic && (found = packet.text));
     await client.subscribe([{ filter: this.topic }]);
-    for (let tries = 0; tries < 50 && found === undefined; tries += 1) {
+    for (let tries = 0; tries < 1_500 && found === undefined; tries += 1) {
       await client.ping();
       if (this.#mayBe(undefined) && tries > 5) break;
       await pause(20);

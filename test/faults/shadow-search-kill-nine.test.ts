@@ -5,7 +5,6 @@ import { Selsyn } from '../harness/selsyn.ts';
 const ROUNDS = Number(process.env['SELSYN_KILL_ROUNDS'] ?? 4);
 const DEVICES = Array.from({ length: 8 }, (_, i) => `pump${i}`);
 const FIELDS = ['shadow.reported.n', 'shadow.reported.tags', 'shadow.config.desired.mode'];
-const DEADLINE_MS = 10_000;
 
 function json(method: string, body: unknown): RequestInit {
   return { method, headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
@@ -86,8 +85,8 @@ describe('what devices are found by in their shadows, when the server is killed 
         );
       }
       for (const [filter, devices] of expected) {
-        await expect.poll(async () => await found(selsyn, filter), { timeout: DEADLINE_MS, message: filter }).toEqual(devices);
+        await expect.poll(async () => await found(selsyn, filter), { message: filter }).toEqual(devices);
       }
     }
-  }, 120_000);
+  });
 });

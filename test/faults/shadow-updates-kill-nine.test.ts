@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { Selsyn } from '../harness/selsyn.ts';
+import { eventually, Selsyn } from '../harness/selsyn.ts';
 
 const ROUNDS = Number(process.env['SELSYN_KILL_ROUNDS'] ?? 3);
 const DEVICES = 1_200;
@@ -22,7 +22,7 @@ interface Shadow {
 }
 
 describe('an update of many shadows, the server killed again and again', () => {
-  it('changes each device once, and no device is left out', { timeout: 180_000 }, async () => {
+  it('changes each device once, and no device is left out', async () => {
     await using selsyn = await Selsyn.start();
     const ids = Array.from({ length: DEVICES }, (_, n) => `device-${n}`);
     await importDevices(selsyn, ids);
@@ -32,10 +32,14 @@ describe('an update of many shadows, the server killed again and again', () => {
       target: 'group:/fleet',
       desired: { d: 1 },
     });
-    const seen: number[] = [];
+    const seen: number[] = [0];
     for (let round = 0; round < ROUNDS; round++) {
       await pause(200 + Math.random() * 400);
-      const before = await progress(selsyn, id);
+      // It is under way again, or done.
+      const before = await eventually(async () => {
+        const now = await progress(selsyn, id);
+        return now.done > seen.at(-1)! || now.state === 'done' ? now : undefined;
+      });
       seen.push(before.done);
       await selsyn.end('SIGKILL');
       await selsyn.restart();

@@ -17,6 +17,6 @@ export interface StormState {
   readonly absent: number;
   readonly busy: number;
   readonly refused: number;
-  /** CONNECTs let in, for each second in which there were some. */
+  /** CONNECTs sent and let in within one second, for each in which there were some. */
   readonly acceptedBySecond: readonly number[];
 }

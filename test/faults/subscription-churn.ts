@@ -47,7 +47,7 @@ export class SubscriptionChurn {
     for (let n = 0; n < FILTERS; n += 1) await publisher.publish(this.#topic(n), token, { qos: 1 });
     const missing = (): string[] =>
       [...this.#has].filter(([n, has]) => has === true && !heard.has(this.#topic(n))).map(([n]) => `${this.#topic(n)} is lost`);
-    for (let tries = 0; tries < 100 && missing().length > 0; tries += 1) await pause(20);
+    for (let tries = 0; tries < 1_500 && missing().length > 0; tries += 1) await pause(20);
     await client.ping();
     const surplus = [...this.#has].filter(([n, has]) => has === false && heard.has(this.#topic(n)));
     // What the server has is known now.

@@ -72,9 +72,10 @@ describe('a gateway thread that ends', () => {
       threads.end();
       const started = performance.now();
       await Promise.all([publishing, ...clients.map(async ({ closed }) => await closed)]);
-      expect(await gone(pid, 10_000)).toBe(true);
+      expect(await gone(pid, 30_000)).toBe(true);
       expect(await threads.selsyn.end('SIGKILL')).toBe(1);
-      expect(performance.now() - started).toBeLessThan(10_000);
+      // Sooner than a thread is given to stop, which this one cannot.
+      expect(performance.now() - started).toBeLessThan(20_000);
       expect(threads.selsyn.said).toContain('stops because of a fault');
       expect(threads.selsyn.said).toContain(says);
 

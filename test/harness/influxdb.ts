@@ -6,7 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { reservePorts } from '@selsyn/platform/app/listening.ts';
 import { findProgram } from './programs.ts';
 
-const START_MS = 30_000;
+const START_MS = 60_000;
 
 interface QueryAnswer {
   readonly results: readonly {

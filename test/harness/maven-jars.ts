@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findProgram } from './programs.ts';
@@ -22,6 +22,8 @@ export interface MavenProgram {
 
 /** Maven downloads some hundred files at the first time. */
 const RESOLVE_DEADLINE_MS = 600_000;
+/** After which it is asked again: a download may fail by chance, or since another Maven stores the same file. */
+const RETRY_PAUSES_MS = [2_000, 10_000, 30_000];
 
 /**
  * Programs in Java that a test runs against, from Maven Central by way of `mvn` (as it is configured on this machine, with
@@ -40,20 +42,41 @@ export function mavenProgram(artifacts: readonly MavenArtifact[]): MavenProgram 
   const folder = mkdtempSync(join(tmpdir(), 'selsyn-maven-'));
   try {
     writeFileSync(join(folder, 'pom.xml'), pom);
-    const resolved = spawnSync(
-      mvn,
-      ['--batch-mode', '--quiet', 'dependency:build-classpath', '-Dmdep.outputFile=classpath.txt', '-Dmdep.includeScope=runtime'],
-      { cwd: folder, encoding: 'utf8', timeout: RESOLVE_DEADLINE_MS },
-    );
     const list = join(folder, 'classpath.txt');
-    if (resolved.status !== 0 || !existsSync(list)) return missing(artifacts, `${resolved.stdout}${resolved.stderr}`);
+    let said = resolve(mvn, folder, false);
+    for (const pauseMs of RETRY_PAUSES_MS) {
+      if (said === undefined && existsSync(list)) break;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, pauseMs);
+      said = resolve(mvn, folder, true);
+    }
+    if (said !== undefined || !existsSync(list)) return missing(artifacts, said ?? '');
     const jars = readFileSync(list, 'utf8').trim().split(':');
     mkdirSync(join(cache, '..'), { recursive: true });
-    writeFileSync(cache, jars.join('\n'));
+    // Another process may read it, or write its own.
+    writeFileSync(`${cache}.${process.pid}`, jars.join('\n'));
+    renameSync(`${cache}.${process.pid}`, cache);
     return programOf(java, jars);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** @returns what Maven said where it failed. @param again also what it remembers not to have found */
+function resolve(mvn: string, folder: string, again: boolean): string | undefined {
+  const { status, stdout, stderr } = spawnSync(
+    mvn,
+    [
+      '--batch-mode',
+      '--quiet',
+      ...(again ? ['--update-snapshots'] : []),
+      'dependency:build-classpath',
+      '-Dmdep.outputFile=classpath.txt',
+      '-Dmdep.includeScope=runtime',
+      '-Dmaven.wagon.http.retryHandler.count=5',
+    ],
+    { cwd: folder, encoding: 'utf8', timeout: RESOLVE_DEADLINE_MS },
+  );
+  return status === 0 ? undefined : `${stdout}${stderr}`;
 }
 
 function programOf(java: string, jars: readonly string[]): MavenProgram {

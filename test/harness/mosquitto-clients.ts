@@ -15,7 +15,7 @@ export async function runMosquitto(
   version: MosquittoVersion,
   args: readonly string[],
 ): Promise<string> {
-  const { stdout } = await run(program, [...connection(way, version), ...args], { timeout: 20_000 });
+  const { stdout } = await run(program, [...connection(way, version), ...args], { timeout: 30_000 });
   return stdout;
 }
 

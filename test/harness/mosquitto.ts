@@ -7,6 +7,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { reservePorts } from '@selsyn/platform/app/listening.ts';
 import { findProgram } from './programs.ts';
 
+const START_MS = 30_000;
+
 /** mosquitto, with bounds that a test does not reach, on a free port of the loopback interface. */
 export class Mosquitto implements AsyncDisposable {
   readonly port: number;
@@ -39,9 +41,8 @@ export class Mosquitto implements AsyncDisposable {
     writeFileSync(join(folder, 'mosquitto.conf'), `${lines.join('\n')}\n`);
     const child = spawn(program, ['-c', join(folder, 'mosquitto.conf')], { stdio: 'ignore', cwd: folder });
     const mosquitto = new Mosquitto(child, port, folder);
-    for (let tries = 0; tries < 500; tries += 1) {
+    for (const end = performance.now() + START_MS; performance.now() < end && child.exitCode === null;) {
       if (await accepts(port)) return mosquitto;
-      if (child.exitCode !== null) break;
       await pause(20);
     }
     await mosquitto[Symbol.asyncDispose]();

@@ -48,7 +48,7 @@ interface Waiter {
 }
 
 /** How long an answer may take before a test has failed. */
-const ANSWER_DEADLINE_MS = 20_000;
+const ANSWER_DEADLINE_MS = 30_000;
 
 /** The server has closed a connection on which something was still awaited. */
 export class ConnectionClosed extends Error {

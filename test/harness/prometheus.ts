@@ -6,6 +6,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { reservePorts } from '@selsyn/platform/app/listening.ts';
 import { findProgram } from './programs.ts';
 
+const START_MS = 30_000;
+
 /** Prometheus with samples of the past, on a free port of the loopback interface. */
 export class Prometheus implements AsyncDisposable {
   readonly url: string;
@@ -42,10 +44,9 @@ export class Prometheus implements AsyncDisposable {
       { stdio: 'ignore', cwd: folder },
     );
     const prometheus = new Prometheus(child, `http://127.0.0.1:${port}`, folder);
-    for (let tries = 0; tries < 500; tries += 1) {
+    for (const end = performance.now() + START_MS; performance.now() < end && child.exitCode === null;) {
       const ready = await fetch(`${prometheus.url}/-/ready`).catch(() => undefined);
       if (ready?.ok === true) return prometheus;
-      if (child.exitCode !== null) break;
       await pause(20);
     }
     await prometheus[Symbol.asyncDispose]();

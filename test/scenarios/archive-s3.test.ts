@@ -49,44 +49,40 @@ function fill(archive: ArchiveFixture): string[] {
   return rows.sort();
 }
 
-withServer(
-  'an S3 server that dies in the middle, again and again, costs no point and makes none twice',
-  { timeout: 180_000 },
-  async () => {
-    await using blobs = bucket();
-    await using archive = await openIn(blobs);
-    archive.types.types.set('d1', 'meter').set('d2', 'tap');
-    const expected = fill(archive);
+withServer('an S3 server that dies in the middle, again and again, costs no point and makes none twice', async () => {
+  await using blobs = bucket();
+  await using archive = await openIn(blobs);
+  archive.types.types.set('d1', 'meter').set('d2', 'tap');
+  const expected = fill(archive);
+  archive.store.clock.advance(DAY_MS);
+  for (const step of ['planned', 'uploaded', 'verified', 'committed'] as const) {
+    // With every death the archiver has come further: hours first, then the joining of the day.
+    let left = 2;
+    archive.onStep = async (reached) => {
+      if (reached === step && --left === 0) await server!.kill();
+    };
+    const failed = await archive.pass().then(
+      () => false,
+      (error: unknown) => expect(error).toMatchObject({ code: 'blobs.unavailable' }) === undefined,
+    );
+    archive.onStep = undefined;
+    if (left > 0) expect(failed).toBe(false);
+    else await server!.startAgain();
+    archive.closeArchive();
+    await archive.openArchive();
+    const late = [`late-${step}`, 'v', 17, 1] as const;
+    archive.points(late);
+    expected.push(late.join(' '));
     archive.store.clock.advance(DAY_MS);
-    for (const step of ['planned', 'uploaded', 'verified', 'committed'] as const) {
-      // With every death the archiver has come further: hours first, then the joining of the day.
-      let left = 2;
-      archive.onStep = async (reached) => {
-        if (reached === step && --left === 0) await server!.kill();
-      };
-      const failed = await archive.pass().then(
-        () => false,
-        (error: unknown) => expect(error).toMatchObject({ code: 'blobs.unavailable' }) === undefined,
-      );
-      archive.onStep = undefined;
-      if (left > 0) expect(failed).toBe(false);
-      else await server!.startAgain();
-      archive.closeArchive();
-      await archive.openArchive();
-      const late = [`late-${step}`, 'v', 17, 1] as const;
-      archive.points(late);
-      expected.push(late.join(' '));
-      archive.store.clock.advance(DAY_MS);
-    }
-    await archive.pass();
-    await archive.pass();
-    expect(await archive.rows()).toEqual(expected.sort());
-    expect(await archive.stored()).toEqual(archive.keys());
-    expect(archive.archiver.isArchived(archive.today / DAY_MS)).toBeDefined();
-  },
-);
+  }
+  await archive.pass();
+  await archive.pass();
+  expect(await archive.rows()).toEqual(expected.sort());
+  expect(await archive.stored()).toEqual(archive.keys());
+  expect(archive.archiver.isArchived(archive.today / DAY_MS)).toBeDefined();
+});
 
-withServer('what is only in S3 is fetched to a cache, which stays within its bounds', { timeout: 60_000 }, async () => {
+withServer('what is only in S3 is fetched to a cache, which stays within its bounds', async () => {
   await using blobs = bucket({ storageClass: 'STANDARD_IA', encryption: { kind: 'aws:kms', keyId: S3_KMS_KEY } });
   await using archive = await openIn(blobs);
   const expected = fill(archive);

@@ -31,7 +31,6 @@ async function run(selsyn: Selsyn): Promise<void> {
 
 (server === undefined ? test.skip : test)(
   'telemetry goes to S3, whatever is killed meanwhile, and a device is erased from there',
-  { timeout: 180_000 },
   async () => {
     await using selsyn = await Selsyn.start({ settings: SETTINGS });
     const token = await selsyn.addDevice('d1');

@@ -199,6 +199,8 @@ describe('a message', () => {
     do {
       const page = await client.send(new ListRetainedMessagesCommand({ maxResults: 2, nextToken }));
       for (const { topic = '', payloadSize, qos } of page.retainedTopics ?? []) {
+        // What the server says of itself is retained too, once there is something to say.
+        if (topic.startsWith('$selsyn/')) continue;
         listed.push(topic);
         expect([payloadSize, qos]).toEqual([topic.length, 1]);
       }

@@ -128,7 +128,7 @@ describe('thingShadow', () => {
     await fleet.selsyn.restart();
     await back;
     await setDesired({ rpm: 7 });
-    await expect.poll(() => device.deltas.at(-1), { timeout: 20_000 }).toMatchObject({ state: { rpm: 7 } });
+    await expect.poll(() => device.deltas.at(-1)).toMatchObject({ state: { rpm: 7 } });
     await device.answerTo(device.shadows.get(THING));
     await device.answerTo(device.shadows.delete(THING));
   });

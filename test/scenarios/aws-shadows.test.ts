@@ -130,7 +130,7 @@ it('the clients come back by themselves after the server was killed, and nothing
   for (const { thing, user, deltas, version } of users) {
     const wanted = await setDesired(thing, { n: 2 });
     expect(wanted).toBe(version + 1);
-    await expect.poll(() => deltas.at(-1), { timeout: 20_000 }).toMatchObject({ state: { n: 2 }, version: wanted });
+    await expect.poll(() => deltas.at(-1)).toMatchObject({ state: { n: 2 }, version: wanted });
     const { version: last } = await user.update({ state: { reported: { n: 2 } }, version: wanted });
     expect(last).toBe(wanted + 1);
     await user[Symbol.asyncDispose]();

@@ -37,14 +37,18 @@ describe('$SYS', () => {
   it.skipIf(mosquitto === undefined || subscriber === undefined)('has the names that mosquitto has', async () => {
     await using selsyn = await Selsyn.start({ settings: ['access.mode=open', 'gateway.threads=2', 'mqtt.sysIntervalSec=1'] });
     await using peer = await Mosquitto.start(['sys_interval 1']);
-    const [ours, theirs] = await Promise.all(
-      [selsyn.mqttPort, peer?.port ?? 0].map(async (port) => await sysNames(subscriber ?? '', port)),
-    );
-    expect(theirs?.size).toBeGreaterThan(50);
-    expect([...(ours ?? [])].filter((name) => theirs?.has(name) === false)).toEqual([]);
-    const missing = [...(theirs ?? [])].filter((name) => ours?.has(name) === false);
-    expect(missing.filter((name) => /clients|messages|bytes|load|publish/.test(name))).toEqual([]);
-    expect(missing).toEqual([]);
+    let [ours, theirs] = [new Set<string>(), new Set<string>()];
+    // A slow machine gets some of them late.
+    await eventually(async () => {
+      [ours, theirs] = await Promise.all([
+        sysNames(subscriber ?? '', selsyn.mqttPort),
+        sysNames(subscriber ?? '', peer?.port ?? 0),
+      ]);
+      return theirs.size > 50 && ours.symmetricDifference(theirs).size === 0 ? true : undefined;
+    }).catch(() => {});
+    expect(theirs.size).toBeGreaterThan(50);
+    expect([...ours.difference(theirs)]).toEqual([]);
+    expect([...theirs.difference(ours)]).toEqual([]);
   });
 
   it('counts what clients do in all threads, and no device may claim to be it', async () => {
@@ -55,11 +59,14 @@ describe('$SYS', () => {
     await watcher.subscribeAsync('$SYS/#');
     const clients = await Promise.all(Array.from({ length: 6 }, async (_, n) => await connect(selsyn, `c${n}`)));
     for (const client of clients) await client.publishAsync('room/1', '12345', { qos: 1 });
-    await eventually(async () => (values.get('publish/messages/received') === '6' ? true : undefined));
-    expect(values.get('clients/connected')).toBe('7');
-    expect(values.get('publish/bytes/received')).toBe('30');
-    expect(values.get('subscriptions/count')).toBe('1');
-    expect(Number(values.get('load/publish/received/1min'))).toBeGreaterThan(0);
+    const counted = (): unknown => ({
+      received: values.get('publish/messages/received'),
+      bytes: values.get('publish/bytes/received'),
+      connected: values.get('clients/connected'),
+      subscriptions: values.get('subscriptions/count'),
+      isLoaded: Number(values.get('load/publish/received/1min')) > 0,
+    });
+    await expect.poll(counted).toEqual({ received: '6', bytes: '30', connected: '7', subscriptions: '1', isLoaded: true });
     await expect(watcher.publishAsync('$SYS/broker/version', 'forged', { qos: 1 })).rejects.toMatchObject({ code: 0x87 });
     for (const client of [watcher, ...clients]) client.end(true);
   });
@@ -83,7 +90,8 @@ describe('presence events', () => {
       heard.filter(({ topic }) => topic === `$aws/events/${kind}/${clientId}`).map(({ event }) => event);
     const reasons = (clientId: string): unknown[] =>
       of('presence/disconnected', clientId).map((event) => event['disconnectReason']);
-    await eventually(async () => (reasons('d1').length === 2 && reasons('d3').length === 1 ? true : undefined));
+    const all = [1, 2, 1, 1];
+    await eventually(async () => (all.every((count, n) => reasons(`d${n}`).length === count) ? true : undefined));
     expect(reasons('d0')).toEqual(['CONNECTION_LOST']);
     // In whatever order: the two connections may be in two threads.
     expect(reasons('d1')).toContain('DUPLICATE_CLIENTID');

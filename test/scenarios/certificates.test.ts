@@ -87,7 +87,7 @@ class DeviceConnection implements Disposable {
   }
 
   async closed(): Promise<void> {
-    await eventually(async () => (this.isClosed ? true : undefined), 20_000);
+    await eventually(async () => (this.isClosed ? true : undefined));
   }
 
   [Symbol.dispose](): void {
@@ -204,7 +204,7 @@ describe('a certificate of selsyn cert issue', () => {
       skew.step(9 * DAY_MS);
       const port = new URL(selsyn.mqttsUrl).port;
       const args = ['-h', 'localhost', '-p', port, '--cafile', ca, '--cert', cert, '--key', key, '-i', 'renewing', '-q', '1'];
-      const said = execFileSync(MOSQUITTO_SUB, [...args, '-t', 'devices/renewing/certificate/renew', '-C', '1', '-W', '20'], {
+      const said = execFileSync(MOSQUITTO_SUB, [...args, '-t', 'devices/renewing/certificate/renew', '-C', '1', '-W', '45'], {
         encoding: 'utf8',
       });
       expect(JSON.parse(said)).toEqual({ certificateId: id, notAfter: expect.stringMatching(/^20\d\d-/) });

@@ -100,7 +100,7 @@ describe.skipIf(!isThere).each(WAYS)('the clients of mosquitto, $version by $doo
     });
     await answerer.subscribeAsync(`${root}/question`, { qos: 1 });
     const correlation = version === 'mqttv5' ? ['-D', 'publish', 'correlation-data', 'q1'] : [];
-    const args = ['-t', `${root}/question`, '-e', `${root}/answer`, '-q', '1', '-m', 'hello', '-W', '10', ...correlation];
+    const args = ['-t', `${root}/question`, '-e', `${root}/answer`, '-q', '1', '-m', 'hello', '-W', '25', ...correlation];
     expect(await runMosquitto('mosquitto_rr', servers.through(door), version, args)).toBe('hello to you\n');
     await answerer.endAsync();
   });

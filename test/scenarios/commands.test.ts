@@ -1,6 +1,6 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type IClientOptions, type IPublishPacket, connectAsync, type MqttClient } from 'mqtt';
+import { connect as openClient, type IClientOptions, type IPublishPacket, type MqttClient } from 'mqtt';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { eventually, Selsyn } from '../harness/selsyn.ts';
 
@@ -28,8 +28,9 @@ afterEach(async () => {
   for (const client of clients.splice(0)) await client.endAsync(true);
 });
 
-async function connect(device: string, protocolVersion: 4 | 5, more: Partial<IClientOptions> = {}): Promise<MqttClient> {
-  const client = await connectAsync(selsyn.mqttUrl, {
+/** It is about to connect. */
+function open(device: string, protocolVersion: 4 | 5, more: Partial<IClientOptions> = {}): MqttClient {
+  const client = openClient(selsyn.mqttUrl, {
     clientId: device,
     username: device,
     password: tokens.get(device) ?? '',
@@ -38,6 +39,12 @@ async function connect(device: string, protocolVersion: 4 | 5, more: Partial<ICl
     ...more,
   });
   clients.push(client);
+  return client;
+}
+
+async function connect(device: string, protocolVersion: 4 | 5, more: Partial<IClientOptions> = {}): Promise<MqttClient> {
+  const client = open(device, protocolVersion, more);
+  await new Promise((resolve, reject) => client.once('connect', resolve).once('error', reject));
   return client;
 }
 
@@ -167,11 +174,14 @@ it('commands for a device with a persistent session wait, and come in order when
   const first = await connect('kept', 4, session);
   await first.subscribeAsync('devices/kept/commands/+', { qos: 1 });
   await first.endAsync();
+  // The server has not heard of that at once.
+  const sessions = async () => (await selsyn.get<{ items: { state: string }[] }>('/api/v1/clients?prefix=kept')).items;
+  await eventually(async () => ((await sessions())[0]?.state === 'offline' ? true : undefined));
   const given: CommandBody[] = [];
   for (let i = 0; i < 30; i++) given.push((await give('kept', { name: 'go', payload: i })).body);
   expect(given.map(({ state }) => state)).toEqual(given.map(() => 'queued'));
-  const back = await connect('kept', 4, session);
-  const messages = heard(back);
+  // What waits may come in the same piece as CONNACK.
+  const messages = heard(open('kept', 4, session));
   await eventually(async () => (messages.length >= 30 ? true : undefined));
   expect(messages.map(({ topic }) => topic)).toEqual(given.map(({ id }) => `devices/kept/commands/${id}`));
   await eventually(async () => ((await show('kept', given[29]!.id)).state === 'delivered' ? true : undefined));

@@ -98,7 +98,7 @@ describe('an import of many devices', () => {
     expect(copied.status).toBe(0);
     const again = await cli(other, 'device', 'export', '--format', 'csv').ended;
     expect(again.stdout).toBe(readFileSync(out, 'utf8'));
-  }, 120_000);
+  });
 
   it('tells what is wrong before anything is sent, and in a dry run writes nothing', async () => {
     await using server = await Selsyn.start();
@@ -118,5 +118,5 @@ describe('an import of many devices', () => {
     expect(unknown.stderr).toContain('say --format csv or --format jsonl');
     const resumed = await cli(server, 'device', 'import', file, '--resume', 'nobody').ended;
     expect(resumed.stderr).toContain('import.not-found');
-  }, 60_000);
+  });
 });

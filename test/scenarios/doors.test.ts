@@ -86,7 +86,7 @@ describe('the doors of a running server', () => {
       const withCertificate = [...common, '--cert', join(folder, 'd1', 'd1.crt'), '--key', join(folder, 'd1', 'd1.key')];
       expect(statSync(join(folder, 'd1', 'd1.key')).mode & 0o777).toBe(0o600);
       execFileSync(MOSQUITTO_PUB, [...withCertificate, '-r', '-m', 'hello']);
-      expect(execFileSync('mosquitto_sub', [...withCertificate, '-C', '1', '-W', '10'], { encoding: 'utf8' })).toBe('hello\n');
+      expect(execFileSync('mosquitto_sub', [...withCertificate, '-C', '1', '-W', '30'], { encoding: 'utf8' })).toBe('hello\n');
       expect(() => execFileSync(MOSQUITTO_PUB, [...common, '-m', 'no'], { stdio: 'pipe' })).toThrow();
       const again = await selsyn.cli('cert', 'issue', 'd1', '--create', '--out', join(folder, 'd1'));
       expect([again.code, again.stderr]).toEqual([1, expect.stringContaining('exists already')]);

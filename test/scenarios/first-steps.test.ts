@@ -62,7 +62,6 @@ describe('the first steps of a new user', () => {
 
   it.skipIf(mosquittoPub === undefined || browserPath === undefined)(
     'the page shows the device, and a new point arrives on it without a reload',
-    { timeout: 120_000 },
     async () => {
       const args = [
         '--headless',

@@ -1,10 +1,10 @@
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ADMIN_KEY, eventually, Selsyn } from '../harness/selsyn.ts';
-import { browserPath, launchBrowser, visitPage } from './pages.fixture.ts';
+import { browserPath, launchBrowser, PAGES_TIMEOUT_MS, visitPage } from './pages.fixture.ts';
 
 const PASSWORD = 'seven green boats at noon';
-const TIMEOUT_MS = 120_000;
+const TIMEOUT_MS = PAGES_TIMEOUT_MS;
 
 describe.skipIf(browserPath === undefined)('the pages of identity', () => {
   let selsyn: Selsyn;

@@ -12,7 +12,7 @@ import { ADMIN_KEY, eventually, Selsyn } from '../harness/selsyn.ts';
 let selsyn: Selsyn;
 beforeAll(async () => {
   selsyn = await Selsyn.start({ settings: ['gateway.threads=2'] });
-}, 60_000);
+});
 afterAll(async () => {
   await selsyn[Symbol.asyncDispose]();
 });

@@ -11,7 +11,7 @@ let influxdb: InfluxDb | undefined;
 beforeAll(async () => {
   influxdb = await InfluxDb.start();
   await influxdb?.query('CREATE DATABASE test');
-}, 60_000);
+});
 afterAll(async () => {
   await influxdb?.[Symbol.asyncDispose]();
 });
@@ -69,7 +69,7 @@ describe('line protocol, beside InfluxDB itself', () => {
       expect([n, line, own.malformed === 0]).toEqual([n, line, peer.taken]);
       if (!peer.taken) expect(own.message).toBe(peer.message);
     }
-  }, 60_000);
+  });
 
   test('so are lines that nobody would write', async ({ skip }) => {
     if (influxdb === undefined) return skip('InfluxDB is not installed');
@@ -114,7 +114,7 @@ describe('line protocol, beside InfluxDB itself', () => {
       }),
       { numRuns: 2500 },
     );
-  }, 120_000);
+  });
 
   test('what is taken has the same names and values', async ({ skip }) => {
     if (influxdb === undefined) return skip('InfluxDB is not installed');
@@ -150,5 +150,5 @@ describe('line protocol, beside InfluxDB itself', () => {
       ),
       { numRuns: 150 },
     );
-  }, 120_000);
+  });
 });

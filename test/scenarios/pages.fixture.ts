@@ -5,6 +5,11 @@ import { findProgram } from '../harness/programs.ts';
 /** Undefined: there is none on this machine. */
 export const browserPath = findProgram('chromium');
 
+/** For what a page shows or lets do next, on a busy machine too; a test has longer than for one such step. */
+const STEP_MS = 90_000;
+/** For a test of pages. */
+export const PAGES_TIMEOUT_MS = 300_000;
+
 const ARGS = [
   '--headless',
   '--no-sandbox',
@@ -27,6 +32,7 @@ export async function visitPage(
   work: (page: Page, context: BrowserContext) => Promise<void>,
 ): Promise<void> {
   const context = await browser.newContext();
+  context.setDefaultTimeout(STEP_MS);
   const faults: string[] = [];
   try {
     const page = await context.newPage();

@@ -74,4 +74,4 @@ remote_write:
     if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
     rmSync(folder, { recursive: true, force: true });
   }
-}, 60_000);
+});

@@ -66,7 +66,7 @@ describe('SCRAM-SHA-256 in token mode', () => {
   it('refuses another token, a device that is not there and one whose token has no SCRAM, all in the same way', async () => {
     // A token that is older than SCRAM has nothing in its columns.
     const oldToken = await selsyn.addDevice('older');
-    const database = new DatabaseSync(join(selsyn.data, 'registry.db'));
+    const database = new DatabaseSync(join(selsyn.data, 'registry.db'), { timeout: 30_000 });
     database.exec(
       "update device_token set scram_salt = null, scram_iterations = null, scram_stored_key = null, scram_server_key = null where device_id = 'older'",
     );

@@ -12,7 +12,7 @@ function run(
 ): { readonly status: number | null; readonly stdout: string; readonly stderr: string } {
   return spawnSync(process.execPath, [CLI, ...args], {
     encoding: 'utf8',
-    timeout: 30_000,
+    timeout: 120_000,
     ...(input !== undefined && { input }),
   });
 }
@@ -66,7 +66,7 @@ describe('what is sealed', () => {
     expect(run(['secret', 'abandon', '--data', data, '--yes']).stdout).toContain('gave up 1 secret of devices');
     await using again = await Selsyn.start({ data });
     expect(cli(again, ['secret', 'list', 'p1'])).toContain('p1 has no secrets');
-  }, 120_000);
+  });
 
   it.skipIf('missing' in found)(
     'moves from the file into a token, and back, by a change of the configuration',

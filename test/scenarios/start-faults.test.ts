@@ -17,7 +17,7 @@ describe('a start that cannot succeed', () => {
     const { SELSYN_SEED: _, ...env } = process.env;
     const { status, stderr, stdout } = spawnSync(process.execPath, [CLI, 'up', ...args], {
       encoding: 'utf8',
-      timeout: 30_000,
+      timeout: 120_000,
       env,
     });
     expect(status, stderr).toBe(1);

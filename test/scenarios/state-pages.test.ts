@@ -2,10 +2,10 @@ import { connectAsync, type MqttClient } from 'mqtt';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { ADMIN_KEY, eventually, Selsyn } from '../harness/selsyn.ts';
-import { browserPath, launchBrowser, visitPage } from './pages.fixture.ts';
+import { browserPath, launchBrowser, PAGES_TIMEOUT_MS, visitPage } from './pages.fixture.ts';
 
 const PASSWORD = 'seven green boats at noon';
-const TIMEOUT_MS = 120_000;
+const TIMEOUT_MS = PAGES_TIMEOUT_MS;
 
 interface ShadowBody {
   readonly version: number;
@@ -162,6 +162,7 @@ describe.skipIf(browserPath === undefined)('the pages of shadows, commands, jobs
         await row.getByText('{"opened":3}').waitFor();
         await row.getByRole('button', { name: 'open-valve' }).click();
         const states = page.getByRole('list', { name: 'States' }).getByRole('listitem');
+        await states.nth(3).waitFor();
         expect(await states.locator('strong').allTextContents()).toEqual(['queued', 'sent', 'delivered', 'succeeded']);
       });
       await visit('/devices/kiel-3?tab=commands', async (page) => {
@@ -251,6 +252,15 @@ describe.skipIf(browserPath === undefined)('the pages of shadows, commands, jobs
     'many devices are set at once with progress and failures, what is slow is cancelled, and a default reaches all of a group',
     async () => {
       await send('POST', '/shadow-updates', { target: ['north-1'], desired: { mode: 'on' }, expectedVersion: 700 });
+      // At one a second they take longer than a test may.
+      await send('POST', '/device-types', { name: 'tap' });
+      const { id } = await send<{ id: string }>('POST', '/device-imports', { format: 'csv' });
+      const rows = await selsyn.fetch(`/api/v1/device-imports/${id}/rows?offset=0&last=true`, {
+        method: 'POST',
+        headers: { 'content-type': 'text/csv' },
+        body: `id,group,type\n${Array.from({ length: 400 }, (_, n) => `tap-${n},/taps,tap\n`).join('')}`,
+      });
+      expect(rows.status).toBe(200);
       await visit('/jobs?tab=settings', async (page) => {
         const failed = page.locator('[data-update]').filter({ hasText: '1 by their ids' });
         await failed.getByText('1 failed').waitFor();
@@ -260,10 +270,10 @@ describe.skipIf(browserPath === undefined)('the pages of shadows, commands, jobs
         await page.getByRole('button', { name: 'Set for many' }).click();
         const dialog = page.getByRole('dialog');
         await dialog.getByRole('combobox', { name: 'Devices of' }).selectOption('filter');
-        await dialog.getByLabel('Text of the filter language').fill('type = boil');
+        await dialog.getByLabel('Text of the filter language').fill('type = tapp');
         await dialog.getByTestId('target-count').getByText('not valid at character 8').waitFor();
-        await dialog.getByLabel('Text of the filter language').fill('type = "boiler"');
-        await dialog.getByTestId('target-count').getByText('4 devices').waitFor();
+        await dialog.getByLabel('Text of the filter language').fill('type = "tap"');
+        await dialog.getByTestId('target-count').getByText('400 devices').waitFor();
         await dialog.getByRole('textbox', { name: 'Desired' }).fill('{"fan": 7}');
         await dialog.getByLabel('Devices a second').fill('1');
         await dialog.getByRole('button', { name: 'Begin' }).click();

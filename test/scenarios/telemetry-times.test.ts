@@ -40,9 +40,8 @@ describe('the times of samples', () => {
     await publish(1);
     await publish(2);
     await expectOne(2);
-    await eventually(
-      async () => ((await selsyn.get<{ store: { points: number } }>('/api/v1/stats')).store.points > 0 ? true : undefined),
-      20_000,
+    await eventually(async () =>
+      (await selsyn.get<{ store: { points: number } }>('/api/v1/stats')).store.points > 0 ? true : undefined,
     );
     await publish('three');
     await expectOne('three');

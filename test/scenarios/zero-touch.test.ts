@@ -268,7 +268,7 @@ describe.skipIf(OPENSSL === '')('a device that nobody configured', () => {
       '1',
     ];
     const request = async (topic: string, body: object): Promise<Record<string, unknown>> => {
-      const answer = ['-t', topic, '-e', `${topic}/accepted`, '-W', '20', '-m', JSON.stringify(body)];
+      const answer = ['-t', topic, '-e', `${topic}/accepted`, '-W', '45', '-m', JSON.stringify(body)];
       const { stdout } = await run(MOSQUITTO, [...common, '--cert', 'claim.crt', '--key', 'claim.key', ...answer], {
         cwd: factory.folder.path,
       });

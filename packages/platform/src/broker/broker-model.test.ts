@@ -204,7 +204,7 @@ const RUNS = Number(process.env['SELSYN_MODEL_RUNS'] ?? 30);
 describe('a broker', () => {
   it(
     'delivers what it acknowledged, at QoS 2 once, whatever becomes of connections, store and process',
-    { timeout: 60_000 + RUNS * 1_000 },
+    { timeout: 180_000 + RUNS * 1_000 },
     async () => {
       await fc.assert(
         fc.asyncProperty(fc.array(step, { minLength: 10, maxLength: 120, size: 'max' }), async (steps) => {

@@ -178,31 +178,27 @@ async function take(world: World, step: Step): Promise<void> {
   }
 }
 
-test(
-  'whatever crashes, leaves, comes back or is lost: a command is never lost, done at most once, and at least once if its device stays',
-  { timeout: 120_000 },
-  async () => {
-    await fc.assert(
-      fc.asyncProperty(fc.array(anyStep, { minLength: 5, maxLength: 40 }), async (steps) => {
-        await using t = await TestCommands.open();
-        const world = new World(t);
-        for (const step of steps) {
-          await take(world, step);
-          await world.check();
-        }
-        // In the end both come back and stay.
-        for (const unit of Object.values(world.units)) {
-          await unit.connect(t);
-          for (unit.collect(t); unit.inbox.length > 0; unit.collect(t)) await unit.handle(t, 'answered');
-        }
+test('whatever crashes, leaves, comes back or is lost: a command is never lost, done at most once, and at least once if its device stays', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(anyStep, { minLength: 5, maxLength: 40 }), async (steps) => {
+      await using t = await TestCommands.open();
+      const world = new World(t);
+      for (const step of steps) {
+        await take(world, step);
         await world.check();
-        for (const command of world.given) {
-          const { state } = await t.show(command);
-          expect(['succeeded', 'expired', 'cancelled']).toContain(state);
-          if (state === 'succeeded') expect(world.units[command.device as Name].done.get(command.id)).toBe(1);
-        }
-      }),
-      { numRuns: 40 },
-    );
-  },
-);
+      }
+      // In the end both come back and stay.
+      for (const unit of Object.values(world.units)) {
+        await unit.connect(t);
+        for (unit.collect(t); unit.inbox.length > 0; unit.collect(t)) await unit.handle(t, 'answered');
+      }
+      await world.check();
+      for (const command of world.given) {
+        const { state } = await t.show(command);
+        expect(['succeeded', 'expired', 'cancelled']).toContain(state);
+        if (state === 'succeeded') expect(world.units[command.device as Name].done.get(command.id)).toBe(1);
+      }
+    }),
+    { numRuns: 40 },
+  );
+});

@@ -182,7 +182,7 @@ export function logContract(name: string, makeHarness: () => Promise<LogHarness>
       expect(seen.size).toBe(200);
     });
 
-    test('wakes a reader that waits, at once, by a record or by its signal', { timeout: 10_000 }, async () => {
+    test('wakes a reader that waits, at once, by a record or by its signal', async () => {
       const writer = await TestWriter.open(log, FIRST);
       const reader = await log.openReader(FIRST, 0 as Offset);
       for (let round = 0; round < 20; round += 1) {

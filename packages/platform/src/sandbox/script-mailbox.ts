@@ -51,7 +51,7 @@ export function newMailbox(): ScriptMailbox {
 export interface StepLimits {
   /** Of one call, and of what the script does while it is loaded; each some 0.25 ms. */
   readonly steps: number;
-  /** Of the same, by the clock, for what costs much in few steps: far more than `steps` need. */
+  /** Of the same, of a processor's time, for what costs much in few steps: far more than `steps` need. */
   readonly timeMs: number;
   readonly memoryBytes: number;
   readonly stackBytes: number;

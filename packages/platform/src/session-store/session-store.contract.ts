@@ -262,51 +262,47 @@ export function sessionStoreContract(
       await owner.settled(next);
     });
 
-    test(
-      'comes back with what its owner had at a durable ticket, whatever happened and whenever it crashes',
-      { timeout: 30_000 },
-      async () => {
-        const action: fc.Arbitrary<Action> = fc.record({ op: fc.nat(ACTIONS - 1), a: fc.nat(99), b: fc.nat(99), c: fc.nat(99) });
-        const life = fc.record({
-          actions: fc.array(action, { minLength: 5, maxLength: 150 }),
-          turns: fc.integer({ min: 1, max: 20 }),
-          crashAt: fc.double({ min: 0, max: 1, noNaN: true }),
-        });
-        const property = fc.asyncProperty(fc.array(life, { minLength: 1, maxLength: 4 }), async (lives) => {
-          await using own = await makeHarness();
-          let { store } = own;
-          let owner = new OwnerModel();
-          await store.open(owner);
-          for (const { actions, turns, crashAt } of lives) {
-            const texts = [owner.text()];
-            const crashTicket = Math.floor(actions.length * crashAt);
-            let crashed: Promise<SessionStore> | undefined;
-            let at = 0;
-            owner.onSettled = (upTo) => {
-              if (upTo < crashTicket || crashed !== undefined) return;
-              at = upTo;
-              crashed = own.crash();
-            };
-            for (const [i, next] of actions.entries()) {
-              const change = owner.act(next);
-              if (change !== undefined) texts[store.write(change)] = owner.text();
-              // Some changes wait together, and some find the store at rest.
-              if (i % turns === 0) await (i % 2 === 0 ? owner.settled(texts.length - 1) : turn());
-              if (crashed !== undefined) break;
-            }
-            if (crashed === undefined) await owner.settled(texts.length - 1);
-            if (crashed === undefined) at = texts.length - 1;
-            const before = owner;
-            store = await (crashed ?? own.crash());
-            before.onSettled = () => undefined;
-            owner = new OwnerModel();
-            await store.open(owner);
-            expect(texts.slice(at)).toContain(owner.text());
+    test('comes back with what its owner had at a durable ticket, whatever happened and whenever it crashes', async () => {
+      const action: fc.Arbitrary<Action> = fc.record({ op: fc.nat(ACTIONS - 1), a: fc.nat(99), b: fc.nat(99), c: fc.nat(99) });
+      const life = fc.record({
+        actions: fc.array(action, { minLength: 5, maxLength: 150 }),
+        turns: fc.integer({ min: 1, max: 20 }),
+        crashAt: fc.double({ min: 0, max: 1, noNaN: true }),
+      });
+      const property = fc.asyncProperty(fc.array(life, { minLength: 1, maxLength: 4 }), async (lives) => {
+        await using own = await makeHarness();
+        let { store } = own;
+        let owner = new OwnerModel();
+        await store.open(owner);
+        for (const { actions, turns, crashAt } of lives) {
+          const texts = [owner.text()];
+          const crashTicket = Math.floor(actions.length * crashAt);
+          let crashed: Promise<SessionStore> | undefined;
+          let at = 0;
+          owner.onSettled = (upTo) => {
+            if (upTo < crashTicket || crashed !== undefined) return;
+            at = upTo;
+            crashed = own.crash();
+          };
+          for (const [i, next] of actions.entries()) {
+            const change = owner.act(next);
+            if (change !== undefined) texts[store.write(change)] = owner.text();
+            // Some changes wait together, and some find the store at rest.
+            if (i % turns === 0) await (i % 2 === 0 ? owner.settled(texts.length - 1) : turn());
+            if (crashed !== undefined) break;
           }
-        });
-        await fc.assert(property, { numRuns: 25 });
-      },
-    );
+          if (crashed === undefined) await owner.settled(texts.length - 1);
+          if (crashed === undefined) at = texts.length - 1;
+          const before = owner;
+          store = await (crashed ?? own.crash());
+          before.onSettled = () => undefined;
+          owner = new OwnerModel();
+          await store.open(owner);
+          expect(texts.slice(at)).toContain(owner.text());
+        }
+      });
+      await fc.assert(property, { numRuns: 25 });
+    });
   });
 }
 

@@ -256,33 +256,29 @@ const commands = fc.commands(
   { maxCommands: 25 },
 );
 
-test(
-  'whatever comes in whatever order, shadows are what the model says, and a device that follows deltas ends as desired',
-  { timeout: 120_000 },
-  async () => {
-    await fc.assert(
-      fc.asyncProperty(commands, fc.boolean(), async (sequence, cached) => {
-        await using shadows = await openTestShadows({ cacheBytes: cached ? 1_000_000 : 0 });
-        const real: Real = { shadows, device: new Device() };
-        const model: Model = { version: 0, state: undefined, misreported: false };
-        await fc.asyncModelRun(() => ({ model, real }), sequence);
+test('whatever comes in whatever order, shadows are what the model says, and a device that follows deltas ends as desired', async () => {
+  await fc.assert(
+    fc.asyncProperty(commands, fc.boolean(), async (sequence, cached) => {
+      await using shadows = await openTestShadows({ cacheBytes: cached ? 1_000_000 : 0 });
+      const real: Real = { shadows, device: new Device() };
+      const model: Model = { version: 0, state: undefined, misreported: false };
+      await fc.asyncModelRun(() => ({ model, real }), sequence);
 
-        await connect(real);
-        // As a device does that others report for: it says all that it is, and takes the delta to that.
-        if (model.misreported) await reportAll(model, real);
-        const published = await report(model, real);
-        const { desired } = model.state as { desired: JsonObject };
-        // It is all that is desired, and says so: there is no delta any more.
-        expect(deltaOf(desired, real.device.state)).toBeUndefined();
-        expect(published.map((message) => message.topic)).not.toContain(DELTA);
-        expect(deltaOf(desired, (await shadows.store.find({ device: 'T', shadow: '' }))?.reported)).toBeUndefined();
-        // Each version is in the history, once.
-        const history = await shadows.store.history({ device: 'T', shadow: '' }, { limit: 1_000 });
-        expect(history.map((entry) => entry.version)).toEqual(
-          Array.from({ length: model.version }, (_, index) => model.version - index),
-        );
-      }),
-      { numRuns: 40 },
-    );
-  },
-);
+      await connect(real);
+      // As a device does that others report for: it says all that it is, and takes the delta to that.
+      if (model.misreported) await reportAll(model, real);
+      const published = await report(model, real);
+      const { desired } = model.state as { desired: JsonObject };
+      // It is all that is desired, and says so: there is no delta any more.
+      expect(deltaOf(desired, real.device.state)).toBeUndefined();
+      expect(published.map((message) => message.topic)).not.toContain(DELTA);
+      expect(deltaOf(desired, (await shadows.store.find({ device: 'T', shadow: '' }))?.reported)).toBeUndefined();
+      // Each version is in the history, once.
+      const history = await shadows.store.history({ device: 'T', shadow: '' }, { limit: 1_000 });
+      expect(history.map((entry) => entry.version)).toEqual(
+        Array.from({ length: model.version }, (_, index) => model.version - index),
+      );
+    }),
+    { numRuns: 40 },
+  );
+});

@@ -225,71 +225,67 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   fc.constant<Step>({ do: 'restart' }),
 );
 
-test(
-  'whatever is done in whatever order, each device ends with what it inherits under what is its own',
-  { timeout: 60_000 },
-  async () => {
-    await fc.assert(
-      fc.asyncProperty(fc.array(step, { maxLength: 25 }), async (steps) => {
-        await using fleet = await openTestFleet();
-        const defaults = new Map<string, Record<string, number | null>>();
-        const places = new Map<string, { group: string; type: string }>();
-        const own = new Map<string, Record<string, number>>();
-        for (const name of ['t', 'u']) await fleet.types.create({ name }, OPERATOR);
-        for (const path of ['/a/b', '/c']) await fleet.groups.create(path, OPERATOR);
-        for (const each of steps) {
-          switch (each.do) {
-            case 'default': {
-              const before = defaults.get(each.target);
-              if (each.value === undefined) {
-                if (before !== undefined) await fleet.calls.removeShadowDefault({ target: each.target, shadow: '', ...fleet.by });
-                defaults.delete(each.target);
-              } else {
-                const desired = { ...before, [each.key]: each.value };
-                await putDefault(fleet, each.target, desired);
-                defaults.set(each.target, desired);
-              }
-              break;
+test('whatever is done in whatever order, each device ends with what it inherits under what is its own', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 25 }), async (steps) => {
+      await using fleet = await openTestFleet();
+      const defaults = new Map<string, Record<string, number | null>>();
+      const places = new Map<string, { group: string; type: string }>();
+      const own = new Map<string, Record<string, number>>();
+      for (const name of ['t', 'u']) await fleet.types.create({ name }, OPERATOR);
+      for (const path of ['/a/b', '/c']) await fleet.groups.create(path, OPERATOR);
+      for (const each of steps) {
+        switch (each.do) {
+          case 'default': {
+            const before = defaults.get(each.target);
+            if (each.value === undefined) {
+              if (before !== undefined) await fleet.calls.removeShadowDefault({ target: each.target, shadow: '', ...fleet.by });
+              defaults.delete(each.target);
+            } else {
+              const desired = { ...before, [each.key]: each.value };
+              await putDefault(fleet, each.target, desired);
+              defaults.set(each.target, desired);
             }
-            case 'place':
-              await fleet.put({ id: each.device, group: each.group, type: each.type });
-              places.set(each.device, each);
-              break;
-            case 'own': {
-              const result = await fleet.update(each.device, { desired: { [each.key]: each.value } });
-              expect(result.kind).toBe(places.has(each.device) ? 'put' : 'refused');
-              if (result.kind !== 'put') break;
-              const mine = { ...own.get(each.device) };
-              if (each.value === null) delete mine[each.key];
-              else mine[each.key] = each.value;
-              own.set(each.device, mine);
-              break;
-            }
-            case 'pass':
-              await fleet.pass(50);
-              break;
-            case 'restart':
-              await fleet.restart();
+            break;
+          }
+          case 'place':
+            await fleet.put({ id: each.device, group: each.group, type: each.type });
+            places.set(each.device, each);
+            break;
+          case 'own': {
+            const result = await fleet.update(each.device, { desired: { [each.key]: each.value } });
+            expect(result.kind).toBe(places.has(each.device) ? 'put' : 'refused');
+            if (result.kind !== 'put') break;
+            const mine = { ...own.get(each.device) };
+            if (each.value === null) delete mine[each.key];
+            else mine[each.key] = each.value;
+            own.set(each.device, mine);
+            break;
+          }
+          case 'pass':
+            await fleet.pass(50);
+            break;
+          case 'restart':
+            await fleet.restart();
+        }
+      }
+      await fleet.finish();
+      for (const [device, { group, type }] of places) {
+        const expected: Record<string, number> = {};
+        const above = GROUPS.filter((path) => path === '/' || group === path || group.startsWith(`${path}/`));
+        for (const target of [`type:${type}`, ...above.map((path) => `group:${path}`)]) {
+          for (const [name, value] of Object.entries(defaults.get(target) ?? {})) {
+            if (value === null) delete expected[name];
+            else expected[name] = value;
           }
         }
-        await fleet.finish();
-        for (const [device, { group, type }] of places) {
-          const expected: Record<string, number> = {};
-          const above = GROUPS.filter((path) => path === '/' || group === path || group.startsWith(`${path}/`));
-          for (const target of [`type:${type}`, ...above.map((path) => `group:${path}`)]) {
-            for (const [name, value] of Object.entries(defaults.get(target) ?? {})) {
-              if (value === null) delete expected[name];
-              else expected[name] = value;
-            }
-          }
-          Object.assign(expected, own.get(device));
-          expect((await desiredOf(fleet, device)) ?? {}).toEqual(expected);
-        }
-      }),
-      { numRuns: 25 },
-    );
-  },
-);
+        Object.assign(expected, own.get(device));
+        expect((await desiredOf(fleet, device)) ?? {}).toEqual(expected);
+      }
+    }),
+    { numRuns: 25 },
+  );
+});
 
 test('defaults are listed page by page, and only those of the page are read', async () => {
   await using fleet = await openTestFleet();

@@ -19,11 +19,14 @@ test('looking through shadows goes on by itself after a step that could not be w
   const writer = { run } as unknown as Pick<StateWriter, 'run'>;
   using filling = new FieldFilling({ search: new ShadowSearch(platform.state), writer, clock, logLines: silentLogLines });
   filling.start();
-  await vi.waitFor(() => expect(run).toHaveBeenCalledTimes(1));
-  await vi.waitFor(() => {
-    clock.advance(1_000);
-    expect(run).toHaveBeenCalledTimes(3);
-  });
+  await vi.waitFor(() => expect(run).toHaveBeenCalledTimes(1), { timeout: 30_000 });
+  await vi.waitFor(
+    () => {
+      clock.advance(1_000);
+      expect(run).toHaveBeenCalledTimes(3);
+    },
+    { timeout: 30_000 },
+  );
 });
 
 test('what was taken over from a long queue is taken away some at a time', async () => {

@@ -29,7 +29,7 @@ async function killedRun(dir: string, run: number): Promise<number> {
 
 test(
   'keeps every record it has acknowledged, once and in order, when it is killed at any moment',
-  { timeout: 60_000 },
+  { timeout: 300_000 },
   async () => {
     await using folder = new DiskLogFolder();
     const acknowledged: number[] = [];

@@ -9,7 +9,7 @@ import { DiskLogFolder, FIRST } from './disk-fixtures.ts';
 import { SEGMENT_HEADER_BYTES, segmentPath } from './segment-file.ts';
 import type { TailJob, TailResult } from './tail-worker.ts';
 
-test('tails a partition in another thread over many segments', { timeout: 20_000 }, async () => {
+test('tails a partition in another thread over many segments', async () => {
   await using folder = new DiskLogFolder();
   const log = await folder.open({ segmentBytes: 200_000 });
   const until = 60_000;

@@ -112,7 +112,7 @@ test('never fills a volume with what was stored already', async (context) => {
   expect(folder.segments(0).length * 200_000).toBeGreaterThan(VOLUME_BYTES / 3);
 });
 
-test('begins a new segment when a file may not grow further', { timeout: 20_000 }, async () => {
+test('begins a new segment when a file may not grow further', async () => {
   if (process.platform === 'win32') return;
   await using limited = new DiskLogFolder();
   const writer = fileURLToPath(new URL('./limited-writer.ts', import.meta.url));
