@@ -38,6 +38,7 @@ import { RetentionPolicies } from '../retention/retention-policies.ts';
 import { FakeArchive } from '../archive/archive-control.fixture.ts';
 import { DecoderStore } from '../payloads/decoder-store.ts';
 import { DecoderTrials } from '../payloads/decoder-trials.ts';
+import { runTrial } from '../payloads/trial-job.ts';
 import { DeviceSchemas } from '../payloads/device-schemas.ts';
 import { PointDoor } from '../points/point-door.ts';
 import { FakePointIntake } from '../points/points.fixture.ts';
@@ -179,7 +180,7 @@ export async function openTestApi(
     groups: new GroupStore({ database, clock, followers: [fleetsFollow] }),
     deviceTypes,
     decoders,
-    trials: new DecoderTrials({ decoders, types: deviceTypes, clock }),
+    trials: new DecoderTrials({ decoders, types: deviceTypes, clock, trialer: { try: async (job) => runTrial(job) } }),
     quality: telemetry,
     sql,
     schemas: new DeviceSchemas({ database, clock }),

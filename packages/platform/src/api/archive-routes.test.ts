@@ -39,8 +39,44 @@ test('objects are listed page by page', async () => {
 });
 
 test('it is archived at once on demand', async () => {
-  expect((await ask('POST', '/archive/run')).statusCode).toBe(202);
+  const asked = await ask('POST', '/archive/run');
+  expect([asked.statusCode, asked.json()]).toEqual([202, {}]);
   expect(api.archive.runs).toBe(1);
+});
+
+test('what is not stored yet when it is archived on demand is told, and why', async () => {
+  api.archive.flushed = { done: false, because: 'replaying', waiting: 1_200 };
+  expect((await ask('POST', '/archive/run')).json()).toEqual({ left: { because: 'replaying', waiting: 1_200 } });
+});
+
+test('objects that cannot be used are listed, and given up by an audited request', async () => {
+  const listed = (await ask('GET', '/archive/bad-objects?limit=1')).json<{ items: object[] }>();
+  expect(listed).toMatchObject({ items: [{ id: 7, hour: 7, points: 10, code: 'data.corrupt', tries: 2 }] });
+  expect(listed).not.toHaveProperty('cursor');
+  const given = await ask('POST', '/archive/bad-objects/7/give-up');
+  expect([given.statusCode, given.json()]).toEqual([200, listed.items[0]]);
+  expect((await ask('GET', '/archive/bad-objects')).json()).toEqual({ items: [] });
+  expect((await ask('POST', '/archive/bad-objects/7/give-up')).json()).toMatchObject({ code: 'archive.object-not-found' });
+  const entries = await api.audit.list({ limit: 10, action: 'archive.give-up' });
+  expect(entries).toMatchObject([{ object: { kind: 'archived-object', id: '7' }, before: { id: 7, code: 'data.corrupt' } }]);
+});
+
+test('a rebuild is begun and audited', async () => {
+  expect((await ask('POST', '/archive/rebuild')).statusCode).toBe(202);
+  expect(api.archive.rebuilds).toBe(1);
+  expect(await api.audit.list({ limit: 10, action: 'archive.rebuild' })).toHaveLength(1);
+});
+
+test('who may act in a group alone may not touch the archive', async () => {
+  const key = await keyAt('/acme');
+  for (const [method, url] of [
+    ['GET', '/archive/bad-objects'],
+    ['POST', '/archive/bad-objects/7/give-up'],
+    ['POST', '/archive/rebuild'],
+  ] as const) {
+    expect((await ask(method, url, undefined, key)).statusCode, url).toBe(403);
+  }
+  expect([api.archive.givenUp, api.archive.rebuilds]).toEqual([[], 0]);
 });
 
 test('an erasure is begun, audited, listed and shown', async () => {

@@ -1,5 +1,4 @@
 import cookiePlugin from '@fastify/cookie';
-import helmet from '@fastify/helmet';
 import { fastify, type FastifyInstance } from 'fastify';
 import { validatorCompiler } from 'fastify-type-provider-zod';
 import { guardAccess } from './access-guard.ts';
@@ -13,7 +12,6 @@ import { certificateRoutes } from './certificate-routes.ts';
 import { checkRoutes } from './check-routes.ts';
 import { clientRoutes } from './client-routes.ts';
 import { commandRoutes } from './command-routes.ts';
-import { contentSecurityPolicy } from './content-security-policy.ts';
 import { serveDashboard } from './dashboard-files.ts';
 import { deadLetterRoutes } from './dead-letter-routes.ts';
 import { deviceRoutes } from './device-routes.ts';
@@ -63,6 +61,7 @@ import { searchFieldRoutes } from './search-field-routes.ts';
 import { shadowMergeRoutes } from './shadow-merge-routes.ts';
 import { shadowRoutes } from './shadow-routes.ts';
 import { shadowUpdateRoutes } from './shadow-update-routes.ts';
+import { secureHeaders } from './security-headers.ts';
 import { SessionCookie } from './session-cookie.ts';
 import { sessionRoutes } from './session-routes.ts';
 import { signInRoutes } from './sign-in-routes.ts';
@@ -114,7 +113,7 @@ export async function buildApi(dependencies: ApiDependencies): Promise<FastifyIn
   takeJson(app, 'application/json');
   answerWithProblems(app, logLines);
   if (dependencies.allowedHosts !== undefined) guardHost(app, dependencies.allowedHosts);
-  await secureHeaders(app);
+  secureHeaders(app);
   await app.register(cookiePlugin);
   await describeRoutes(app, dependencies.version);
 
@@ -220,14 +219,4 @@ export async function buildApi(dependencies: ApiDependencies): Promise<FastifyIn
   await serveDashboard(app, dependencies.dashboardDir);
   await app.ready();
   return app;
-}
-
-/** HTTPS is the business of whoever stands in front, so nothing insists on it here. */
-async function secureHeaders(app: FastifyInstance): Promise<void> {
-  await app.register(helmet, { strictTransportSecurity: false, contentSecurityPolicy: false });
-  // Helmet would put the same text together for each answer.
-  const policy = contentSecurityPolicy();
-  app.addHook('onRequest', async (_request, reply) => {
-    reply.header('Content-Security-Policy', policy);
-  });
 }

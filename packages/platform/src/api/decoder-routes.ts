@@ -16,7 +16,7 @@ import { invalidRequest } from './problem.ts';
 import { problems } from './route-responses.ts';
 
 const params = z.object({ name: z.string().min(1).max(64).describe('The name of the decoder.') });
-const BODY = ['request.too-large', 'request.unsupported-media-type'] as const;
+const BODY = ['request.too-large', 'request.unsupported-media-type', 'decoder.busy'] as const;
 
 /** What reads payloads. Like device types they belong to all groups, so that only those change them who may at the root. */
 export function decoderRoutes({ decoders, trials }: Pick<ApiDependencies, 'decoders' | 'trials'>): FastifyPluginAsyncZod {
@@ -48,7 +48,7 @@ export function decoderRoutes({ decoders, trials }: Pick<ApiDependencies, 'decod
           summary: 'Declare a decoder',
           tags: ['telemetry'],
           body: decoderDraftSchema,
-          response: { 201: decoderSchema, ...problems('decoder.exists', ...BODY) },
+          response: { 201: decoderSchema, ...problems('decoder.exists', 'script.invalid', 'script.over-limit', ...BODY) },
         },
       },
       async (request, reply) => {
@@ -90,7 +90,7 @@ export function decoderRoutes({ decoders, trials }: Pick<ApiDependencies, 'decod
           tags: ['telemetry'],
           params,
           body: decoderDraftSchema.omit({ name: true }).partial().describe('What is absent stays.'),
-          response: { 200: decoderSchema, ...problems('decoder.not-found', ...BODY) },
+          response: { 200: decoderSchema, ...problems('decoder.not-found', 'script.invalid', 'script.over-limit', ...BODY) },
         },
       },
       async (request) => shown(await decoders.update(request.params.name, request.body, access(request).actor)),

@@ -157,6 +157,14 @@ const stateSchema = z
     skipped: z.number().describe('Records that the log let go of before they could be sent.'),
     undecodable: z.number().describe('Records that are no telemetry.'),
     refused: z.number().describe('Records set aside because the target refused them.'),
+    refusedInRow: z.number().describe('Records refused since the target took one.'),
+    lastRefusal: z
+      .object({ message: z.string(), atMs: z.number() })
+      .optional()
+      .describe('What the target said of the last record that it refused.'),
+    health: z
+      .enum(['well', 'refusing', 'retrying', 'failing'])
+      .describe('`refusing`: the target answers, and takes none of the records. `failing`: it counts as dead.'),
     circuit: z
       .enum(['closed', 'retrying', 'open', 'half-open'])
       .describe('`closed`: all is well. `open`: the target counts as dead.'),

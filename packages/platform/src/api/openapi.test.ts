@@ -94,7 +94,10 @@ test('every route of the API is described', async () => {
   expect(described.toSorted()).toEqual(
     [
       'GET /api/v1/archive',
+      'GET /api/v1/archive/bad-objects',
       'GET /api/v1/archive/objects',
+      'POST /api/v1/archive/bad-objects/{id}/give-up',
+      'POST /api/v1/archive/rebuild',
       'POST /api/v1/archive/run',
       'GET /api/v1/erasures',
       'GET /api/v1/erasures/{id}',

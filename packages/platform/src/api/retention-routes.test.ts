@@ -23,7 +23,8 @@ async function keyAt(group: string): Promise<Record<string, string>> {
 
 test('shows the policies with all levels of the default, and what was let go', async () => {
   const answer = (await ask('GET', '/retention')).json<{ policies: object[] }>();
-  expect(answer.policies).toEqual([{ name: 'default', keepDays: { raw: 7, hourly: 90, daily: 1826, archive: null } }]);
+  const keepDays = { raw: 7, hourly: 90, daily: 1826, archive: null };
+  expect(answer.policies).toEqual([{ name: 'default', keepDays, effectiveDays: keepDays }]);
   expect(answer).toMatchObject({
     clock: { believed: true },
     lastPass: { freedBytes: 4096, blocked: [{ because: 'held' }] },
@@ -46,6 +47,26 @@ test('a policy is made, changed and removed; the upkeep thread hears of each cha
     'retention-policy.update',
     'retention-policy.create',
   ]);
+});
+
+test('a level that finer ones outlast is refused, and one that they lift is shown as it is really kept', async () => {
+  const put = async (name: string, body: object) => (await ask('PUT', `/retention/policies/${name}`, body)).json<object>();
+  const days = { code: 'request.invalid', details: { field: 'keepDays', level: 'daily', finer: 'hourly' } };
+  expect(await put('default', { keepDays: { raw: 7, hourly: 90, daily: 2 } })).toMatchObject(days);
+  expect(await put('default', { keepDays: { daily: 2 } })).toMatchObject(days);
+  expect(await put('short', { metric: 't', keepDays: { daily: 2 } })).toMatchObject(days);
+  const plan = await ask('POST', '/retention/plan', { policies: [{ name: 'default', keepDays: { daily: 2 } }] });
+  expect(plan.json()).toMatchObject(days);
+  expect(await put('default', { keepDays: { raw: 1, hourly: 2, daily: 2 } })).toMatchObject({ name: 'default' });
+  expect(await put('short', { metric: 't', keepDays: { daily: 3 } })).toMatchObject({
+    effectiveDays: { raw: 1, hourly: 2, daily: 3 },
+  });
+  // What was right becomes wrong when others change.
+  await put('default', { keepDays: { raw: 1, hourly: 30 } });
+  expect((await ask('GET', '/retention/policies/short')).json()).toMatchObject({
+    keepDays: { daily: 3 },
+    effectiveDays: { raw: 1, hourly: 30, daily: 30, archive: null },
+  });
 });
 
 test('a policy that cannot be is refused, with the field that is wrong', async () => {

@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { LEVELS } from '../retention/retention-policy.ts';
+import { DEFAULT_POLICY } from '../retention/retention-policies.ts';
+import { LEVELS, type RetentionPolicy } from '../retention/retention-policy.ts';
 import { access } from './access-guard.ts';
 import type { ApiDependencies } from './api-dependencies.ts';
 import { wholeNumber } from './parameters.ts';
@@ -55,6 +56,8 @@ const retentionSchema = z
 
 /** How long telemetry is kept, and what goes when. */
 export function retentionRoutes({ retention }: Pick<ApiDependencies, 'retention'>): FastifyPluginAsyncZod {
+  const shown = async (policy: RetentionPolicy): Promise<ReturnType<typeof policyJson>> =>
+    policyJson(policy, await retention.policies.get(DEFAULT_POLICY));
   return async (app) => {
     app.get(
       '/retention',
@@ -76,7 +79,7 @@ export function retentionRoutes({ retention }: Pick<ApiDependencies, 'retention'
         const policies = await retention.policies.list();
         const { clock, lastPass, letGo } = await retention.status(request.query.letGo);
         return {
-          policies: policies.map(policyJson),
+          policies: policies.map((policy) => policyJson(policy, policies[0]!)),
           clock: clock.believed ? { believed: true } : { believed: false, message: clock.message },
           ...(lastPass !== undefined && { lastPass: passJson(lastPass) }),
           letGo: [...letGo],
@@ -97,7 +100,7 @@ export function retentionRoutes({ retention }: Pick<ApiDependencies, 'retention'
           response: { 200: policySchema, ...problems('retention-policy.not-found') },
         },
       },
-      async (request) => policyJson(await retention.policies.get(request.params.name)),
+      async (request) => await shown(await retention.policies.get(request.params.name)),
     );
 
     app.put(
@@ -108,7 +111,7 @@ export function retentionRoutes({ retention }: Pick<ApiDependencies, 'retention'
           operationId: 'putRetentionPolicy',
           summary: 'Make or change a retention policy',
           description:
-            'It holds from the next pass on, within ten minutes. `POST /retention/plan` tells before what would go. `default` has no conditions; every other policy has at least one.',
+            'It holds from the next pass on, within ten minutes. `POST /retention/plan` tells before what would go. `default` has no conditions; every other policy has at least one. A level that is shorter than a finer one is refused: coarser points stay at least as long as finer ones.',
           tags,
           params,
           querystring: none,
@@ -121,7 +124,7 @@ export function retentionRoutes({ retention }: Pick<ApiDependencies, 'retention'
       },
       async (request) => {
         const draft = policyDraft({ name: request.params.name, ...request.body });
-        return policyJson(await retention.putPolicy(draft, access(request).actor));
+        return await shown(await retention.putPolicy(draft, access(request).actor));
       },
     );
 

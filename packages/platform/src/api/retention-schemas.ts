@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { effectiveDays } from '../retention/kept-levels.ts';
 import type { PlannedStep, RetentionPlan } from '../retention/retention-plan.ts';
 import { MAX_KEEP_DAYS, MAX_METRIC_PATTERN, MAX_POLICIES, type RetentionPolicyDraft } from '../retention/retention-policies.ts';
 import { LEVELS, type KeepDays, type RetentionPolicy } from '../retention/retention-policy.ts';
@@ -28,6 +29,11 @@ export const policySchema = z
     name: z.string(),
     ...conditions,
     keepDays: keepDaysSchema,
+    effectiveDays: z
+      .object({ raw: days, hourly: days, daily: days, archive: days })
+      .describe(
+        'How long each level is really kept where no policy but this one and `default` says something of it: coarser points stay at least as long as finer ones.',
+      ),
     updatedAtMs: z.number().optional().describe('Absent: it is as it was made.'),
   })
   .describe('A retention policy.');
@@ -107,8 +113,13 @@ export function passJson({ blocked, ...pass }: PassReport): z.infer<typeof passS
   return { ...pass, blocked: blocked.slice(0, MAX_STEPS) };
 }
 
-export function policyJson({ updatedAtMs, ...policy }: RetentionPolicy): z.infer<typeof policySchema> {
-  return { ...policy, ...(updatedAtMs > 0 && { updatedAtMs }) };
+/** @param ofDefault the policy `default` */
+export function policyJson(
+  { updatedAtMs, ...policy }: RetentionPolicy,
+  ofDefault: RetentionPolicy,
+): z.infer<typeof policySchema> {
+  const effective = effectiveDays(policy.keepDays, ofDefault.keepDays);
+  return { ...policy, effectiveDays: effective, ...(updatedAtMs > 0 && { updatedAtMs }) };
 }
 
 export function policyDraft({

@@ -36,7 +36,9 @@ const storageSchema = z
     }),
     future: partSchema.describe('Of raw: days that are still to come, of devices whose clock is wrong. They do not grow old.'),
     broken: partSchema.describe('Files that could not be read and were set aside (`*.broken-*`).'),
-    archive: partSchema.describe('Archived objects on this disk, or kept of an archive elsewhere.'),
+    archive: partSchema.describe('Archived objects in a folder of this volume.'),
+    archiveElsewhere: partSchema.describe('Archived objects in S3, or on another volume: they take nothing of this one.'),
+    archiveCache: partSchema.describe('Copies of objects that are kept here for queries, at most `archive.cacheBytes`.'),
     log: partSchema.describe('Records that are kept for a restart, for forwarders, and for sessions.'),
     other: partSchema.describe('The rest of the data folder.'),
     forecast: z

@@ -1,3 +1,4 @@
+import { PAYLOAD_LIMITS } from '@selsyn/wire/payload/payload-limits.ts';
 import { finished } from 'node:stream/promises';
 import type { FastifyReply } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
@@ -27,7 +28,9 @@ const querySchema = z.strictObject({
   device: nameList({ maxItems: MAX_NAMED, maxLength: 128 }).optional().describe('Only these, with commas between.'),
   filter: z.string().min(1).max(4096).optional().describe('Only devices that match: text of the filter language.'),
   group: z.string().max(1024).optional().describe('Only devices in this group or below.'),
-  metrics: nameList({ maxItems: 256, maxLength: 128 }).optional().describe('Names with commas between. Absent: all.'),
+  metrics: nameList({ maxItems: 256, maxLength: PAYLOAD_LIMITS.maxNameBytes })
+    .optional()
+    .describe('Names with commas between. Absent: all.'),
   from: timeParameter.describe('Inclusive: ms since 1970, ISO 8601, `now`, or `now-1h`. Absent: from the first point.'),
   to: timeParameter.describe('Exclusive. Absent: to the last point.'),
   after: z

@@ -127,7 +127,7 @@ test.each([
   ['every=1h&tz=Mars/Olympus', 'tz'],
   ['every=1h&cursor=abc', 'cursor'],
   ['cursor=', 'cursor'],
-  [`metrics=${'x'.repeat(129)}`, 'metrics.0'],
+  [`metrics=${'x'.repeat(257)}`, 'metrics.0'],
   [`metrics=${Array.from({ length: 257 }, (_, i) => `m${i}`).join(',')}`, 'metrics'],
   ['metric=a', 'metric'],
 ])('%s is refused by the name of the parameter', async (query, field) => {

@@ -1,3 +1,4 @@
+import { PAYLOAD_LIMITS } from '@selsyn/wire/payload/payload-limits.ts';
 import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
@@ -20,12 +21,15 @@ const AGGREGATES = ['mean', 'min', 'max', 'sum', 'count', 'first', 'last'] as co
 
 /** Up to so many points an answer is one buffer; beyond it is made while it is sent. */
 const STREAMED_POINTS = 20_000;
+const ONE_WRITE_BYTES = 16_384;
 const QUERY_DEADLINE_MS = 30_000;
 
 const timeParameter = z.string().max(64).optional();
 
 const rangeSchema = z.strictObject({
-  metrics: nameList({ maxItems: 256, maxLength: 128 }).optional().describe('Names with commas between. Absent: all metrics.'),
+  metrics: nameList({ maxItems: 256, maxLength: PAYLOAD_LIMITS.maxNameBytes })
+    .optional()
+    .describe('Names with commas between. Absent: all metrics.'),
   from: timeParameter.describe('Inclusive: ms since 1970, ISO 8601, `now`, or `now-1h`. Absent: from the first point.'),
   to: timeParameter.describe('Exclusive. Absent: to the last point.'),
   limit: wholeNumber({ min: 1, max: 1_000_000, default: 10_000 }).describe('Points in the answer, all metrics together.'),
@@ -169,6 +173,10 @@ function announceMore(request: FastifyRequest, reply: FastifyReply, device: Devi
 function sendSeries(reply: FastifyReply, metrics: ReadonlyMap<string, PointColumns>): FastifyReply {
   let points = 0;
   for (const columns of metrics.values()) points += columns.times.length;
-  if (points <= STREAMED_POINTS) return sendJson(reply, seriesToJson(metrics));
+  if (points <= STREAMED_POINTS) {
+    const json = seriesToJson(metrics);
+    // A short text leaves together with the head of the answer, in one write.
+    return sendJson(reply, json.length <= ONE_WRITE_BYTES ? json.toString('latin1') : json);
+  }
   return sendJson(reply, Readable.from(seriesJsonParts(metrics), { objectMode: false }));
 }

@@ -8,7 +8,7 @@ import { registerArchiveMetrics } from '../archive/archive-metrics.ts';
 import { ArchiveReading } from '../archive/archive-reading.ts';
 import { ArchiveService } from '../archive/archive-service.ts';
 import { Erasures } from '../archive/erasures.ts';
-import { Manifest } from '../archive/manifest.ts';
+import { Manifest, type CurrentObject } from '../archive/manifest.ts';
 import { ManifestIndex } from '../archive/manifest-index.ts';
 import { archiveFolders } from '../archive/manifest-schema.ts';
 import { CatalogStoreEraser } from '../archive/store-eraser.ts';
@@ -19,13 +19,19 @@ import type { Clock } from '../kernel/clock.ts';
 import { SelsynError } from '../kernel/errors.ts';
 import type { LogLines } from '../kernel/log-lines.ts';
 import type { Caller } from '../kernel/thread-channel.ts';
+import { holdsInForce } from '../registry/held-devices.ts';
+import { mayBeHeld } from '../retention/archive-expiry.ts';
 import { LegalHoldStore } from '../retention/legal-holds.ts';
+import { heldThatLeft } from '../retention/retention-view.ts';
 import type { RetainedArchive } from '../retention/retention-service.ts';
 import type { UpkeepStoreCalls } from '../telemetry/upkeep-calls.ts';
 import { openArchiveTarget } from './archive-target.ts';
 import type { Config } from './config-schema.ts';
 import type { DataPaths } from './data-folder.ts';
 import { RegistryDeviceTypes } from './registry-device-types.ts';
+
+/** Longer than a flush takes. */
+const FLUSH_DEADLINE_MS = 70_000;
 
 /** The archive in the upkeep thread. */
 export interface ArchiveUpkeep extends AsyncDisposable {
@@ -78,7 +84,7 @@ export async function openArchiveUpkeep(options: {
     new ArchiveService({
       manifest,
       erasures,
-      store: storeEraser,
+      store: { forget, flush: async () => await store.call('flush', null, FLUSH_DEADLINE_MS) },
       archiver,
       target: config.archive.target,
       place: target?.blobs.place,
@@ -92,7 +98,10 @@ export async function openArchiveUpkeep(options: {
   return {
     calls: {
       archiveStatus: () => service.status(),
-      archiveNow: () => service.archiveNow(),
+      archiveNow: async () => await service.archiveNow(),
+      rebuildArchive: () => service.rebuild(),
+      badObjects: (query) => service.badObjects(query),
+      giveUpObject: async ({ id }) => await service.giveUp(id, async (object) => await requireUnheld(registry, object)),
       beginErasure: async (request) => {
         // A hold may have been made since main has looked: it is in force once this thread has heard of it.
         await holds.requireFree([request.device]);
@@ -106,6 +115,15 @@ export async function openArchiveUpkeep(options: {
     start: () => service.start(),
     [Symbol.asyncDispose]: async () => await open.disposeAsync(),
   };
+}
+
+/** @throws SelsynError `hold.active` where a hold may cover a device of an object: nobody can tell which devices it has */
+async function requireUnheld(registry: Database, object: CurrentObject): Promise<void> {
+  const holds = await holdsInForce(registry);
+  const heldDevices = new Set(holds.length === 0 ? [] : await heldThatLeft(registry));
+  if (!mayBeHeld(object, { holds, heldDevices })) return;
+  const details = { holds: holds.map(({ id }) => id) };
+  throw new SelsynError('hold.active', `a legal hold may cover devices of the archived object ${object.key}`, { details });
 }
 
 /** The archive in the main thread: what readers see of it, and what is answered about it. */

@@ -3,7 +3,7 @@ import type { Clock } from '../kernel/clock.ts';
 import { DecoderStore } from '../payloads/decoder-store.ts';
 import { DecoderTrials } from '../payloads/decoder-trials.ts';
 import { DeviceSchemas } from '../payloads/device-schemas.ts';
-import { ScriptRunner } from '../sandbox/script-runner.ts';
+import { TrialThreads } from '../payloads/trial-threads.ts';
 import type { DeviceTypeStore } from '../registry/device-type-store.ts';
 import { QualityReader } from '../telemetry/query-quality.ts';
 
@@ -23,12 +23,11 @@ export function openPayloadServices(options: {
   readonly ending: AsyncDisposableStack;
 }): PayloadServices {
   const { database, clock, deviceTypes, telemetryDir, ending } = options;
-  // Somebody waits, and main has other work: a script that does not come back is not tried twice.
-  const scripts = ending.use(new ScriptRunner({ hardMs: 300, tries: 1 }));
-  const decoders = new DecoderStore({ database, clock, scripts });
+  const trialer = ending.use(new TrialThreads({ clock }));
+  const decoders = new DecoderStore({ database, clock, scripts: trialer });
   return {
     decoders,
-    trials: new DecoderTrials({ decoders, types: deviceTypes, clock, scripts }),
+    trials: new DecoderTrials({ decoders, types: deviceTypes, clock, trialer }),
     schemas: new DeviceSchemas({ database, clock }),
     quality: ending.use(new QualityReader({ telemetryDir })),
   };

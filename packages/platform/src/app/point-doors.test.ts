@@ -173,6 +173,7 @@ describe('what InfluxDB answers', () => {
       }
     }
     expect((await api.app.inject('/health')).json()).toMatchObject({ status: 'pass' });
+    expect((await api.app.inject('/ready')).json()).toEqual({ status: 'ready' });
     const statement = async (q: string) =>
       (
         await post('/query', `q=${encodeURIComponent(q)}&db=telegraf`, {
@@ -188,6 +189,27 @@ describe('what InfluxDB answers', () => {
       results: [{ statement_id: 0 }, { statement_id: 1, error: expect.stringContaining('InfluxQL') }],
     });
     expect((await api.app.inject({ url: '/query', headers: asAdmin })).statusCode).toBe(400);
+  });
+
+  test('a program that makes its bucket where it does not find it finds it', async () => {
+    const get = async (url: string) => await api.app.inject({ url, headers: asAdmin });
+    const [organization] = (await get('/api/v2/orgs?org=acme')).json<{ orgs: { id: string; name: string }[] }>().orgs;
+    expect(organization?.name).toBe('acme');
+    const [bucket] = (await get('/api/v2/buckets?name=house')).json<{ buckets: object[] }>().buckets;
+    expect(bucket).toMatchObject({ name: 'house', orgID: organization?.id, retentionRules: [] });
+    expect((await get('/api/v2/buckets?limit=20')).json()).toMatchObject({ buckets: [{ name: 'selsyn' }] });
+    const made = await post('/api/v2/buckets', '{"name":"house"}');
+    expect([made.statusCode, made.json()]).toEqual([422, expect.objectContaining({ code: 'conflict' })]);
+    expect((await api.app.inject('/api/v2/buckets')).statusCode).toBe(401);
+    expect((await get('/api/v2/buckets')).headers['x-influxdb-version']).toBe('selsyn-0.0.0-test');
+  });
+
+  test('why points were dropped is told on one line, which Telegraf puts into its log', async () => {
+    const answer = await post('/api/v2/write', 'm v=1\nm,device=d v=1\nm v=3');
+    const why = 'no tag names a device: "device", "device_id" or "host" would';
+    expect(answer.json()).toMatchObject({
+      message: `failure writing points to database: partial write: ${why} (line 1); ${why} (line 3) dropped=2`,
+    });
   });
 
   test.each([
@@ -227,6 +249,27 @@ describe('what InfluxDB answers', () => {
       const answer = await post(url, body, url.endsWith('telemetry') ? json : asAdmin);
       expect([url, answer.statusCode, answer.headers['retry-after']]).toEqual([url, status, retryAfter]);
     }
+  });
+});
+
+describe('what senders of remote write begin with', () => {
+  const headers = { ...asAdmin, 'content-encoding': 'snappy', 'content-type': 'application/x-protobuf' };
+
+  // Upon 415 they go on with remote write 1.0 (specification 2.0, "Required HTTP Response Codes"; vmagent: client.go).
+  test.each([
+    ['vmagent', { 'content-encoding': 'zstd', 'x-victoriametrics-remote-write-version': '1' }],
+    ['Prometheus 3', { 'content-type': 'application/x-protobuf;proto=io.prometheus.write.v2.Request' }],
+  ])('what %s tries first is answered with 415', async (_, first) => {
+    const answer = await post('/api/v1/write', Buffer.from([0]), { ...headers, ...first });
+    expect([answer.statusCode, answer.body]).toEqual([415, expect.stringMatching(/remote write 1\.0 is taken here/)]);
+  });
+
+  test('a message that has nothing but metadata, as Prometheus sends one every minute, is taken', async () => {
+    // MetricMetadata { type: GAUGE, metric_family_name: "up", help: "x" }, packed as one literal.
+    const message = Buffer.from([0x1a, 0x09, 0x08, 0x02, 0x12, 0x02, 0x75, 0x70, 0x22, 0x01, 0x78]);
+    const packed = Buffer.concat([Buffer.from([message.length, (message.length - 1) << 2]), message]);
+    expect((await post('/api/v1/write', packed, headers)).statusCode).toBe(204);
+    expect(intake.points).toEqual([]);
   });
 });
 

@@ -19,6 +19,8 @@ export interface ProcessorThreadData {
   readonly config: Config;
   readonly paths: DataPaths;
   readonly logShared: SharedArrayBuffer;
+  /** Told here: telemetry/hot-days.ts. */
+  readonly hotDays: SharedArrayBuffer;
   /** Answers HotCalls here. */
   readonly hot: MessagePort;
   /** Posts live updates here. */
@@ -40,42 +42,45 @@ export type ProcessorCalls = SparkplugCalls & {
   stop(argument: null): Promise<void>;
 };
 
-await runThread<ProcessorThreadData, ProcessorCalls, null>(async ({ config, paths, logShared, hot, live, store, ...ports }) => {
-  const logLines = openLogLines({ level: config.logLevel, thread: 'processor' });
-  const metrics = openMetrics('processor');
-  const loopDelay = observeEventLoopDelay(metrics);
-  const log = await openDiskLog({ ...diskLogOptions({ config, paths, shared: logShared, logLines }), role: 'reader' });
-  const reported = config.access.mode === 'open' ? new NewDevices(ports.newDevices) : undefined;
-  const decoders = openProcessorDecoders({ paths, clock: systemClock, news: ports.sparkplug, metrics, logLines });
-  const ingest = new TelemetryIngest({
-    log,
-    dir: paths.telemetry,
-    clock: systemClock,
-    logLines,
-    sealAfterMs: config.telemetry.sealAfterSec * 1000,
-    memtablePoints: config.telemetry.maxUnsealedPoints,
-    seriesLimits: seriesLimits(config.cardinality),
-    facts: decoders.facts,
-    memory: decoders.memory,
-    ...(reported === undefined ? {} : { onDevice: (id) => reported.add(id) }),
-  });
-  registerTelemetryMetrics(metrics, ingest);
-  await ingest.start();
-  ingest.serve(hot, live);
-  ingest.serveUpkeep(store);
+await runThread<ProcessorThreadData, ProcessorCalls, null>(
+  async ({ config, paths, logShared, hotDays, hot, live, store, ...ports }) => {
+    const logLines = openLogLines({ level: config.logLevel, thread: 'processor' });
+    const metrics = openMetrics('processor');
+    const loopDelay = observeEventLoopDelay(metrics);
+    const log = await openDiskLog({ ...diskLogOptions({ config, paths, shared: logShared, logLines }), role: 'reader' });
+    const reported = config.access.mode === 'open' ? new NewDevices(ports.newDevices) : undefined;
+    const decoders = openProcessorDecoders({ paths, clock: systemClock, news: ports.sparkplug, metrics, logLines });
+    const ingest = new TelemetryIngest({
+      log,
+      dir: paths.telemetry,
+      clock: systemClock,
+      logLines,
+      sealAfterMs: config.telemetry.sealAfterSec * 1000,
+      memtablePoints: config.telemetry.maxUnsealedPoints,
+      seriesLimits: seriesLimits(config.cardinality),
+      facts: decoders.facts,
+      memory: decoders.memory,
+      hotDays,
+      ...(reported === undefined ? {} : { onDevice: (id) => reported.add(id) }),
+    });
+    registerTelemetryMetrics(metrics, ingest);
+    await ingest.start();
+    ingest.serve(hot, live);
+    ingest.serveUpkeep(store);
 
-  return {
-    ready: null,
-    calls: {
-      ...sparkplugCalls(decoders.sparkplug),
-      metrics: async () => await metrics.getMetricsAsJSON(),
-      replay: () => ({ ready: ingest.ready, progress: ingest.replayProgress }),
-      stop: async () => {
-        await ingest[Symbol.asyncDispose]();
-        decoders[Symbol.dispose]();
-        await log[Symbol.asyncDispose]();
-        loopDelay[Symbol.dispose]();
+    return {
+      ready: null,
+      calls: {
+        ...sparkplugCalls(decoders.sparkplug),
+        metrics: async () => await metrics.getMetricsAsJSON(),
+        replay: () => ({ ready: ingest.ready, progress: ingest.replayProgress }),
+        stop: async () => {
+          await ingest[Symbol.asyncDispose]();
+          decoders[Symbol.dispose]();
+          await log[Symbol.asyncDispose]();
+          loopDelay[Symbol.dispose]();
+        },
       },
-    },
-  };
-});
+    };
+  },
+);

@@ -51,7 +51,7 @@ const told = ({ topic, payload, qos, retain }: OwnMessage) => [topic, JSON.parse
 
 /** All that was on its way to the desk is there, and done. */
 async function heard(news: SparkplugNews, until: () => boolean | Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 500 && !(await until()); tries++) await new Promise((resolve) => setTimeout(resolve, 5));
+  for (let tries = 0; tries < 6_000 && !(await until()); tries++) await new Promise((resolve) => setTimeout(resolve, 5));
   news[Symbol.dispose]();
 }
 

@@ -4,6 +4,7 @@ import type { ArchiveIndex } from '../archive/archive-index.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { LogLines } from '../kernel/log-lines.ts';
 import type { DeviceStore } from '../registry/device-store.ts';
+import { MAX_POINTS } from '../sql/sql-limits.ts';
 import { SqlService, type SqlServiceOptions } from '../sql/sql-service.ts';
 import type { Database } from '../database/schema.ts';
 import type { Config } from './config-schema.ts';
@@ -27,7 +28,7 @@ export function openSql(options: {
   const { folder } = config.archive;
   const service = ending.use(
     new SqlService({
-      limits: { memoryBytes, deadlineMs: maxSeconds * 1000, maxRows, maxResultBytes },
+      limits: { memoryBytes, deadlineMs: maxSeconds * 1000, maxRows, maxPoints: MAX_POINTS, maxResultBytes },
       concurrency,
       threads: Math.max(1, Math.floor(availableParallelism() / concurrency)),
       telemetryDir: resolve(paths.telemetry),

@@ -1,6 +1,7 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { ThreadCaller } from '../kernel/thread-channel.ts';
 import type { HotCalls } from '../telemetry/hot-calls.ts';
+import { shareHotDays } from '../telemetry/hot-days.ts';
 import type { Config } from './config-schema.ts';
 import type { DataPaths } from './data-folder.ts';
 import type { MetricsHub } from './metrics-hub.ts';
@@ -11,6 +12,8 @@ import { Thread } from './thread.ts';
 export interface ProcessorSide {
   readonly thread: Thread<ProcessorCalls, null>;
   readonly hot: ThreadCaller<HotCalls>;
+  /** Of which days it has anything in memory (telemetry/hot-days.ts). */
+  readonly hotDays: SharedArrayBuffer;
   /** Live updates come out of it. */
   readonly live: MessagePort;
   /** For the upkeep thread: it asks `UpkeepStoreCalls` there. */
@@ -30,13 +33,14 @@ export async function startProcessor(options: {
 }): Promise<ProcessorSide> {
   const { config, paths, logShared, newDevices, sparkplug, metrics } = options;
   const [hot, live, store] = [new MessageChannel(), new MessageChannel(), new MessageChannel()];
+  const hotDays = shareHotDays();
   const theirs = [hot.port2, live.port2, store.port2, newDevices, sparkplug];
   const thread = await Thread.start<ProcessorThreadData, ProcessorCalls, null>({
     name: 'processor',
     script: new URL('./processor-thread.ts', import.meta.url),
-    data: { config, paths, logShared, hot: hot.port2, live: live.port2, store: store.port2, newDevices, sparkplug },
+    data: { config, paths, logShared, hotDays, hot: hot.port2, live: live.port2, store: store.port2, newDevices, sparkplug },
     transfer: theirs,
   });
   metrics.add(thread);
-  return { thread, hot: new ThreadCaller<HotCalls>(hot.port1), live: live.port1, store: store.port1 };
+  return { thread, hot: new ThreadCaller<HotCalls>(hot.port1), hotDays, live: live.port1, store: store.port1 };
 }

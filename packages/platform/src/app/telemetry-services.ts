@@ -56,8 +56,8 @@ export async function openTelemetry(
   const { paths, database, clock, logLines, ending } = options;
   const processor = await startProcessor(options);
   ending.defer(async () => await processor.thread.stop());
-  const { hot } = processor;
-  const queries = ending.use(new StoreQueries({ telemetryDir: paths.telemetry, hot, clock }));
+  const { hot, hotDays } = processor;
+  const queries = ending.use(new StoreQueries({ telemetryDir: paths.telemetry, hot, hotDays, clock }));
   const { deviceTypes } = options;
   const payloads = openPayloadServices({ database, clock, deviceTypes, telemetryDir: paths.telemetry, ending });
   const live = ending.use(new SharedLiveFeed({ hot, updates: processor.live, clock, log: logLines }));

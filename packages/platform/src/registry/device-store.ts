@@ -1,6 +1,7 @@
 import type { AliasableExpression } from 'kysely';
 import { systemActor, type Actor } from '../audit/actor.ts';
 import { inTransaction } from '../database/in-transaction.ts';
+import { PreparedLookup } from '../database/prepared-lookup.ts';
 import type { Database } from '../database/schema.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { DeviceId } from '../kernel/device-id.ts';
@@ -52,6 +53,8 @@ export class DeviceStore {
   readonly #database: Database;
   readonly #clock: Clock;
   readonly #onRemoving: OnRemoving | undefined;
+  /** What every request about a device asks first. */
+  readonly #groupOfOne: PreparedLookup<{ readonly path: string }>;
 
   constructor(dependencies: {
     readonly database: Database;
@@ -61,6 +64,13 @@ export class DeviceStore {
     this.#database = dependencies.database;
     this.#clock = dependencies.clock;
     this.#onRemoving = dependencies.onRemoving;
+    this.#groupOfOne = new PreparedLookup(this.#database, (id) =>
+      this.#database
+        .selectFrom('device')
+        .innerJoin('device_group', 'device_group.id', 'device.group_id')
+        .select('device_group.path')
+        .where('device.id', '=', id as DeviceId),
+    );
   }
 
   /** @throws SelsynError `device.exists`, `request.invalid` */
@@ -112,8 +122,8 @@ export class DeviceStore {
 
   /** `get` for those who need nothing of the device. @throws SelsynError `device.not-found` */
   async ensureKnown(id: DeviceId, scope: Scope = EVERYTHING): Promise<void> {
-    const group = (await this.groupOf([id])).get(id);
-    if (group === undefined || !scopeIncludes(scope, group)) throw noDevice(id);
+    const [found] = await this.#groupOfOne.find(id);
+    if (found === undefined || !scopeIncludes(scope, found.path)) throw noDevice(id);
   }
 
   /** The groups of those of the devices that there are. */

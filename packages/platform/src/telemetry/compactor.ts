@@ -73,6 +73,8 @@ export class Compactor {
     } catch (error) {
       this.#pass = undefined;
       this.changed(pass.day);
+      // Else it would be its turn again at once, and never that of the others.
+      if (!this.#isOver(pass.day)) this.#lastPassMs.set(pass.day, pass.startMs);
       this.#files.failed(pass.day, error);
       throw error;
     }

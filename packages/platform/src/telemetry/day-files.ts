@@ -79,8 +79,8 @@ export class DayFiles {
   readonly #dropped = new Set<number>();
   /** Days with commits that a power loss could still take back. */
   readonly #dirty = new Set<number>();
-  /** Grows whenever a day file appears or goes. */
-  version = 1;
+  readonly #onVersion: () => void;
+  #version = 1;
 
   constructor(options: {
     readonly dir: string;
@@ -88,11 +88,19 @@ export class DayFiles {
     readonly logLines: LogLines;
     /** Asked once the files are used. */
     readonly numbers: FileNumbers;
+    /** Called whenever `version` has grown. */
+    readonly onVersion?: () => void;
   }) {
     this.#dir = options.dir;
     this.#limit = options.limit;
     this.#logLines = options.logLines;
     this.#numbers = options.numbers;
+    this.#onVersion = options.onVersion ?? (() => undefined);
+  }
+
+  /** Grows whenever a file appears or goes. */
+  get version(): number {
+    return this.#version;
   }
 
   /** Looks what is there, and removes what a kill has left of files that were dropped or replaced. */
@@ -142,7 +150,7 @@ export class DayFiles {
       if (!this.#existing.has(day)) {
         this.#existing.set(day, path);
         this.#dirty.add(day);
-        this.version++;
+        this.#grow();
       }
     } else this.#open.delete(day);
     this.#open.set(day, file);
@@ -187,7 +195,7 @@ export class DayFiles {
     this.#existing.delete(day);
     this.#dropped.add(day);
     this.#dirty.delete(day);
-    this.version++;
+    this.#grow();
     try {
       syncFolder(daysFolder(this.#dir));
     } catch (error) {
@@ -206,7 +214,7 @@ export class DayFiles {
     renameSync(copy, path);
     this.#existing.set(day, path);
     this.#dirty.delete(day);
-    this.version++;
+    this.#grow();
     // Until the name is durable the file before must stay.
     syncFolder(daysFolder(this.#dir));
     if (before !== undefined) removeDatabase(before);
@@ -236,10 +244,15 @@ export class DayFiles {
     }
     this.#existing.delete(day);
     this.#dirty.delete(day);
-    this.version++;
+    this.#grow();
   }
 
   #newPath(day: number): string {
     return join(daysFolder(this.#dir), dayFileName(day, this.#dropped.has(day) ? this.#numbers.nextGeneration() : 0));
+  }
+
+  #grow(): void {
+    this.#version++;
+    this.#onVersion();
   }
 }

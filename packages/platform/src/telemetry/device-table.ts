@@ -70,6 +70,8 @@ export class DeviceTable {
   #nextSeries = 1;
   #undo: { readonly device: Device; readonly metrics: number; readonly unsaved: number; readonly nextSeries: number } | undefined;
   readonly #onSeries: (id: number) => void;
+  readonly #onUnsaved: () => void;
+  #toldUnsaved = false;
   readonly quotas: SeriesQuotas;
   /** By device that has many metrics: the place of each name. The one that was not used for longest goes. */
   readonly #places = new Map<Device, Map<string, number>>();
@@ -78,9 +80,13 @@ export class DeviceTable {
   /** Why `slots` returned undefined the last time. */
   refusal: SeriesRefusal | undefined;
 
-  /** @param onSeries called with each series id before it is used */
-  constructor(onSeries: (id: number) => void, limits: SeriesLimits = SERIES_LIMITS) {
+  /**
+   * @param onSeries called with each series id before it is used
+   * @param onUnsaved called whenever `hasUnsaved` changes
+   */
+  constructor(onSeries: (id: number) => void, limits: SeriesLimits = SERIES_LIMITS, onUnsaved: () => void = () => undefined) {
     this.#onSeries = onSeries;
+    this.#onUnsaved = onUnsaved;
     this.quotas = new SeriesQuotas(limits);
   }
 
@@ -95,6 +101,11 @@ export class DeviceTable {
   /** The id of the first series that is not in the catalog. */
   get firstUnsaved(): number {
     return this.#unsaved[this.#saved]?.id ?? this.#nextSeries;
+  }
+
+  /** There are series that the catalog does not have. */
+  get hasUnsaved(): boolean {
+    return this.#saved < this.#unsaved.length;
   }
 
   /** What the catalog says; in ascending order of id for each device. */
@@ -178,6 +189,7 @@ export class DeviceTable {
     this.#unsaved.length = undo.unsaved;
     this.#nextSeries = undo.nextSeries;
     this.#undo = undefined;
+    this.#tellUnsaved();
   }
 
   /** At most `limit` series that the catalog must get next. */
@@ -188,9 +200,10 @@ export class DeviceTable {
   /** The first `count` of the unsaved are in the catalog. */
   saved(count: number): void {
     this.#saved += count;
-    if (this.#saved < this.#unsaved.length) return;
+    if (this.hasUnsaved) return;
     this.#unsaved = [];
     this.#saved = 0;
+    this.#tellUnsaved();
   }
 
   /** Drops a device; its series ids are not used again. */
@@ -204,6 +217,7 @@ export class DeviceTable {
     this.#unsaved = this.#unsaved.slice(this.#saved).filter(({ id }) => !gone.has(id));
     this.#saved = 0;
     this.#undo = undefined;
+    this.#tellUnsaved();
   }
 
   #deviceOf(id: string): Device {
@@ -226,8 +240,15 @@ export class DeviceTable {
       const id = this.#nextSeries++;
       this.#addMetric(device, name, id);
       this.#unsaved.push({ id, device: device.id, metric: name });
+      this.#tellUnsaved();
       return id;
     });
+  }
+
+  #tellUnsaved(): void {
+    if (this.hasUnsaved === this.#toldUnsaved) return;
+    this.#toldUnsaved = this.hasUnsaved;
+    this.#onUnsaved();
   }
 
   #lookAtLimit(device: Device): void {

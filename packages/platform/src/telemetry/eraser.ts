@@ -32,7 +32,7 @@ export class Eraser {
     return this.#series.length > 0 || this.#waiting.size > 0;
   }
 
-  /** One slice. Nothing happens while a file of rollups is broken (RollupBuilder). Throws what SQLite throws: the same slice is tried again by the next call. */
+  /** One slice. Nothing happens while a file of rollups is broken (RollupBuilder). Throws what SQLite throws: the slice is tried again, after those of other days. */
   step(): void {
     if (this.#series.length === 0) {
       if (this.#waiting.size === 0) return;
@@ -52,13 +52,22 @@ export class Eraser {
     if (this.#files.has(day)) {
       try {
         this.#erase(day);
+        if (!this.#files.makeDurable(day)) {
+          this.#later();
+          return;
+        }
       } catch (error) {
+        this.#later();
         this.#files.failed(day, error);
         throw error;
       }
-      if (!this.#files.makeDurable(day)) return;
     }
     this.#days.pop();
+  }
+
+  /** The day is done after the others. */
+  #later(): void {
+    this.#days.unshift(...this.#days.splice(-1));
   }
 
   #erase(day: number): void {

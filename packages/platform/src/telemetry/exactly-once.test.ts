@@ -57,7 +57,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
 
 /** More in a long run: each takes some tens of ms. */
 const RUNS = Number(process.env['SELSYN_MODEL_RUNS'] ?? 60);
-const TIMEOUT_MS = 60_000 + RUNS * 1_000;
+const TIMEOUT_MS = 180_000 + RUNS * 1_000;
 
 describe('the telemetry store', () => {
   test('holds every point of the log exactly once, whatever happens in between', { timeout: TIMEOUT_MS }, async () => {

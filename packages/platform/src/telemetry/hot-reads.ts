@@ -38,16 +38,21 @@ export class HotReads {
     return { series, ...this.state(query.fromMs, query.toMs) };
   }
 
+  /** As in HotRead. */
+  get daysVersion(): number {
+    // Each of them only grows.
+    return this.#parts.files.version + this.#parts.rollupFiles.version;
+  }
+
   /** Of the files, as far as they matter to this time. */
   state(fromMs: number, toMs: number): Pick<HotRead, 'daysVersion' | 'unrolledDays'> {
-    const { files, rollupFiles, unrolled } = this.#parts;
+    const { unrolled } = this.#parts;
     const unrolledDays = unrolled.all.filter((day) => day * DAY_MS < toMs && (day + 1) * DAY_MS > fromMs);
-    // Each of them only grows.
-    return { daysVersion: files.version + rollupFiles.version, unrolledDays };
+    return { daysVersion: this.daysVersion, unrolledDays };
   }
 
   latest(query: Parameters<HotCalls['hotLatest']>[0]): HotLatest {
-    const { devices, latest, files, rollupFiles } = this.#parts;
+    const { devices, latest } = this.#parts;
     const found = query.devices.map((name) => {
       const device = devices.find(name);
       const series = (device?.series ?? []).map((id, index): HotLatestSeries => {
@@ -63,7 +68,7 @@ export class HotReads {
       });
       return { device: name, series };
     });
-    return { devices: found, daysVersion: files.version + rollupFiles.version };
+    return { devices: found, daysVersion: this.daysVersion };
   }
 
   /** Of one series, fromMs <= time < toMs: copies, in buffers of their own. */

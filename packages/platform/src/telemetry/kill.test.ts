@@ -34,7 +34,7 @@ async function killedRun(dir: string, run: number): Promise<number> {
   return Number(said.slice(0, said.lastIndexOf('\n')).split('\n').at(-1));
 }
 
-test('every acknowledged point is there after kills at any moment, and none twice', { timeout: 120_000 }, async () => {
+test('every acknowledged point is there after kills at any moment, and none twice', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'selsyn-kill-'));
   try {
     const acknowledged: number[] = [];

@@ -16,6 +16,8 @@ const ROLL_UP_MS = 25;
 /** ... and a little where it never catches up. */
 const ROLL_UP_BUSY_MS = 250;
 const ROLL_UP_RETRY_MAX_MS = 60_000;
+/** A bad day fails once a round: the others are done in between. */
+const OF_DAYS_RETRY_MAX_MS = 10_000;
 
 export interface MaintenanceOptions {
   readonly writer: TelemetryWriter;
@@ -36,6 +38,7 @@ export class Maintenance {
   #rollUpAtMs = -Infinity;
   #rollUpFailuresInARow = 0;
   #rollUpNext = false;
+  readonly #failedOfDays = new Map<string, { readonly inARow: number; readonly untilMs: number }>();
   /** How often something could not be written. */
   failures = 0;
   /** The last attempt to write failed. */
@@ -94,14 +97,33 @@ export class Maintenance {
       if (writer.chunks.saveSeries()) this.#lastMs.delete('series');
     } else if (deadLetters.waiting > 0 && this.#every('dead-letters', GATHER_MS, nowMs)) {
       if (deadLetters.write(catalog.log)) this.#lastMs.delete('dead-letters');
-    } else if (writer.eraser.busy && this.#every('erase', COMPACT_MS, nowMs)) writer.eraser.step();
-    else {
+    } else if (!(writer.eraser.busy && this.#ofDays('erase', nowMs, () => writer.eraser.step()))) {
       // In turns, for either may be due each time.
       this.#rollUpNext = !this.#rollUpNext;
-      if (!(this.#rollUpNext && this.#rollUp(nowMs, idle)) && idle && this.#every('compact', COMPACT_MS, nowMs))
-        writer.compactor.step();
+      if (!(this.#rollUpNext && this.#rollUp(nowMs, idle)) && idle) this.#ofDays('compact', nowMs, () => writer.compactor.step());
     }
     return lowWater.running;
+  }
+
+  /**
+   * Work on days that are stored. Where it fails, with one bad day perhaps, it pauses, and all else goes on: points must be stored
+   * meanwhile. @returns false when it was not its turn
+   */
+  #ofDays(what: 'erase' | 'compact', nowMs: number, work: () => void): boolean {
+    const failed = this.#failedOfDays.get(what);
+    if (failed !== undefined && nowMs < failed.untilMs) return false;
+    if (!this.#every(what, COMPACT_MS, nowMs)) return false;
+    try {
+      work();
+      this.#failedOfDays.delete(what);
+    } catch (error) {
+      this.failures++;
+      const inARow = (failed?.inARow ?? 0) + 1;
+      const waitMs = Math.min(RETRY_MS * 2 ** Math.min(10, inARow - 1), OF_DAYS_RETRY_MAX_MS);
+      this.#failedOfDays.set(what, { inARow, untilMs: nowMs + waitMs });
+      this.#options.logLines.error({ err: error, work: what, waitMs }, 'A stored day could not be tidied up; it is tried again');
+    }
+    return true;
   }
 
   /** Not while the log is replayed: that comes first. @returns true when it did something */

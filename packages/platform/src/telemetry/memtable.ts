@@ -60,11 +60,21 @@ export class Memtable {
   #buffers = 0;
   #points = 0;
   #mixedBytes = 0;
+  /** How many buffers each day has. */
+  readonly #daysOf = new Map<number, number>();
+  readonly #onDays: () => void;
   /** The consumption step (consumed-steps.ts) that new buffers belong to. */
   step = 0;
 
-  constructor(capacityPoints: number) {
+  /** @param onDays called whenever `days` changes */
+  constructor(capacityPoints: number, onDays: () => void = () => undefined) {
     this.#arena = new PointArena(capacityPoints);
+    this.#onDays = onDays;
+  }
+
+  /** Of which there are points, in no order. */
+  get days(): readonly number[] {
+    return [...this.#daysOf.keys()];
   }
 
   get points(): number {
@@ -191,6 +201,7 @@ export class Memtable {
     state[buffer + OTHER] = other;
     this.#firstStep[buffer / STRIDE] = this.step;
     this.#buffers++;
+    this.#countDay(day, 1);
     return buffer;
   }
 
@@ -234,6 +245,14 @@ export class Memtable {
     state[buffer + OTHER] = this.#unused;
     this.#unused = buffer;
     this.#buffers--;
+    this.#countDay(state[buffer + DAY]!, -1);
+  }
+
+  #countDay(day: number, change: number): void {
+    const before = this.#daysOf.get(day) ?? 0;
+    if (before + change === 0) this.#daysOf.delete(day);
+    else this.#daysOf.set(day, before + change);
+    if (before === 0 || before + change === 0) this.#onDays();
   }
 
   makeDue(buffer: BufferId): void {

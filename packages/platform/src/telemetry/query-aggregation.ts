@@ -127,6 +127,8 @@ export function rollupsOfGone({ reader, rollups }: Sources, series: HotSeries, {
   const found: RollupColumns[] = [];
   for (let day = Math.floor(fromMs / DAY_MS); day * DAY_MS < toMs; day++) {
     const [startMs, endMs] = [Math.max(fromMs, day * DAY_MS), Math.min(toMs, (day + 1) * DAY_MS)];
+    // Mostly there are none. Then the mark is not looked for: where the day has no file yet, that is a look at the folder each time.
+    if (rollups.read('1h', series.id, startMs, endMs).startsMs.length === 0) continue;
     const gone = rollups.read('1h', series.id, startMs, endMs, reader.mark(day, series.id)?.generation);
     if (gone.startsMs.length > 0) found.push(gone);
   }
@@ -146,6 +148,7 @@ export function lateDays(
     .filter((day) => {
       const [startMs, endMs] = [day * DAY_MS, (day + 1) * DAY_MS];
       if (!whole.some(({ fromMs, toMs }) => fromMs <= startMs && endMs <= toMs)) return false;
+      if (rollups.read('1d', id, startMs, endMs).startsMs.length === 0) return false;
       return rollups.read('1d', id, startMs, endMs, reader.mark(day, id)?.generation).startsMs.length > 0;
     })
     .sort((a, b) => a - b);

@@ -3,7 +3,8 @@ import type { PointColumns, PointValue } from './telemetry-queries.ts';
 /** Points of one series: times strictly ascending whole ms, `values[i]` belongs to `times[i]`. */
 export type Columns = PointColumns;
 
-export const NO_POINTS: Columns = { times: new Float64Array(0), values: new Float64Array(0) };
+export const NO_NUMBERS: Float64Array = new Float64Array(0);
+export const NO_POINTS: Columns = { times: NO_NUMBERS, values: NO_NUMBERS };
 
 /** The first index whose time is not before `timeMs`; `times.length` if there is none. O(log n) */
 export function lowerBound(times: Float64Array, timeMs: number, from = 0): number {

@@ -45,11 +45,13 @@ function lastLackingDay(
       needsPoints ||= pieces[index]!.level === 'raw';
     }
     if (!isAsked) continue;
+    // One look tells of all days which have their hours; whether points are left is asked of the file of each day.
+    if (!needsPoints) {
+      hours ??= new Set(rollups.daysWith('1h', series, fromMs, endMs).map((rolled) => keyOf(rolled.day, rolled.generation)));
+      if (hours.has(keyOf(day, generation))) continue;
+    }
     const hasPoints = reader.days(startMs, endMs).length > 0 && reader.mark(day, series)?.generation === generation;
-    if (hasPoints) continue;
-    if (needsPoints) return day;
-    hours ??= new Set(rollups.daysWith('1h', series, fromMs, endMs).map((rolled) => keyOf(rolled.day, rolled.generation)));
-    if (!hours.has(keyOf(day, generation))) return day;
+    if (!hasPoints) return day;
   }
   return undefined;
 }

@@ -128,7 +128,7 @@ describe('a range', () => {
     });
   });
 
-  it('is the naive merge of all writes, however it is paged', { timeout: 60_000 }, async () => {
+  it('is the naive merge of all writes, however it is paged', async () => {
     const time = fc.integer({ min: 0, max: 300 }).map((n) => MIDNIGHT + n - 150);
     const value: fc.Arbitrary<PointValue> = fc.oneof<fc.MaybeWeightedArbitrary<PointValue>[]>(
       { weight: 8, arbitrary: fc.double({ noNaN: true, noDefaultInfinity: true }) },

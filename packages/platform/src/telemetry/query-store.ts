@@ -17,6 +17,7 @@ import { QueryPace } from './query-pace.ts';
 import { Plot } from './query-plot.ts';
 import { SeriesWalk } from './query-walk.ts';
 import { RollupReader } from './rollups/rollup-reader.ts';
+import { SettledReads } from './settled-reads.ts';
 import type { AggregateAnswer, AggregateQuery, LatestValue, PlotAnswer, PlotQuery, PointColumns } from './telemetry-queries.ts';
 import type { RangeAnswer, RangeQuery } from './telemetry-queries.ts';
 import type { TelemetryEraser, TelemetryQueries } from './telemetry-queries.ts';
@@ -30,6 +31,8 @@ export interface StoreQueriesOptions {
   readonly telemetryDir: string;
   /** To the processor thread. */
   readonly hot: Pick<ThreadCaller<HotCalls>, 'call'>;
+  /** What the processor tells of its memory without being asked (hot-days.ts). Without it, it is asked each time. */
+  readonly hotDays?: SharedArrayBuffer;
   readonly clock: Pick<Clock, 'monotonicMs' | 'now'>;
   /** What one query may read before it fails with `query.too-large`. */
   readonly maxPointsRead?: number;
@@ -41,6 +44,7 @@ export interface StoreQueriesOptions {
  */
 export class StoreQueries implements TelemetryQueries, TelemetryEraser, Disposable {
   readonly #hot: Pick<ThreadCaller<HotCalls>, 'call'>;
+  readonly #settled: SettledReads | undefined;
   readonly #clock: Pick<Clock, 'monotonicMs' | 'now'>;
   readonly #maxPoints: number;
   readonly #reader: ChunkReader;
@@ -49,7 +53,9 @@ export class StoreQueries implements TelemetryQueries, TelemetryEraser, Disposab
   readonly #zones = new Map<string, ZoneOffsets>();
 
   constructor(options: StoreQueriesOptions) {
+    const { telemetryDir, hotDays } = options;
     this.#hot = options.hot;
+    this.#settled = hotDays === undefined ? undefined : new SettledReads({ telemetryDir, hotDays });
     this.#clock = options.clock;
     this.#maxPoints = options.maxPointsRead ?? MAX_POINTS_READ;
     this.#reader = new ChunkReader(options);
@@ -170,6 +176,7 @@ export class StoreQueries implements TelemetryQueries, TelemetryEraser, Disposab
     this.#reader[Symbol.dispose]();
     this.#rollups[Symbol.dispose]();
     this.#deadLetters[Symbol.dispose]();
+    this.#settled?.[Symbol.dispose]();
   }
 
   /** Of today, which is being written, nothing was let go: what most ask for costs nothing more. */
@@ -189,7 +196,8 @@ export class StoreQueries implements TelemetryQueries, TelemetryEraser, Disposab
   async #ask(query: RangeQuery | AggregateQuery | PlotQuery, signal: AbortSignal | undefined): Promise<HotRead> {
     signal?.throwIfAborted();
     const { device, metrics, fromMs, toMs } = query;
-    const hot = await this.#hot.call('hotRead', { device, metrics, fromMs, toMs });
+    const asked = { device, metrics, fromMs, toMs };
+    const hot = this.#settled?.read(asked) ?? (await this.#hot.call('hotRead', asked));
     this.#reader.refresh(hot.daysVersion);
     this.#rollups.refresh(hot.daysVersion);
     return hot;

@@ -47,7 +47,16 @@ export class SeriesReader implements Disposable {
 
   /** Those of these devices: by device, in the order given, and metric. */
   *ofDevices(devices: Iterable<string>): Generator<SeriesRow> {
-    for (const device of devices) yield* this.#rows(this.#ofDevice, device);
+    for (const device of devices) yield* this.ofDevice(device);
+  }
+
+  /** Those of one device, by metric. @throws SelsynError `telemetry.store-failed` */
+  ofDevice(device: string): SeriesRow[] {
+    try {
+      return this.#rows(this.#ofDevice, device);
+    } catch (cause) {
+      throw new SelsynError('telemetry.store-failed', 'the catalog of the series could not be read', { cause, retryable: true });
+    }
   }
 
   [Symbol.dispose](): void {

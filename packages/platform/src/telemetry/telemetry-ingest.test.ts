@@ -13,6 +13,7 @@ import { openDeadLettersForRead } from './dead-letter-schema.ts';
 import { DAY_MS } from './day-file-schema.ts';
 import { FakeLog } from './fake-log.ts';
 import { LIVE_BATCH_TAKEN, type HotCalls, type LiveBatch } from './hot-calls.ts';
+import type { FlushAnswer, UpkeepStoreCalls } from './upkeep-calls.ts';
 import { TelemetryIngest, type TelemetryIngestOptions } from './telemetry-ingest.ts';
 import { registerTelemetryMetrics } from './telemetry-metrics.ts';
 
@@ -334,4 +335,41 @@ test('shows its counters as metrics', async () => {
   expect(text).toContain('selsyn_telemetry_dead_letters_total{code="telemetry.malformed",thread="processor"} 1');
   expect(text).toContain('selsyn_telemetry_consumer_lag_records{thread="processor"} 0');
   expect(await registry.metrics()).toContain('selsyn_telemetry_points_total{thread="processor"} 2');
+});
+
+test('what is in memory is written into day files on demand, with what of the log is not read yet', async () => {
+  await start({ sealAfterMs: 3_600_000 });
+  const port = new MessageChannel();
+  ports.push(port.port2);
+  ingest.serveUpkeep(port.port1);
+  const upkeep = new ThreadCaller<UpkeepStoreCalls>(port.port2, 1_000_000);
+  log.append(0, NOW, [['a', { ts: NOW - 7_200_000, t: 1 }]]);
+  await consumed();
+  log.append(1, NOW, [['b', { ts: NOW, t: 2 }]]);
+  let answer: FlushAnswer | undefined;
+  void upkeep.call('flush', null).then((found) => (answer = found));
+  await until(() => answer !== undefined);
+  expect(answer).toEqual({ done: true });
+  expect(ingest.writer.memtable.points).toBe(0);
+  expect(ingest.writer.files.days()).toEqual([19_999, 20_000]);
+});
+
+test('what cannot be written on demand is told, and why', async () => {
+  await start({ sealAfterMs: 3_600_000 });
+  const port = new MessageChannel();
+  ports.push(port.port2);
+  ingest.serveUpkeep(port.port1);
+  const upkeep = new ThreadCaller<UpkeepStoreCalls>(port.port2, 1_000_000);
+  log.append(0, NOW, [['a', { t: 1 }]]);
+  await consumed();
+  const { files } = ingest.writer;
+  const use = files.use.bind(files);
+  files.use = () => {
+    throw new Error('the disk is gone');
+  };
+  let answer: FlushAnswer | undefined;
+  void upkeep.call('flush', null).then((found) => (answer = found));
+  await until(() => answer !== undefined);
+  expect(answer).toEqual({ done: false, because: 'failing', waiting: 1 });
+  files.use = use;
 });

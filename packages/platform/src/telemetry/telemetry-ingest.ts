@@ -8,7 +8,8 @@ import type { HotCalls, HotRead, HotScanPage } from './hot-calls.ts';
 import { HotScans } from './hot-scans.ts';
 import { Maintenance } from './maintenance.ts';
 import { TelemetryWriter, type TelemetryWriterOptions } from './telemetry-writer.ts';
-import type { UpkeepStoreCalls } from './upkeep-calls.ts';
+import type { FlushAnswer, UpkeepStoreCalls } from './upkeep-calls.ts';
+import { flushMemory } from './memory-flush.ts';
 
 /** Records are consumed for so long before others have their turn. */
 const SLICE_MS = 5;
@@ -137,7 +138,23 @@ export class TelemetryIngest implements AsyncDisposable {
 
   /** Answers what the upkeep thread asks. */
   serveUpkeep(calls: MessagePort): void {
-    serveCalls<UpkeepStoreCalls>(calls, { ...this.writer.upkeep.calls, forget: ({ device }) => this.forget(device) });
+    serveCalls<UpkeepStoreCalls>(calls, {
+      ...this.writer.upkeep.calls,
+      forget: ({ device }) => this.forget(device),
+      flush: async () => await this.#flush(),
+    });
+  }
+
+  async #flush(): Promise<FlushAnswer> {
+    const { writer, maintenance } = this;
+    return await flushMemory({
+      writer,
+      maintenance,
+      clock: this.#options.clock,
+      ends: this.#sources.map(({ reader }) => reader.end),
+      stopping: this.#stop.signal,
+      wake: () => this.#wake(),
+    });
   }
 
   /** Removes a device's telemetry, also what the log has of it up to now. @throws SelsynError `telemetry.store-failed` */

@@ -14,6 +14,7 @@ import { DayFiles } from './day-files.ts';
 import { DeadLetterStore } from './dead-letter-store.ts';
 import { DeviceTable, type Device } from './device-table.ts';
 import { Eraser } from './eraser.ts';
+import { HotDaysWriter, shareHotDays } from './hot-days.ts';
 import { HotReads } from './hot-reads.ts';
 import { LatestValues } from './latest-values.ts';
 import { LiveUpdates } from './live-updates.ts';
@@ -45,6 +46,8 @@ export interface TelemetryWriterOptions extends Partial<SealLimits> {
   readonly facts?: DeviceFacts;
   /** What its readers of messages remember of earlier ones. */
   readonly memory?: MessageMemory;
+  /** Where it tells of which days something is in memory (hot-days.ts). Default: memory of its own. */
+  readonly hotDays?: SharedArrayBuffer;
 }
 
 const TELEMETRY_INITIAL = 0x74;
@@ -64,7 +67,7 @@ export class TelemetryWriter {
   readonly latest: LatestValues;
   readonly files: DayFiles;
   readonly rollupFiles: RollupFiles;
-  readonly unrolled = new UnrolledDays();
+  readonly unrolled: UnrolledDays;
   readonly rollups: RollupBuilder;
   readonly catalog: Catalog;
   readonly chunks: ChunkWriter;
@@ -77,6 +80,9 @@ export class TelemetryWriter {
   readonly eraser: Eraser;
   readonly live: LiveUpdates;
   readonly hot: HotReads;
+  readonly hotDays: SharedArrayBuffer;
+  readonly #hotDays: HotDaysWriter;
+  #isOpen = false;
   readonly upkeep: UpkeepStore;
   readonly cardinality: Cardinality;
   readonly marks = new ReplayMarks();
@@ -105,13 +111,21 @@ export class TelemetryWriter {
     this.#onDevice = options.onDevice ?? (() => undefined);
     this.#facts = options.facts ?? NO_FACTS;
     this.#memory = options.memory;
-    this.memtable = new Memtable(options.memtablePoints ?? 16 * 1024 * 1024);
+    this.hotDays = options.hotDays ?? shareHotDays();
+    this.#hotDays = new HotDaysWriter(this.hotDays);
+    const tell = (): void => this.#tell();
+    this.memtable = new Memtable(options.memtablePoints ?? 16 * 1024 * 1024, tell);
+    this.unrolled = new UnrolledDays(tell);
     const points = new BufferPoints();
     this.latest = new LatestValues(this.memtable, points);
-    this.devices = new DeviceTable((series) => {
-      this.memtable.register(series);
-      this.latest.register(series);
-    }, options.seriesLimits);
+    this.devices = new DeviceTable(
+      (series) => {
+        this.memtable.register(series);
+        this.latest.register(series);
+      },
+      options.seriesLimits,
+      tell,
+    );
     this.cardinality = new Cardinality({
       devices: this.devices,
       dir,
@@ -119,8 +133,8 @@ export class TelemetryWriter {
       learnType: (device) => device.facts?.stale === false || this.#learnType(device),
     });
     this.catalog = new Catalog(dir);
-    this.files = new DayFiles({ dir, limit: 64, logLines, numbers: this.catalog });
-    this.rollupFiles = new RollupFiles({ dir, limit: 16, logLines, numbers: this.catalog });
+    this.files = new DayFiles({ dir, limit: 64, logLines, numbers: this.catalog, onVersion: tell });
+    this.rollupFiles = new RollupFiles({ dir, limit: 16, logLines, numbers: this.catalog, onVersion: tell });
     this.deadLetters = new DeadLetterStore(dir);
     this.quality = new QualityStore(dir);
     this.live = new LiveUpdates(this.devices, this.latest);
@@ -196,6 +210,8 @@ export class TelemetryWriter {
     for (const day of catalog.uncompactedDays()) this.compactor.changed(day);
     this.rollups.open();
     this.lowWater.saved = [...this.#positions];
+    this.#isOpen = true;
+    this.#tell();
     return this.#positions;
   }
 
@@ -297,6 +313,12 @@ export class TelemetryWriter {
     this.quality.close();
     this.#memory?.close();
     this.catalog.close();
+  }
+
+  #tell(): void {
+    if (!this.#isOpen) return;
+    const { memtable, devices, unrolled, hot } = this;
+    this.#hotDays.tell({ daysVersion: hot.daysVersion, unsaved: devices.hasUnsaved, hot: memtable.days, unrolled: unrolled.all });
   }
 
   /** A crash may have come between the removal of a device and that of its dead letters. */

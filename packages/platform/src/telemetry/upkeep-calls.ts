@@ -19,6 +19,20 @@ export type DropAnswer =
   | { readonly done: true; readonly freedBytes: number }
   | { readonly done: false; readonly kept: KeptBecause };
 
+/** Whether all that had come is in day files now. */
+export type FlushAnswer =
+  | { readonly done: true }
+  | {
+      readonly done: false;
+      /**
+       * `replaying`: the log of before the start is being read; `behind`: the log is read more slowly than it grows; `busy`: it took too
+       * long; `failing`: it cannot be written.
+       */
+      readonly because: 'replaying' | 'behind' | 'busy' | 'failing';
+      /** Records of the log that are not read (`replaying`, `behind`), or points in memory. */
+      readonly waiting: number;
+    };
+
 export interface StoredDay {
   /** Days since 1970-01-01 UTC. */
   readonly day: number;
@@ -84,6 +98,8 @@ export type UpkeepStoreCalls = {
    * @returns false where the file is gone
    */
   deleteRollups(query: RollupsOf & { readonly rows: readonly RollupKey[] }): boolean;
+  /** Writes what has come up to now into day files; within 60 s, as far as that goes. */
+  flush(query: null): Promise<FlushAnswer>;
   /** As HotCalls: done when the device's telemetry can no longer be read and never comes back. */
   forget(query: { readonly device: string }): void;
   /** Gives some of the room of deleted rows back to the volume. @returns true when there is more of it */

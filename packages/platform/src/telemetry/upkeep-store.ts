@@ -55,7 +55,7 @@ export class UpkeepStore {
     this.#parts = parts;
   }
 
-  get calls(): Omit<UpkeepStoreCalls, 'forget'> {
+  get calls(): Omit<UpkeepStoreCalls, 'forget' | 'flush'> {
     return {
       storeFiles: () => this.storeFiles(),
       dropDay: (query) => this.dropDay(query),

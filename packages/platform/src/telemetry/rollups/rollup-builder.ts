@@ -128,12 +128,12 @@ export class RollupBuilder {
 
   /**
    * Does a slice, if there is anything to do. @returns true when more is left of what is under way.
-   * Throws what SQLite throws: nothing that it touched counts as done, and it is tried again later.
+   * Throws what SQLite throws: nothing that it touched counts as done, and it is tried again later; other days have their turns before.
    */
   step(): boolean {
     const { rollupFiles } = this.#parts;
     const lost = rollupFiles.broken ?? this.#removed[0];
-    if (lost !== undefined) {
+    if (lost !== undefined && this.#repair.isDue) {
       const repaired = this.#repair.step(lost);
       this.#removed = this.#removed.filter((file) => file !== repaired);
       return true;
@@ -164,7 +164,10 @@ export class RollupBuilder {
       return undefined;
     }
     try {
-      if (!files.makeDurable(day)) return undefined;
+      if (!files.makeDurable(day)) {
+        this.#schedule.postponed(day);
+        return undefined;
+      }
       const file = files.use(day);
       this.#schedule.begun(day);
       return {
@@ -179,6 +182,7 @@ export class RollupBuilder {
         complete: due.hours === (ALL_HOURS | DAY_STALE),
       };
     } catch (error) {
+      this.#schedule.failed(day);
       files.failed(day, error);
       throw error;
     }

@@ -47,6 +47,9 @@ export interface DayRollups {
 
 export const NO_DAYS: DayRollups = { rollups: NO_ROLLUPS, generations: new Float64Array(0) };
 
+/** Of each row: counts, numbers, mins, maxs, sums, first and last times, firsts, lasts. */
+const MAX_NUMBER_COLUMNS = 9;
+
 // One of each for this thread: all functions are synchronous and never nest.
 const writer = new ByteWriter();
 const reader = new ByteReader();
@@ -104,6 +107,20 @@ export function decodeHours(bytes: Uint8Array, dayMs: number): RollupColumns {
 /** As `decodeHours`. */
 export function decodeDays(bytes: Uint8Array, monthMs: number): DayRollups {
   const flags = readHead(bytes);
+  const { startsMs, generations } = readDays(monthMs);
+  return { rollups: readColumns(startsMs, flags), generations };
+}
+
+/** Of `decodeDays` the days and their generations alone: what is known of them is not looked at. @throws SelsynError `data.corrupt` */
+export function decodeGenerations(
+  bytes: Uint8Array,
+  monthMs: number,
+): { readonly startsMs: Float64Array; readonly generations: Float64Array } {
+  readHead(bytes);
+  return readDays(monthMs);
+}
+
+function readDays(monthMs: number): { readonly startsMs: Float64Array; readonly generations: Float64Array } {
   const count = reader.varint();
   if (count > MAX_DAY_ROWS) throw corrupt(`${count} rows of a rollup are too many`, reader.at);
   const startsMs = new Float64Array(count);
@@ -118,7 +135,7 @@ export function decodeDays(bytes: Uint8Array, monthMs: number): DayRollups {
     if (!Number.isInteger(day) || day < 0 || day > 30 || !after) throw corrupt('its rollup has an impossible day', reader.at);
     startsMs[i] = monthMs + day * DAY_MS;
   }
-  return { rollups: readColumns(startsMs, flags), generations };
+  return { startsMs, generations };
 }
 
 /** The days with the row of one day and generation as it is now; `day` is that row, or nothing. */
@@ -195,8 +212,12 @@ function readHead(bytes: Uint8Array): number {
 
 function readColumns(startsMs: Float64Array, flags: number): RollupColumns {
   const count = startsMs.length;
+  // All columns in one piece of memory: there are many rows of a few hours each.
+  const room = new Float64Array(count * MAX_NUMBER_COLUMNS);
+  let taken = 0;
+  const emptyColumn = (): Float64Array => room.subarray(taken * count, ++taken * count);
   const numbersColumn = (): Float64Array => {
-    const values = new Float64Array(count);
+    const values = emptyColumn();
     if (count > 0) readNumbers(reader, values);
     return values;
   };
@@ -210,9 +231,9 @@ function readColumns(startsMs: Float64Array, flags: number): RollupColumns {
   const counts = numbersColumn();
   const numbers = (flags & SOME_TEXT) === 0 ? counts : numbersColumn();
   const some = (flags & SOME_NUMBERS) !== 0;
-  const mins = some ? numbersColumn() : new Float64Array(count);
-  const maxs = some ? numbersColumn() : new Float64Array(count);
-  const sums = some ? numbersColumn() : new Float64Array(count);
+  const mins = some ? numbersColumn() : emptyColumn();
+  const maxs = some ? numbersColumn() : emptyColumn();
+  const sums = some ? numbersColumn() : emptyColumn();
   const firstTimes = timesColumn();
   const lastTimes = timesColumn();
   const firsts = values((flags & MIXED_FIRSTS) !== 0);

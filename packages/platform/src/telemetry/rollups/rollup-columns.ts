@@ -209,13 +209,17 @@ export function widenRollups(rollups: RollupColumns, widthMs: number): RollupCol
   return rows.finish();
 }
 
+const MAX_COLUMNS = 10;
+
 /** Joins rollups that follow one another in time. */
 export function concatRollups(parts: readonly RollupColumns[]): RollupColumns {
   const some = parts.filter(({ startsMs }) => startsMs.length > 0);
   if (some.length <= 1) return some[0] ?? NO_ROLLUPS;
   const count = some.reduce((sum, { startsMs }) => sum + startsMs.length, 0);
+  const room = new Float64Array(count * MAX_COLUMNS);
+  let taken = 0;
   const joined = (pick: (part: RollupColumns) => Float64Array): Float64Array => {
-    const column = new Float64Array(count);
+    const column = room.subarray(taken * count, ++taken * count);
     let at = 0;
     for (const part of some) {
       column.set(pick(part), at);

@@ -33,7 +33,7 @@ export class RollupEraser {
     });
   }
 
-  /** @returns false when nothing is left of them, durably. Waits while a file is broken. @throws RollupFailure: the same slice is tried again by the next call */
+  /** @returns false when nothing is left of them, durably. Waits while a file is broken. @throws RollupFailure: the slice is tried again, after the others */
   step(): boolean {
     const next = this.#periods?.at(-1);
     if (this.#periods === undefined || next === undefined) {
@@ -41,17 +41,30 @@ export class RollupEraser {
       return false;
     }
     if (this.#files.broken !== undefined) return true;
-    const { level, period } = next;
-    if (this.#files.has(level, period)) {
-      this.#files.commit(level, period, (file) => {
-        for (const series of this.#series) file.statement(DELETE).run(period, series);
-      });
-      // What was deleted is in pages of the file until then. Where a reader is in the way it is tried again.
-      const after = this.#periods.at(-2);
-      const isLast = after === undefined || rollupFileName(after.level, after.period) !== rollupFileName(level, period);
-      if (isLast && !this.#files.read(level, period, ({ db }) => checkpoint(db))) return true;
+    try {
+      if (this.#erase(this.#periods, next)) this.#periods.pop();
+    } catch (error) {
+      const isOfNext = (each: Period): boolean => fileOf(each) === fileOf(next);
+      this.#periods = [...this.#periods.filter(isOfNext), ...this.#periods.filter((each) => !isOfNext(each))];
+      throw error;
     }
-    this.#periods.pop();
     return true;
   }
+
+  /** @returns false where a reader was in the way: it is tried again */
+  #erase(periods: readonly Period[], next: Period): boolean {
+    const { level, period } = next;
+    if (!this.#files.has(level, period)) return true;
+    this.#files.commit(level, period, (file) => {
+      for (const series of this.#series) file.statement(DELETE).run(period, series);
+    });
+    // What was deleted is in pages of the file until then.
+    const after = periods.at(-2);
+    const isLast = after === undefined || fileOf(after) !== fileOf(next);
+    return !isLast || this.#files.read(level, period, ({ db }) => checkpoint(db));
+  }
+}
+
+function fileOf({ level, period }: Period): string {
+  return `${level} ${rollupFileName(level, period)}`;
 }

@@ -79,8 +79,8 @@ export class RollupFiles {
   /** The last version of each that was closed: one that is made again under its name, after it was dropped, goes on from there. */
   readonly #lastVersions = new Map<string, number>();
   readonly #lastPaths: Partial<Record<RollupLevel, { readonly day: number; readonly path: string }>> = {};
-  /** Grows whenever a file appears or goes. */
-  version = 1;
+  readonly #onVersion: () => void;
+  #version = 1;
   /** A file that SQLite cannot read (a day that it is for), until it is set aside. */
   broken: { readonly level: RollupLevel; readonly day: number } | undefined;
 
@@ -89,11 +89,19 @@ export class RollupFiles {
     readonly limit: number;
     readonly logLines: LogLines;
     readonly numbers: FileNumbers;
+    /** Called whenever `version` has grown. */
+    readonly onVersion?: () => void;
   }) {
     this.#dir = options.dir;
     this.#limit = options.limit;
     this.#logLines = options.logLines;
     this.#numbers = options.numbers;
+    this.#onVersion = options.onVersion ?? (() => undefined);
+  }
+
+  /** Grows whenever a file appears or goes. */
+  get version(): number {
+    return this.#version;
   }
 
   /** Looks what is there. */
@@ -118,7 +126,7 @@ export class RollupFiles {
   refresh(): void {
     this.#existing.clear();
     for (const level of LEVELS) for (const entry of listRollupFiles(this.#dir, level)) this.#existing.set(entry.path, entry);
-    this.version++;
+    this.#grow();
   }
 
   has(level: RollupLevel, day: number): boolean {
@@ -201,5 +209,10 @@ export class RollupFiles {
     if (file === undefined) return;
     this.#lastVersions.set(path, file.version);
     file.db.close();
+  }
+
+  #grow(): void {
+    this.#version++;
+    this.#onVersion();
   }
 }

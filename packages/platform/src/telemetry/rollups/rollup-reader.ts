@@ -2,25 +2,21 @@ import { statSync } from 'node:fs';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { isSelsynError, SelsynError } from '../../kernel/errors.ts';
 import { DAY_MS } from '../day-file-schema.ts';
-import { decodeDays, decodeHours } from './rollup-codec.ts';
+import { decodeDays, decodeGenerations, decodeHours } from './rollup-codec.ts';
 import { combineRollups, concatRollups, sliceRollupRows, sliceRollups, widenRollups } from './rollup-columns.ts';
 import type { RollupColumns } from './rollup-columns.ts';
-import {
-  listRollupFiles,
-  openRollupFileForRead,
-  periodOf,
-  rollupFileDays,
-  rollupFilePath,
-  type RollupLevel,
-} from './rollup-file.ts';
+import { listRollupFiles, openRollupFileForRead, periodOf, rollupFilePath, type RollupLevel } from './rollup-file.ts';
 
 /** Three months of hours and some years of days; each is up to three file descriptors. */
 const MAX_OPEN_FILES = 64;
 /** How long a read may wait for a lock. Readers of a WAL wait for nobody but one that recovers it. */
 const BUSY_TIMEOUT_MS = 250;
 
+const ROW = 'SELECT period, data, generation FROM rollup WHERE series = ? AND period = ? ORDER BY generation';
+/** Of several periods: for one the list takes longer than all the rest. */
 const ROWS = `SELECT period, data, generation FROM rollup
   WHERE series = ? AND period IN (SELECT value FROM json_each(?)) ORDER BY period, generation`;
+const MAX_PLACES = 1_000;
 
 /**
  * Reads rollups, in any thread and beside their writer. What it finds counts only for hours and days that are not stale:
@@ -37,6 +33,8 @@ export class RollupReader implements Disposable {
   readonly #maxOpen: number;
   /** By path, in the order of their last use. */
   readonly #open = new Map<string, RollupFile>();
+  /** Where the rollups of a day are, as it was worked out before. */
+  readonly #places = { '1h': new Map<number, Place>(), '1d': new Map<number, Place>() };
   #spans: readonly TimeSpan[] = [];
   #version: number | undefined;
 
@@ -130,20 +128,34 @@ export class RollupReader implements Disposable {
   #periods(level: RollupLevel, fromMs: number, toMs: number): Map<string, number[]> {
     const found = new Map<string, number[]>();
     const end = Math.ceil(toMs / DAY_MS);
-    for (let day = periodOf(level, Math.floor(fromMs / DAY_MS)); day < end;) {
-      const periods: number[] = [];
-      found.set(rollupFilePath(this.#telemetryDir, level, day), periods);
-      const fileEnd = Math.min(end, rollupFileDays(level, day).end);
-      for (; day < fileEnd; day = nextPeriod(level, day)) periods.push(day);
+    for (let day = Math.floor(fromMs / DAY_MS); day < end;) {
+      const { path, period, nextDay } = this.#place(level, day);
+      const periods = found.get(path);
+      if (periods === undefined) found.set(path, [period]);
+      else periods.push(period);
+      day = nextDay;
     }
     return found;
+  }
+
+  #place(level: RollupLevel, day: number): Place {
+    const places = this.#places[level];
+    let place = places.get(day);
+    if (place === undefined) {
+      const period = periodOf(level, day);
+      place = { path: rollupFilePath(this.#telemetryDir, level, day), period, nextDay: nextPeriod(level, period) };
+      if (places.size >= MAX_PLACES) places.clear();
+      places.set(day, place);
+    }
+    return place;
   }
 
   #rows(level: RollupLevel, path: string, series: number, periods: readonly number[]): StoredRow[] {
     try {
       const file = this.#file(level, path, periods[0]!);
       if (file === undefined) return [];
-      return file.rows.all(series, JSON.stringify(periods)) as unknown as StoredRow[];
+      const rows = periods.length === 1 ? file.row.all(series, periods[0]!) : file.rows.all(series, JSON.stringify(periods));
+      return rows as unknown as StoredRow[];
     } catch (cause) {
       if (isSelsynError(cause)) throw cause;
       throw new SelsynError('telemetry.store-failed', 'a rollup file could not be read', {
@@ -175,9 +187,10 @@ export class RollupReader implements Disposable {
         database.close();
         return undefined;
       }
-      const rows = database.prepare(ROWS);
+      const [row, rows] = [database.prepare(ROW), database.prepare(ROWS)];
+      row.setReturnArrays(true);
       rows.setReturnArrays(true);
-      const file = { inode, database, rows };
+      const file = { inode, database, row, rows };
       this.#open.set(path, file);
       if (this.#open.size > this.#maxOpen) this.#drop(this.#open.keys().next().value!);
       return file;
@@ -221,13 +234,21 @@ interface RollupFile {
   /** Tells a file from a later one of the same name. */
   readonly inode: number;
   readonly database: DatabaseSync;
+  readonly row: StatementSync;
   readonly rows: StatementSync;
+}
+
+/** The file and the row in which a day is, and the first day that is in another row. */
+interface Place {
+  readonly path: string;
+  readonly period: number;
+  readonly nextDay: number;
 }
 
 function daysOfMonth(data: Uint8Array, month: number, series: number): RolledDay[] {
   try {
-    const { rollups, generations } = decodeDays(data, month * DAY_MS);
-    return Array.from(rollups.startsMs, (startMs, index) => ({ day: startMs / DAY_MS, generation: generations[index]! }));
+    const { startsMs, generations } = decodeGenerations(data, month * DAY_MS);
+    return Array.from(startsMs, (startMs, index) => ({ day: startMs / DAY_MS, generation: generations[index]! }));
   } catch (cause) {
     throw new SelsynError('data.corrupt', 'a stored rollup could not be decoded', {
       cause,

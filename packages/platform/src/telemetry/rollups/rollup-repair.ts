@@ -1,3 +1,4 @@
+import type { Clock } from '../../kernel/clock.ts';
 import type { LogLines } from '../../kernel/log-lines.ts';
 import { inTransaction } from '../../kernel/sqlite-transaction.ts';
 import type { Catalog } from '../catalog.ts';
@@ -9,6 +10,9 @@ import type { UnrolledDays } from './unrolled-days.ts';
 
 /** Ids of series whose marks one slice sets. */
 const SERIES_WINDOW = 16_384;
+/** After a failure it waits so long, and twice as long each time after that. */
+const FAILED_MS = 2_000;
+const MAX_FAILED_MS = 600_000;
 
 const SET = 'UPDATE mark SET hours = hours | ? WHERE series > ? AND series <= ?';
 const LAST_SERIES = 'SELECT max(series) AS last FROM mark';
@@ -18,6 +22,7 @@ export interface RollupRepairParts {
   readonly rollupFiles: RollupFiles;
   readonly catalog: Catalog;
   readonly unrolled: UnrolledDays;
+  readonly clock: Pick<Clock, 'monotonicMs'>;
   readonly logLines: LogLines;
 }
 
@@ -46,23 +51,46 @@ export class RollupRepair {
   readonly #parts: RollupRepairParts;
   readonly #changed: (day: number) => void;
   #repair: Repair | undefined;
+  #failures = 0;
+  #waitsUntilMs = -Infinity;
 
   constructor(parts: RollupRepairParts, changed: (day: number) => void) {
     this.#parts = parts;
     this.#changed = changed;
   }
 
+  /** False for some time after a failure: days that do not need the file have their turns meanwhile. */
+  get isDue(): boolean {
+    return this.#parts.clock.monotonicMs() >= this.#waitsUntilMs;
+  }
+
   /**
-   * A slice: of the repair that is under way, else of this one. Throws what SQLite throws: the same slice is tried again.
+   * A slice: of the repair that is under way, else of this one. Throws what SQLite throws: the slice is tried again, those of other days
+   * before it.
    *
    * @returns what is repaired now; undefined: there is more to do
    */
   step(file: LostRollups): LostRollups | undefined {
     const repair = (this.#repair ??= this.#begin(file));
+    try {
+      const repaired = this.#step(repair);
+      this.#failures = 0;
+      return repaired;
+    } catch (error) {
+      const waitMs = Math.min(MAX_FAILED_MS, FAILED_MS * 2 ** Math.min(10, this.#failures++));
+      this.#waitsUntilMs = this.#parts.clock.monotonicMs() + waitMs;
+      // To set a mark again changes nothing.
+      repair.days.unshift(...repair.days.splice(-1));
+      repair.series = 0;
+      throw error;
+    }
+  }
+
+  #step(repair: Repair): LostRollups | undefined {
     const day = repair.days.at(-1);
     if (day === undefined) {
-      this.#repair = undefined;
       if (!repair.file.isRemoved) this.#parts.rollupFiles.setAside(repair.file.level, repair.file.day);
+      this.#repair = undefined;
       return repair.file;
     }
     if (this.#setStale(repair, day)) {

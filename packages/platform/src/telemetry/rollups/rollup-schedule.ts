@@ -7,6 +7,11 @@ const AFTER_HOUR_MS = 720_000;
 const QUIET_MS = 60_000;
 /** ... or so long after the last time, where something always is, or could not be read. */
 const AGAIN_MS = HOUR_MS;
+/** A day of which a pass failed waits so long, and twice as long each time after that, ... */
+const FAILED_MS = 2_000;
+const MAX_FAILED_MS = 600_000;
+/** ... one that somebody reads right now so long. */
+const READ_MS = 1_000;
 
 /** A day to be rolled up now. */
 export interface DueDay {
@@ -24,6 +29,10 @@ interface UnrolledDay {
   passed: number;
   /** Something is to be looked at that was not at the last pass. */
   changed: boolean;
+  /** Passes that failed since one did not. */
+  failures: number;
+  /** By the monotonic clock: not before. Other days have their turns meanwhile. */
+  waitsUntilMs: number;
 }
 
 /** Which of the unrolled days is to be rolled up when: the hours of today when they are over, past days when they are quiet. */
@@ -39,8 +48,10 @@ export class RollupSchedule {
   changed(day: number): void {
     const nowMs = this.#clock.monotonicMs();
     const known = this.#days.get(day);
-    if (known === undefined) this.#days.set(day, { sinceMs: nowMs, changedMs: nowMs, passed: 0, changed: true });
-    else {
+    if (known === undefined) {
+      const waits = { failures: 0, waitsUntilMs: -Infinity };
+      this.#days.set(day, { sinceMs: nowMs, changedMs: nowMs, passed: 0, changed: true, ...waits });
+    } else {
       known.changedMs = nowMs;
       known.changed = true;
     }
@@ -51,11 +62,12 @@ export class RollupSchedule {
     this.#days.delete(day);
   }
 
-  /** The newest day that is due. */
+  /** The newest day that is due, and does not wait for having failed. */
   next(): DueDay | undefined {
+    const nowMs = this.#clock.monotonicMs();
     let newest: DueDay | undefined;
     for (const [day, state] of this.#days) {
-      if (newest !== undefined && newest.day > day) continue;
+      if ((newest !== undefined && newest.day > day) || nowMs < state.waitsUntilMs) continue;
       const hours = this.#dueHours(day);
       if (hours !== 0 && this.#isDue(state, hours)) newest = { day, hours };
     }
@@ -72,10 +84,19 @@ export class RollupSchedule {
     return this.#days.get(day)?.changed ?? false;
   }
 
-  /** A pass was given up: there is to be another one. */
+  /** A pass was given up: there is to be another one, after a pause that grows. */
   failed(day: number): void {
     const state = this.#days.get(day);
-    if (state !== undefined) state.changed = true;
+    if (state === undefined) return;
+    state.changed = true;
+    const waitMs = Math.min(MAX_FAILED_MS, FAILED_MS * 2 ** Math.min(10, state.failures++));
+    state.waitsUntilMs = this.#clock.monotonicMs() + waitMs;
+  }
+
+  /** A reader was in the way of a pass: it is begun a little later. */
+  postponed(day: number): void {
+    const state = this.#days.get(day);
+    if (state !== undefined) state.waitsUntilMs = this.#clock.monotonicMs() + READ_MS;
   }
 
   /** A pass has ended, and something is stale still. */
@@ -83,6 +104,7 @@ export class RollupSchedule {
     const state = this.#days.get(day);
     if (state === undefined) return;
     state.passed = due.hours;
+    state.failures = 0;
     state.sinceMs = this.#clock.monotonicMs();
   }
 

@@ -2,19 +2,27 @@
 export class UnrolledDays {
   readonly #days = new Set<number>();
   #sorted: readonly number[] | undefined = [];
+  readonly #onChange: () => void;
+
+  constructor(onChange: () => void = () => undefined) {
+    this.#onChange = onChange;
+  }
 
   has(day: number): boolean {
     return this.#days.has(day);
   }
 
   add(day: number): void {
+    if (this.#days.has(day)) return;
     this.#days.add(day);
     this.#sorted = undefined;
+    this.#onChange();
   }
 
   delete(day: number): void {
-    this.#days.delete(day);
+    if (!this.#days.delete(day)) return;
     this.#sorted = undefined;
+    this.#onChange();
   }
 
   /** Ascending. */
