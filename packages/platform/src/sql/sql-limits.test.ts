@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -142,11 +142,22 @@ describe('A process', () => {
     await answers();
   });
 
-  /** Processes whose query has begun to use the processor. */
+  /** Processes whose query has begun to use the processor: one that waits for a query takes next to none. */
   async function untilRunning(): Promise<readonly number[]> {
     for (;;) {
-      await setTimeout(50);
-      if (sql.service.pids.length > 0) return sql.service.pids.slice(0, 1);
+      const before = new Map(sql.service.pids.map((pid) => [pid, ticksOf(pid)]));
+      await setTimeout(100);
+      const running = sql.service.pids.filter((pid) => ticksOf(pid) >= (before.get(pid) ?? Infinity) + 3);
+      if (running.length > 0) return running;
     }
   }
 });
+
+/** Hundredths of a second that a process has had of the processors, 0 for one that is gone (Linux, proc(5): utime). */
+function ticksOf(pid: number): number {
+  try {
+    return Number(readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ')[11]);
+  } catch {
+    return 0;
+  }
+}
