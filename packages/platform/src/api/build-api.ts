@@ -61,7 +61,7 @@ import { searchFieldRoutes } from './search-field-routes.ts';
 import { shadowMergeRoutes } from './shadow-merge-routes.ts';
 import { shadowRoutes } from './shadow-routes.ts';
 import { shadowUpdateRoutes } from './shadow-update-routes.ts';
-import { secureHeaders } from './security-headers.ts';
+import { secureHeaders, withSecureHeaders } from './security-headers.ts';
 import { SessionCookie } from './session-cookie.ts';
 import { sessionRoutes } from './session-routes.ts';
 import { signInRoutes } from './sign-in-routes.ts';
@@ -101,7 +101,7 @@ export async function buildApi(dependencies: ApiDependencies): Promise<FastifyIn
     return503OnClosing: false,
     trustProxy: dependencies.trustedProxies.length === 0 ? false : [...dependencies.trustedProxies],
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
-    frameworkErrors: (error, request, reply) => sendProblem(error, request, reply, logLines),
+    frameworkErrors: (error, request, reply) => sendProblem(error, request, withSecureHeaders(reply), logLines),
     clientErrorHandler: answerBrokenRequest,
   });
   app.server.maxConnections = MAX_CONNECTIONS;
@@ -112,8 +112,8 @@ export async function buildApi(dependencies: ApiDependencies): Promise<FastifyIn
   app.removeAllContentTypeParsers();
   takeJson(app, 'application/json');
   answerWithProblems(app, logLines);
-  if (dependencies.allowedHosts !== undefined) guardHost(app, dependencies.allowedHosts);
   secureHeaders(app);
+  if (dependencies.allowedHosts !== undefined) guardHost(app, dependencies.allowedHosts);
   await app.register(cookiePlugin);
   await describeRoutes(app, dependencies.version);
 

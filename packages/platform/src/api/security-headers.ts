@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 import { contentSecurityPolicy } from './content-security-policy.ts';
 
 /**
@@ -25,7 +25,12 @@ const SECURITY_HEADERS: Readonly<Record<string, string>> = {
 /** Adds them to every answer of the routes, and to those of addresses where there is none. A route may give others. */
 export function secureHeaders(app: FastifyInstance): void {
   app.addHook('onRequest', (_request, reply, done) => {
-    reply.headers(SECURITY_HEADERS);
+    withSecureHeaders(reply);
     done();
   });
+}
+
+/** For answers that are given before any hook is called. */
+export function withSecureHeaders(reply: FastifyReply): FastifyReply {
+  return reply.headers(SECURITY_HEADERS);
 }

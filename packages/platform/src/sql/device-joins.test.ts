@@ -99,6 +99,18 @@ describe('Of telemetry that is joined with devices, that of these devices alone 
       ['p1', 'p2'],
     ],
     ["SELECT avg(value) FROM telemetry t JOIN devices d ON d.id = t.device WHERE d.type = 'nothing'", ['']],
+    // What is asked for first has such a list of its own.
+    [
+      `WITH pumps AS (SELECT * FROM devices WHERE id IN (SELECT id FROM devices WHERE type = 'pump'))
+        SELECT avg(value) FROM telemetry t JOIN pumps p ON p.id = t.device`,
+      ['p1', 'p2'],
+    ],
+    [
+      `WITH pumps AS (SELECT a.id FROM devices a JOIN devices b ON a.id = b.id WHERE b.type = 'pump')
+        SELECT avg(value) FROM telemetry WHERE device IN (SELECT id FROM pumps)`,
+      ['p1', 'p2'],
+    ],
+    ["SELECT * FROM telemetry t WHERE EXISTS (SELECT * FROM devices WHERE type = 'pump' AND id = t.device)", ['p1', 'p2']],
     // Where the first of them is read there is no other `devices` yet.
     [
       `WITH x AS (SELECT value FROM telemetry t JOIN devices d ON d.id = t.device WHERE d.type = 'pump'),
@@ -126,6 +138,9 @@ describe('All is read where that would not be the same', () => {
     // Which it takes is not known before.
     'SELECT * FROM telemetry WHERE device IN (SELECT id FROM devices LIMIT 2)',
     'SELECT * FROM telemetry WHERE device IN (SELECT id FROM devices WHERE random() < 0.5)',
+    // Of no rows there is one count.
+    "SELECT * FROM telemetry t WHERE EXISTS (SELECT count(*) FROM devices d WHERE d.id = t.device AND d.type = 'pump')",
+    "SELECT * FROM telemetry t WHERE EXISTS (SELECT 1 FROM devices d WHERE d.id = t.device AND d.type = 'pump' GROUP BY ())",
     // Of other devices the telemetry says more.
     'SELECT * FROM telemetry WHERE device IN (SELECT id FROM devices WHERE type IN (SELECT text FROM telemetry))',
     "SELECT * FROM telemetry t WHERE device IN (SELECT id FROM devices d WHERE d.name = t.metric AND d.type = 'pump')",
@@ -139,6 +154,18 @@ describe('All is read where that would not be the same', () => {
   ])('%s', async (sql) => {
     expect(await devicesRead(sql)).toBeUndefined();
   });
+});
+
+test('A device that is called like the place of a list stands for itself', async () => {
+  const { connection } = engine;
+  await connection.run(`UPDATE devices SET name = 'selsyn: values of 1;' WHERE id = 'p1'`);
+  const sql = `SELECT * FROM telemetry WHERE device IN (SELECT name FROM devices WHERE type = 'pump')
+    AND metric IN (SELECT id FROM devices WHERE type = 'meter')`;
+  try {
+    expect(await devicesRead(sql)).toEqual(["it's", 'selsyn: values of 1;']);
+  } finally {
+    await connection.run(`UPDATE devices SET name = 'One' WHERE id = 'p1'`);
+  }
 });
 
 test('A condition that cannot be evaluated for every device leaves the query as it is', async () => {
@@ -176,6 +203,7 @@ const source = fc.constantFrom(
   '(SELECT * FROM devices) d',
   "(SELECT * FROM devices WHERE type <> 'meter') d",
   'named d',
+  'near d',
 );
 const telemetry = fc.constantFrom(
   'telemetry t',
@@ -191,7 +219,7 @@ const query = fc
     swap: fc.boolean(),
     on: fc.tuple(fc.constantFrom('d.id = t.device', 't.device = d.id', 'id = device', 'd.name = t.metric'), conditions),
     where: conditions,
-    subquery: fc.option(fc.tuple(fc.constantFrom('IN', 'NOT IN', '='), conditions)),
+    subquery: fc.option(fc.tuple(fc.constantFrom('IN', 'NOT IN', '=', 'EXISTS', 'EXISTS count'), conditions)),
   })
   .map(({ source: devices, telemetry: points, join, swap, on, where, subquery }) => {
     const [left, right] = swap ? [devices, points] : [points, devices];
@@ -200,10 +228,16 @@ const query = fc
     // Of what is in the subquery d is another one.
     if (subquery) {
       const within = subquery[1].filter((term) => !/random/.test(term));
-      const inner = `SELECT ${subquery[0] === '=' ? 'max(id)' : 'id'} FROM devices d${within.length === 0 ? '' : ` WHERE ${within.join(' AND ')}`}`;
-      terms.push(`${swap && ['SEMI JOIN', 'ANTI JOIN'].includes(join) ? 'd.id' : 't.device'} ${subquery[0]} (${inner})`);
+      const outer = swap && ['SEMI JOIN', 'ANTI JOIN'].includes(join) ? 'd.id' : 't.device';
+      const [how] = subquery;
+      const isExists = how.startsWith('EXISTS');
+      if (isExists) within.push(`d.id = ${outer}`);
+      const list = how === '=' ? 'max(id)' : how === 'EXISTS count' ? 'count(*)' : 'id';
+      const inner = `SELECT ${list} FROM devices d${within.length === 0 ? '' : ` WHERE ${within.join(' AND ')}`}`;
+      terms.push(isExists ? `EXISTS (${inner})` : `${outer} ${how} (${inner})`);
     }
-    return `WITH named AS (FROM devices WHERE name IS NOT NULL), moved AS (SELECT * REPLACE (device || '' AS device) FROM telemetry)
+    return `WITH named AS (FROM devices WHERE name IS NOT NULL), near AS (FROM devices WHERE id IN (SELECT id FROM named)),
+      moved AS (SELECT * REPLACE (device || '' AS device) FROM telemetry)
       SELECT * FROM ${left} ${join} ${right}${join === ',' ? '' : ` ON ${equal}`}${terms.length === 0 ? '' : ` WHERE ${terms.join(' AND ')}`}`;
   });
 

@@ -17,6 +17,8 @@ const DEVICE_COLUMNS: ReadonlySet<string> = new Set(
   [...TABLE_COLUMNS.devices.matchAll(/(?:^|, )"?(\w+)"? /g)].map(([, name]) => name!),
 );
 const NO_EXPRESSIONS: Scope = new Map();
+/** What a row gives without a function, which may be an aggregate. */
+const PLAIN_CLASSES: ReadonlySet<unknown> = new Set(['COLUMN_REF', 'CONSTANT', 'STAR']);
 
 /**
  * Finds joins and semi-joins with devices, in every part of a query:
@@ -141,18 +143,25 @@ function ofSubquery(column: unknown, subquery: SyntaxNode, scope: Scope): Compar
 
 function ofExists(query: SyntaxNode, scope: Scope): Compared | undefined {
   if (query['type'] !== 'SELECT_NODE' || !isNode(query['cte_map']) || entriesOf(query['cte_map']).length > 0) return undefined;
-  const isPlain =
-    (query['modifiers'] as readonly unknown[]).length === 0 &&
-    (query['group_expressions'] as readonly unknown[]).length === 0 &&
-    [query['having'], query['qualify'], query['sample']].every((part) => (part ?? null) === null);
   const { from_table: table } = query;
-  if (!isPlain || !isNode(table) || table['type'] !== 'BASE_TABLE') return undefined;
+  if (!isPlain(query) || !isNode(table) || table['type'] !== 'BASE_TABLE') return undefined;
   const leaf = leafOf(table);
   if (!isDevices(leaf, scope)) return undefined;
   const terms = termsAt(query, 'where_clause', [leaf]);
   // What is said of outside has its table named, for here the columns of devices come first.
   const isOutside = ([table, ...column]: readonly string[]): boolean => column.length > 0 && !DEVICE_COLUMNS.has(table!);
   return comparisons(leaf, terms, terms, scope).find(({ column }) => isOutside(columnNames(column)!));
+}
+
+/** A row of the table makes one of the answer, and no row none: an aggregate gives one of nothing, too. */
+function isPlain(query: SyntaxNode): boolean {
+  const isEmpty = (part: unknown): boolean => !Array.isArray(part) || part.length === 0;
+  return (
+    ['modifiers', 'group_expressions', 'group_sets'].every((part) => isEmpty(query[part])) &&
+    ['having', 'qualify', 'sample'].every((part) => (query[part] ?? null) === null) &&
+    query['aggregate_handling'] === 'STANDARD_HANDLING' &&
+    [...nodesOf(query['select_list'])].every((node) => node['class'] === undefined || PLAIN_CLASSES.has(node['class']))
+  );
 }
 
 function queryOf(subquery: SyntaxNode): SyntaxNode {

@@ -29,6 +29,8 @@ async function messageOf(sql: string): Promise<string> {
 
 describe('What newcomers write is answered with what to write', () => {
   test.each([
+    ['SELECT 1 FROM telemetry t JOIN devices d ON t.device = d.device', 'devices.id, and telemetry.device'],
+    ['SELECT 1 FROM telemetry t JOIN devices d ON t.device_id = d.id', 'devices.id, and telemetry.device'],
     ['SELECT temperature FROM telemetry', "metric = 'temperature' asks for its rows"],
     ['SELECT * FROM telemetry WHERE device = "sensor-1"', "single quotes, as 'sensor-1'"],
     ["SELECT * FROM devices WHERE group = '/acme'", 'the column "group" needs its quotes'],

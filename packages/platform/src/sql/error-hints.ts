@@ -21,6 +21,7 @@ const HINTS: readonly (readonly [message: RegExp, hint: string | ((found: string
     /"device" does not exist on left side of join|"id" does not exist on (?:left|right) side/,
     'join by devices.id = telemetry.device',
   ],
+  [/^Table "\w+" does not have a column named "device(?:_id)?"/, 'the id of a device is devices.id, and telemetry.device'],
 ];
 
 /** Functions of other databases, and what is written here instead. */

@@ -3,7 +3,7 @@ import { literal } from '../columnar/engine.ts';
 import { deviceJoins, type DeviceJoin } from './device-joins.ts';
 import { explainedPlan } from './query-plan.ts';
 import type { SqlPlan } from './sql-calls.ts';
-import { allOf, isText, parseTree, serializeQuery, termsOf, textOfTree, type SyntaxNode } from './syntax-tree.ts';
+import { allOf, inText, parseTree, serializeQuery, termsOf, textOfTree, type SyntaxNode } from './syntax-tree.ts';
 
 /** More devices are looked up one after the other for longer than the points of all take to be passed over. */
 const MAX_VALUES = 20_000;
@@ -34,27 +34,32 @@ async function narrowedQuery(connection: DuckDBConnection, sql: string): Promise
   const tree = parseTree(await serializeQuery(connection, sql));
   const [statement] = tree?.statements ?? [];
   if (statement === undefined) return undefined;
-  const lists: string[] = [];
+  const found: { readonly join: DeviceJoin; readonly values: readonly string[] }[] = [];
   for (const join of deviceJoins(statement.node).slice(0, MAX_JOINS)) {
     const values = await valuesOf(connection, join.values);
-    if (values === undefined) continue;
-    addTerm(join, placeOf(lists.length));
-    // With no values the condition holds for no row: then it may say anything, and no device has this id.
-    lists.push((values.length === 0 ? [''] : values).map(literal).join(', '));
+    if (values !== undefined) found.push({ join, values });
   }
+  // Once all are known: what one asks for is a part of the query that may get a list, too.
+  const lists = found.map(({ join, values }, index) => {
+    addTerm(join, placeOf(index));
+    // With no values the condition holds for no row: then it may say anything, and no device has this id.
+    return (values.length === 0 ? [''] : values).map(literal).join(', ');
+  });
   if (lists.length === 0 || sql.includes(PLACE)) return undefined;
   const text = await textOfTree(connection, statement.node);
-  return text && lists.reduce((all, list, index) => all.replace(literal(placeOf(index)), () => list), text);
+  // All at once: what devices are called may look like the place of another list.
+  return text?.replaceAll(PLACES, (_, index: string) => lists[Number(index)]!);
 }
 
 const PLACE = 'selsyn: values of ';
+const PLACES = new RegExp(`'${PLACE}(\\d+);'`, 'g');
 
 function placeOf(index: number): string {
   return `${PLACE}${index};`;
 }
 
 function addTerm({ node, condition, column }: DeviceJoin, place: string): void {
-  node[condition] = allOf([...termsOf(node[condition]), isText(column, place)]);
+  node[condition] = allOf([...termsOf(node[condition]), inText(column, place)]);
 }
 
 /** What a query of one column of text gives; undefined where it is another, or cannot be asked alone, or gives too much. */

@@ -1,6 +1,7 @@
 import { ALLOWED_FUNCTIONS, ALLOWED_TABLE_FUNCTIONS, REFUSED_FUNCTIONS, REFUSED_PREFIXES } from './allowed-functions.ts';
 import { otherName, withHint } from './error-hints.ts';
 import { errorAt } from './sql-errors.ts';
+import { lowerCase } from './syntax-tree.ts';
 import { checkTimeZones } from './time-zone-check.ts';
 
 /** The tables that there are. */
@@ -99,13 +100,13 @@ class Check {
       const { query, ...others } = value;
       this.query((query as { node: Node }).node, names);
       this.#all(others, names);
-      names = new Set([...names, lower(key)]);
+      names = new Set([...names, lowerCase(key)]);
     }
     const own = node['type'] === 'RECURSIVE_CTE_NODE' || node['type'] === 'CTE_NODE' ? node['cte_name'] : undefined;
     if (typeof own === 'string') {
       const { left, query, ...others } = rest;
       this.#all([left, query], names);
-      this.#all(Object.values(others), new Set([...names, lower(own)]));
+      this.#all(Object.values(others), new Set([...names, lowerCase(own)]));
     } else this.#all(Object.values(rest), names);
   }
 
@@ -157,16 +158,17 @@ class Check {
     if (node['schema_name'] !== '' || node['catalog_name'] !== '' || (node['at_clause'] ?? null) !== null) {
       throw this.#refused(`tables have no schema here; there are ${LISTS}`, node);
     }
-    if (names.has(lower(name)) || (TABLES as readonly string[]).includes(lower(name))) return;
+    if (names.has(lowerCase(name)) || (TABLES as readonly string[]).includes(lowerCase(name))) return;
     throw this.#refused(`there is no table ${name}: the tables are ${TABLES.join(', ')}`, node);
   }
 
   #function(name: string, allowed: ReadonlySet<string>, node: Node): void {
     const system = ['schema', 'catalog'].every((key) => SYSTEM_SCHEMAS.has(node[key] ?? ''));
     // Names of operators and functions are found without regard to case.
-    if (system && (allowed.has(name) || allowed.has(lower(name)))) return;
-    const isKnown = REFUSED_FUNCTIONS.has(lower(name)) || REFUSED_PREFIXES.some((prefix) => lower(name).startsWith(prefix));
-    if (isKnown || !system || ALLOWED_FUNCTIONS.has(lower(name))) {
+    if (system && (allowed.has(name) || allowed.has(lowerCase(name)))) return;
+    const isKnown =
+      REFUSED_FUNCTIONS.has(lowerCase(name)) || REFUSED_PREFIXES.some((prefix) => lowerCase(name).startsWith(prefix));
+    if (isKnown || !system || ALLOWED_FUNCTIONS.has(lowerCase(name))) {
       throw this.#refused(
         `the function ${name} cannot be called here: a query reads the tables ${TABLES.join(', ')} alone`,
         node,
@@ -185,9 +187,4 @@ class Check {
 function isShowTables(node: Node): boolean {
   const named = ['catalog_name', 'schema_name'].some((key) => (node[key] ?? '') !== '');
   return node['show_type'] === 'SHOW_UNQUALIFIED' && node['query'] === null && node['table_name'] === '"tables"' && !named;
-}
-
-/** As the engine compares names: only letters of ASCII have a case. */
-function lower(name: string): string {
-  return name.replaceAll(/[A-Z]/g, (letter) => letter.toLowerCase());
 }

@@ -67,7 +67,7 @@ export function allOf(terms: readonly SyntaxNode[]): SyntaxNode | null {
 }
 
 /** `column IN ('text')` */
-export function isText(column: SyntaxNode, text: string): SyntaxNode {
+export function inText(column: SyntaxNode, text: string): SyntaxNode {
   const value = { type: { id: 'VARCHAR', type_info: null }, is_null: false, value: text };
   const constant = { class: 'CONSTANT', type: 'VALUE_CONSTANT', alias: '', query_location: 0, value };
   return { class: 'OPERATOR', type: 'COMPARE_IN', alias: '', query_location: 0, children: [column, constant] };

@@ -15,7 +15,8 @@ const UNSAVED = 2;
 const HOT_COUNT = 3;
 const UNROLLED_COUNT = 4;
 const DAYS = 5;
-const MAX_DAYS = 512;
+/** A list of more is not told. */
+export const MAX_DAYS = 512;
 const UNKNOWN = -1;
 /** A write takes less than a microsecond: whoever meets so many has better things to do. */
 const MAX_TRIES = 16;
@@ -25,10 +26,10 @@ export interface HotDaysState {
   readonly daysVersion: number;
   /** There are series that the catalog does not have yet. */
   readonly unsaved: boolean;
-  /** Days of which points are in memory. */
-  readonly hot: readonly number[];
-  /** All of them, ascending. */
-  readonly unrolled: readonly number[];
+  /** Days of which points are in memory; undefined: more than `MAX_DAYS`. */
+  readonly hot: readonly number[] | undefined;
+  /** All of them, ascending; undefined: more than `MAX_DAYS`. */
+  readonly unrolled: readonly number[] | undefined;
 }
 
 /** Memory for one writer and any readers. */
@@ -59,9 +60,10 @@ export class HotDaysWriter {
     Atomics.store(words, VERSION, (version + 2) | 0);
   }
 
-  #list(days: readonly number[], count: number, at: number): void {
-    Atomics.store(this.#words, count, days.length > MAX_DAYS ? UNKNOWN : days.length);
-    for (let i = 0; i < Math.min(days.length, MAX_DAYS); i++) Atomics.store(this.#words, at + i, days[i]!);
+  #list(days: readonly number[] | undefined, count: number, at: number): void {
+    const listed = days === undefined || days.length > MAX_DAYS ? undefined : days;
+    Atomics.store(this.#words, count, listed?.length ?? UNKNOWN);
+    listed?.forEach((day, i) => Atomics.store(this.#words, at + i, day));
   }
 }
 

@@ -118,4 +118,14 @@ describe('the seal policy', () => {
     policy.byFill();
     expect(memtable.dueOf(1, Infinity).filter((buffer) => memtable.countOf(buffer) === 16).length).toBe(800);
   });
+
+  test('tells of which days it has points, unless they are too many to copy each time', () => {
+    let changes = 0;
+    const memtable = new Memtable(10_000, () => changes++);
+    memtable.register(2);
+    for (const day of [7, 8, 7]) for (const series of [0, 1]) memtable.add(series, day, changes, 1);
+    expect([memtable.days(2), memtable.days(1), changes]).toEqual([[7, 8], undefined, 2]);
+    for (const buffer of memtable.all()) if (memtable.dayOf(buffer) === 7) memtable.release(buffer);
+    expect([memtable.days(1), changes]).toEqual([[8], 3]);
+  });
 });

@@ -66,15 +66,15 @@ export class Memtable {
   /** The consumption step (consumed-steps.ts) that new buffers belong to. */
   step = 0;
 
-  /** @param onDays called whenever `days` changes */
+  /** @param onDays called whenever `days` change */
   constructor(capacityPoints: number, onDays: () => void = () => undefined) {
     this.#arena = new PointArena(capacityPoints);
     this.#onDays = onDays;
   }
 
-  /** Of which there are points, in no order. */
-  get days(): readonly number[] {
-    return [...this.#daysOf.keys()];
+  /** Of which there are points, in no order; undefined: more than `most`. */
+  days(most: number): readonly number[] | undefined {
+    return this.#daysOf.size > most ? undefined : [...this.#daysOf.keys()];
   }
 
   get points(): number {

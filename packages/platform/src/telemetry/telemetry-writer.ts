@@ -1,9 +1,9 @@
 import type { Clock } from '../kernel/clock.ts';
 import type { LogLines } from '../kernel/log-lines.ts';
-import type { RecordBatch, RecordSource } from '../log/log.ts';
+import type { RecordBatch } from '../log/log.ts';
 import { NO_FACTS, type DeviceFacts } from '../payloads/device-facts.ts';
 import type { MessageMemory } from '../payloads/message-memory.ts';
-import type { PayloadDecoder } from '../payloads/payload-decoder.ts';
+import { BatchSources } from './batch-sources.ts';
 import { BufferPoints } from './buffer-points.ts';
 import { Cardinality } from './cardinality.ts';
 import { Catalog } from './catalog.ts';
@@ -12,9 +12,9 @@ import { Compactor } from './compactor.ts';
 import { ConsumedSteps, type Positions } from './consumed-steps.ts';
 import { DayFiles } from './day-files.ts';
 import { DeadLetterStore } from './dead-letter-store.ts';
-import { DeviceTable, type Device } from './device-table.ts';
+import { DeviceTable } from './device-table.ts';
 import { Eraser } from './eraser.ts';
-import { HotDaysWriter, shareHotDays } from './hot-days.ts';
+import { HotDaysWriter, MAX_DAYS, shareHotDays } from './hot-days.ts';
 import { HotReads } from './hot-reads.ts';
 import { LatestValues } from './latest-values.ts';
 import { LiveUpdates } from './live-updates.ts';
@@ -50,7 +50,6 @@ export interface TelemetryWriterOptions extends Partial<SealLimits> {
   readonly hotDays?: SharedArrayBuffer;
 }
 
-const TELEMETRY_INITIAL = 0x74;
 const STEP_MS = 250;
 const STEP_RECORDS = 32_768;
 /** Records between two looks at the clock. */
@@ -90,17 +89,11 @@ export class TelemetryWriter {
   readonly #clock: Clock;
   readonly #logLines: LogLines;
   readonly #onDevice: (deviceId: string) => void;
-  readonly #facts: DeviceFacts;
+  readonly #sources: BatchSources;
   readonly #memory: MessageMemory | undefined;
   #positions: number[] = [];
   /** What the log had at the start is being consumed again. */
   replaying = true;
-  #resolved: (Device | undefined)[] = [];
-  /** By source of the batch, as `#resolved`: how its records are read; undefined: as JSON. */
-  #decoders: (PayloadDecoder | undefined)[] = [];
-  /** The registry cannot be read: without it nobody knows how records are to be read. */
-  factsFailing = false;
-  #resolvedOf: RecordBatch | undefined;
   #stepStartMs = -Infinity;
   #stepRecords = 0;
 
@@ -109,7 +102,6 @@ export class TelemetryWriter {
     this.#clock = clock;
     this.#logLines = logLines;
     this.#onDevice = options.onDevice ?? (() => undefined);
-    this.#facts = options.facts ?? NO_FACTS;
     this.#memory = options.memory;
     this.hotDays = options.hotDays ?? shareHotDays();
     this.#hotDays = new HotDaysWriter(this.hotDays);
@@ -130,7 +122,7 @@ export class TelemetryWriter {
       devices: this.devices,
       dir,
       clock,
-      learnType: (device) => device.facts?.stale === false || this.#learnType(device),
+      learnType: (device) => device.facts?.stale === false || this.#sources.learnType(device),
     });
     this.catalog = new Catalog(dir);
     this.files = new DayFiles({ dir, limit: 64, logLines, numbers: this.catalog, onVersion: tell });
@@ -138,6 +130,7 @@ export class TelemetryWriter {
     this.deadLetters = new DeadLetterStore(dir);
     this.quality = new QualityStore(dir);
     this.live = new LiveUpdates(this.devices, this.latest);
+    this.#sources = new BatchSources({ devices: this.devices, facts: options.facts ?? NO_FACTS, live: this.live, logLines });
     const { memtable, devices, latest, files, rollupFiles, catalog, unrolled, deadLetters, live, marks } = this;
     this.chunks = new ChunkWriter({ memtable, points, catalog, files, devices, latest, marks, unrolled, clock });
     this.consumer = new RecordConsumer({
@@ -187,6 +180,11 @@ export class TelemetryWriter {
     return this.#positions;
   }
 
+  /** The registry cannot be read: without it nobody knows how records are to be read. */
+  get factsFailing(): boolean {
+    return this.#sources.failing;
+  }
+
   /** @returns the offsets to read from. Throws what SQLite throws. */
   open(log: LogExtent): Positions {
     this.catalog.open();
@@ -223,13 +221,7 @@ export class TelemetryWriter {
    * @returns the index of the first record that is not consumed
    */
   consume(batch: RecordBatch, index: number, partition: number, deadlineMs: number): number {
-    if (this.#resolvedOf !== batch || index === 0) {
-      this.#resolvedOf = undefined;
-      this.#resolved.length = 0;
-      this.#decoders.length = 0;
-      if (!this.#followTypes()) return index;
-      this.#resolvedOf = batch;
-    }
+    if (!this.#sources.begin(batch, index)) return index;
     this.#beginStep(batch);
     let at = index;
     for (; at < batch.count; at++) {
@@ -240,9 +232,9 @@ export class TelemetryWriter {
         this.consumer.refuse(batch, at, 'request.too-large', 'the memory for points cannot hold this message');
       } else {
         const source = batch.sourceIndex[at]!;
-        const device = (this.#resolved[source] ??= this.#resolve(batch, source));
+        const device = this.#sources.find(batch, source);
         if (device === undefined) break;
-        if (!this.consumer.consume(batch, at, device, partition, this.#decoders[source])) break;
+        if (!this.consumer.consume(batch, at, device, partition, this.#sources.decoders[source])) break;
       }
       this.#positions[partition] = batch.firstOffset + at + 1;
     }
@@ -284,7 +276,7 @@ export class TelemetryWriter {
       device.touched = undefined;
       this.devices.remove(device);
     }
-    this.#resolvedOf = undefined;
+    this.#sources.forget();
     if (ends.some((end, index) => end > this.#positions[index]!)) this.devices.setSkipBefore(deviceId, ends);
     this.eraser.add(saved);
     this.deadLetters.erase(deviceId, this.catalog.log);
@@ -318,7 +310,13 @@ export class TelemetryWriter {
   #tell(): void {
     if (!this.#isOpen) return;
     const { memtable, devices, unrolled, hot } = this;
-    this.#hotDays.tell({ daysVersion: hot.daysVersion, unsaved: devices.hasUnsaved, hot: memtable.days, unrolled: unrolled.all });
+    this.#hotDays.tell({
+      daysVersion: hot.daysVersion,
+      unsaved: devices.hasUnsaved,
+      // Thousands would be copied with each that comes.
+      hot: memtable.days(MAX_DAYS),
+      unrolled: unrolled.size > MAX_DAYS ? undefined : unrolled.all,
+    });
   }
 
   /** A crash may have come between the removal of a device and that of its dead letters. */
@@ -332,53 +330,6 @@ export class TelemetryWriter {
     } catch (error) {
       this.#logLines.warn({ err: error }, 'Dead letters of removed devices could not be removed; they are at the next start');
     }
-  }
-
-  /** Undefined when it cannot be known how its records are read. */
-  #resolve(batch: RecordBatch, index: number): Device | undefined {
-    const source = batch.sources[index]!;
-    const device = this.devices.resolve(source);
-    if ((device.facts === undefined || device.facts.stale) && !this.#learnType(device)) return undefined;
-    this.#decoders[index] = this.#decoderOf(source, device);
-    this.live.appeared(device);
-    return device;
-  }
-
-  /** Of the topics that get here only `telemetry/{device}` begins with a t. */
-  #decoderOf({ topic }: RecordSource, device: Device): PayloadDecoder | undefined {
-    return topic.charCodeAt(0) === TELEMETRY_INITIAL ? device.decoder : this.#facts.decoderOf(topic, device.facts!);
-  }
-
-  #followTypes(): boolean {
-    return this.#askFacts(() => {
-      for (const id of this.#facts.follow()) {
-        const device = this.devices.find(id);
-        if (device !== undefined) device.facts = undefined;
-      }
-    });
-  }
-
-  #learnType(device: Device): boolean {
-    return this.#askFacts(() => {
-      device.facts = this.#facts.of(device.id);
-      device.decoder = device.facts.decoder;
-      const { type, limits } = device.facts;
-      if (type !== undefined) this.devices.quotas.setTypeLimits(type, limits);
-      this.devices.setType(device, type);
-    });
-  }
-
-  #askFacts(ask: () => void): boolean {
-    try {
-      ask();
-      this.factsFailing = false;
-    } catch (error) {
-      if (!this.factsFailing) {
-        this.#logLines.error({ err: error }, 'The types of devices cannot be read: telemetry waits in the log until they can');
-      }
-      this.factsFailing = true;
-    }
-    return !this.factsFailing;
   }
 
   #beginStep(batch: RecordBatch): void {

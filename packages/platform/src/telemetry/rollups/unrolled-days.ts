@@ -25,6 +25,10 @@ export class UnrolledDays {
     this.#onChange();
   }
 
+  get size(): number {
+    return this.#days.size;
+  }
+
   /** Ascending. */
   get all(): readonly number[] {
     return (this.#sorted ??= [...this.#days].sort((a, b) => a - b));
