@@ -1,4 +1,4 @@
-import type { ArchiveStatusJson, BadObjectJson } from '@selsyn/platform/api/archive-routes.ts';
+import type { ArchiveStatusJson, BadObjectJson } from '@selsyn/platform/api/archive-schemas.ts';
 import { expect, test } from 'vitest';
 import { archiveText, badObjectsText, leftText } from './archive-lines.ts';
 
@@ -39,22 +39,28 @@ const bad: BadObjectJson = {
 
 test('the archive is told in a few lines, with what is wrong', () => {
   expect(archiveText(status, NOW)).toBe(
-    'idle, in s3://acme/\n2212 objects, 41.3 GB, 29000000000 points, 1.42 bytes a point\nall that is due is archived',
+    'idle, in s3://acme/\n2,212 objects, 41.3 GB, 29,000,000,000 points, 1.42 bytes a point\nall that is due is archived',
   );
-  expect(archiveText({ ...status, badObjects: 2 }, NOW)).toContain(
-    '2 objects cannot be used, and left as they are: selsyn archive bad',
-  );
+  expect(archiveText({ ...status, badObjects: 2 }, NOW)).toContain('damaged or gone: 2 objects (selsyn archive bad)');
+  expect(archiveText({ ...status, state: 'misplaced' }, NOW)).toMatch(/^stopped: .*configured/);
+  expect(archiveText({ ...status, state: 'misplaced' }, NOW)).not.toContain('all that is due');
   expect(archiveText({ ...status, state: 'unknown-objects' }, NOW)).toMatch(/^stopped: .*selsyn archive rebuild/);
   const rebuild = { found: 9, adopted: 6, outdated: 2, left: 1 };
   expect(archiveText({ ...status, rebuild }, NOW)).toContain(
-    'rebuilt: of 9 objects 6 were taken over, 2 had their points in others, 1 cannot be read (see the log)',
+    'rebuilt: 6 of 9 objects taken over, 2 had their points in others, 1 cannot be read (see the log)',
   );
+  expect(archiveText({ ...status, rebuild, state: 'rebuilding' }, NOW)).toMatch(/^rebuilding, so far: 6 of 9 /m);
+  const none = { found: 0, adopted: 0, outdated: 0, left: 0 };
+  expect(archiveText({ ...status, rebuild: none }, NOW)).toContain('rebuilt: the manifest knew all objects');
 });
 
 test('objects that cannot be used are listed with the way out', () => {
-  expect(badObjectsText([], NOW)).toMatch(/^all archived objects/);
-  const lines = badObjectsText([bad], NOW).split('\n');
-  expect(lines[2]).toMatch(/^12 +device_type=meter.*parquet +10000 +1\.50 MB +2 h ago +in 16 min +data\.corrupt$/);
+  expect(badObjectsText([], NOW)).toMatch(/^no archived object/);
+  const other = { ...bad, code: 'columnar.failed', message: 'no memory', nextTryMs: 0 };
+  const lines = badObjectsText([bad, { ...bad, code: 'archive.object-gone' }, other], NOW).split('\n');
+  expect(lines[2]).toMatch(/^12 +device_type=meter.*parquet +10000 +1\.50 MB +2 h ago +in 16 min +damaged$/);
+  expect(lines[3]).toMatch(/ gone$/);
+  expect(lines[4]).toMatch(/ now +no memory \(columnar\.failed\)$/);
   expect(lines.at(-1)).toContain('selsyn archive give-up ID --yes');
 });
 

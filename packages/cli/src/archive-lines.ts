@@ -1,8 +1,10 @@
-import type { ArchiveRunJson, ArchiveStatusJson, BadObjectJson } from '@selsyn/platform/api/archive-routes.ts';
+import type { ArchiveRunJson, ArchiveStatusJson, BadObjectJson } from '@selsyn/platform/api/archive-schemas.ts';
 import { printable } from './printable.ts';
 import { counted, formatAge, formatBytes, formatDuration, formatTable } from './table.ts';
 
 const STATES: Readonly<Record<string, string>> = {
+  failing: 'failing, and tried again',
+  misplaced: 'stopped: its objects are not where it is configured to be (archive.*)',
   'unknown-objects': 'stopped: there are objects that the manifest does not know (selsyn archive rebuild takes them over)',
   rebuilding: 'taking over objects that the manifest does not know',
 };
@@ -12,16 +14,16 @@ export function archiveText(status: ArchiveStatusJson, nowMs: number): string {
   const { state, place, objects, bytes, points, backlogHours, lagMs, openErasures, badObjects, rebuild, ...times } = status;
   const { lastStoredAtMs, lastError } = times;
   if (status.target === 'off') return 'no archive is configured (archive.target)';
+  // What is due is not looked for then.
+  const isStopped = ['misplaced', 'unknown-objects', 'rebuilding'].includes(state);
   const perPoint = points === 0 ? '' : `, ${(bytes / points).toFixed(2)} bytes a point`;
   return [
     `${STATES[state] ?? state}, in ${place ?? ''}`,
-    `${objects} objects, ${formatBytes(bytes)}, ${points} points${perPoint}`,
-    backlogHours === 0
-      ? 'all that is due is archived'
-      : `${backlogHours} hours to be archived, the oldest ended ${formatDuration(lagMs)} ago`,
-    ...(rebuild === undefined ? [] : [rebuildText(rebuild)]),
-    ...(badObjects === 0 ? [] : [`${counted(badObjects, 'object')} cannot be used, and left as they are: selsyn archive bad`]),
-    ...(openErasures === 0 ? [] : [`${openErasures} devices are being erased`]),
+    `${counted(objects, 'object')}, ${formatBytes(bytes)}, ${counted(points, 'point')}${perPoint}`,
+    ...(backlogHours === 0 && isStopped ? [] : [backlogText({ backlogHours, lagMs })]),
+    ...(rebuild === undefined ? [] : [rebuildText(rebuild, state === 'rebuilding')]),
+    ...(badObjects === 0 ? [] : [`damaged or gone: ${counted(badObjects, 'object')} (selsyn archive bad)`]),
+    ...(openErasures === 0 ? [] : [`being erased: ${counted(openErasures, 'device')} (selsyn erasures)`]),
     ...(lastStoredAtMs === undefined ? [] : [`stored last ${formatAge(nowMs - lastStoredAtMs)} ago`]),
     ...(lastError === undefined
       ? []
@@ -29,30 +31,40 @@ export function archiveText(status: ArchiveStatusJson, nowMs: number): string {
   ].join('\n');
 }
 
-function rebuildText({ found, adopted, outdated, left }: NonNullable<ArchiveStatusJson['rebuild']>): string {
+function backlogText({ backlogHours, lagMs }: Pick<ArchiveStatusJson, 'backlogHours' | 'lagMs'>): string {
+  if (backlogHours === 0) return 'all that is due is archived';
+  return `${counted(backlogHours, 'hour')} to be archived, the oldest ended ${formatDuration(lagMs)} ago`;
+}
+
+function rebuildText({ found, adopted, outdated, left }: NonNullable<ArchiveStatusJson['rebuild']>, isUnderWay: boolean): string {
+  if (found === 0) return isUnderWay ? 'rebuilding: looking for objects' : 'rebuilt: the manifest knew all objects';
   const rest = [
     ...(outdated > 0 ? [`${outdated} had their points in others`] : []),
     ...(left > 0 ? [`${left} cannot be read (see the log)`] : []),
   ];
-  return `rebuilt: of ${found} objects ${adopted} were taken over${rest.map((part) => `, ${part}`).join('')}`;
+  const taken = `${adopted.toLocaleString('en-US')} of ${counted(found, 'object')} taken over`;
+  return [`${isUnderWay ? 'rebuilding, so far' : 'rebuilt'}: ${taken}`, ...rest].join(', ');
 }
+
+const FAULTS: Readonly<Record<string, string>> = { 'data.corrupt': 'damaged', 'archive.object-gone': 'gone' };
 
 /** The objects that cannot be used, why, and the way out. */
 export function badObjectsText(objects: readonly BadObjectJson[], nowMs: number): string {
-  if (objects.length === 0) return 'all archived objects that were used are what was archived';
-  const rows = objects.map(({ id, key, points, bytes, code, sinceMs, nextTryMs }) => [
+  if (objects.length === 0) return 'no archived object is known to be damaged or gone';
+  const rows = objects.map(({ id, key, points, bytes, code, message, sinceMs, nextTryMs }) => [
     String(id),
     printable(key),
     String(points),
     formatBytes(bytes),
     `${formatAge(nowMs - sinceMs)} ago`,
-    `in ${formatAge(nextTryMs - nowMs)}`,
-    code,
+    nextTryMs <= nowMs ? 'now' : `in ${formatAge(nextTryMs - nowMs)}`,
+    FAULTS[code] ?? `${printable(message)} (${code})`,
   ]);
   return [
     formatTable(['id', 'object', 'points', 'size', 'since', 'tried again', 'why'], rows),
     '',
-    'put their bytes back from a copy and say selsyn archive run, or selsyn archive give-up ID --yes',
+    'Put the file back from a copy, then: selsyn archive run',
+    'Or do without it, for good:         selsyn archive give-up ID --yes',
   ].join('\n');
 }
 

@@ -51,6 +51,6 @@ test('tells archived objects that are elsewhere, and copies of them, from those 
     archiveCache: { bytes: 5e8, files: 12 },
   });
   expect(text).toMatch(/^archive +3\.00 GB +3$/m);
-  expect(text).toMatch(/^copies of archived +500 MB +12$/m);
+  expect(text).toMatch(/^archive, copies +500 MB +12$/m);
   expect(text).toMatch(/^archive, elsewhere +41\.0 GB +2212 +2026-01-01 to 2026-11-22$/m);
 });

@@ -17,7 +17,7 @@ export function storageText({ volume, levels, future, broken, log, other, foreca
     ['daily', levels.daily],
     ...(future.files > 0 ? [['of raw: the future', future] as const] : []),
     ['archive', archive],
-    ...(archiveCache.files > 0 ? [['copies of archived', archiveCache] as const] : []),
+    ...(archiveCache.files > 0 ? [['archive, copies', archiveCache] as const] : []),
     ['log', log],
     ...(broken.files > 0 ? [['broken, set aside', broken] as const] : []),
     ['other', other],

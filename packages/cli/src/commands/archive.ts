@@ -3,7 +3,7 @@ import type {
   ArchiveRunJson,
   ArchiveStatusJson,
   BadObjectJson,
-} from '@selsyn/platform/api/archive-routes.ts';
+} from '@selsyn/platform/api/archive-schemas.ts';
 import type { Command } from 'commander';
 import { ApiClient } from '../api-client.ts';
 import { archiveText, badObjectsText, leftText } from '../archive-lines.ts';
@@ -41,14 +41,14 @@ export function addArchiveCommands(program: Command): void {
         if (options.json === true) process.stdout.write(`${JSON.stringify(object)}\n`);
         else rows.push([object.key, String(object.points), formatBytes(object.bytes), formatAge(Date.now() - object.storedAtMs)]);
       }
-      if (options.json !== true) process.stdout.write(`${formatTable(['object', 'points', 'size', 'age'], rows)}\n`);
+      if (options.json === true) return;
+      const text = rows.length === 0 ? 'no objects yet' : formatTable(['object', 'points', 'size', 'age'], rows);
+      process.stdout.write(`${text}\n`);
     });
 
   archive
     .command('run')
-    .description(
-      'archive the hours that are over now, also what of them is only in memory, without waiting for points that are late',
-    )
+    .description('archive the hours that are over now, without waiting for late points; what is in memory is stored first')
     .action(async (_: unknown, command: Command) => {
       const { left } = await new ApiClient(findServer(command.optsWithGlobals<Options>())).post<ArchiveRunJson>('/archive/run');
       if (left !== undefined) process.stdout.write(`${leftText(left)}\n`);
@@ -57,7 +57,7 @@ export function addArchiveCommands(program: Command): void {
 
   archive
     .command('bad')
-    .description('list the objects that are damaged or gone, which all else goes on without')
+    .description('list the objects that are damaged or gone')
     .option('--json', 'print JSON lines')
     .action(async (_: unknown, command: Command) => {
       const options = command.optsWithGlobals<Options>();
@@ -70,7 +70,7 @@ export function addArchiveCommands(program: Command): void {
 
   archive
     .command('give-up <id>')
-    .description('delete an object that is damaged or gone from the archive, for good; what is right stays')
+    .description('delete an object that is damaged or gone, for good; refused where it is neither')
     .option('--yes', 'yes, give it up')
     .action(async (id: string, _: unknown, command: Command) => {
       const options = command.optsWithGlobals<Options & { readonly yes?: boolean }>();

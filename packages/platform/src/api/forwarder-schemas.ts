@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { MAX_METRIC_NAME } from '../registry/device-type.ts';
 import { MAX_FILTER_LENGTH } from '../registry/filter/filter-tokens.ts';
 import { FORWARDER_ID_PATTERN } from '../forwarding/check-forwarder.ts';
 import { DEFAULT_BATCH } from '../forwarding/forwarder.ts';
@@ -79,7 +80,7 @@ const filterSchema = z
     types: z.array(z.string().min(1).max(64)).max(64).optional().describe('Device types.'),
     filter: z.string().min(1).max(MAX_FILTER_LENGTH).optional().describe('Text of the filter language.'),
     metrics: z
-      .array(z.string().min(1).max(128))
+      .array(z.string().min(1).max(MAX_METRIC_NAME))
       .max(256)
       .optional()
       .describe('With the format `samples`; `*` for any characters.'),

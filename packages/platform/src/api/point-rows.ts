@@ -14,7 +14,8 @@ import { MAX_ROW_VALUES, nameFault, type SampleValue, timeFault, valueFault } fr
 /** @returns why the row cannot be kept; nothing of it was written then */
 export function writeRow(row: unknown, nowMs: number, writer: PointWriter): string | undefined {
   if (!isRecord(row)) return 'a row must be a JSON object';
-  for (const field of Object.keys(row)) if (!FIELDS.has(field)) return `there is no field "${field.slice(0, 64)}" of a row`;
+  for (const field of Object.keys(row))
+    if (!FIELDS.has(field)) return `there is no field "${field.slice(0, 64)}": there are ${[...FIELDS].join(', ')}`;
   const { device, ts, values, metric, value } = row;
   if (typeof device !== 'string' || !isDeviceId(device)) return '"device" must be a device id (1 to 128 of A-Z a-z 0-9 : _ . -)';
   if (ts !== undefined && (typeof ts !== 'number' || !Number.isFinite(ts))) return '"ts" must be a number of milliseconds';

@@ -124,7 +124,7 @@ describe('POST /api/v1/telemetry', () => {
     ['{"device":"a","values":{"__proto__":1}}', 'no metric can have the name "__proto__"'],
     ['{"device":"a"}', 'a row has "values", or "metric" and "value"'],
     ['{"device":"a","metric":"v","value":1,"values":{"v":1}}', 'do not go with "values"'],
-    ['{"device":"a","values":{"v":1},"unit":"K"}', 'there is no field "unit" of a row'],
+    ['{"device":"a","values":{"v":1},"unit":"K"}', 'there is no field "unit": there are device, ts, values, metric, value'],
     ['{"device":"a","values":{"v":1e999}}', 'no finite number'],
     ['{', 'it is not JSON'],
     [`${'['.repeat(99)}`, 'levels deep'],

@@ -4,10 +4,14 @@ import type { TelemetryEraser } from '../telemetry/telemetry-queries.ts';
 import type { FlushAnswer } from '../telemetry/upkeep-calls.ts';
 import type { ArchiveCalls } from './archive-calls.ts';
 import type { ArchivedObject } from './archive-index.ts';
+import { GIVE_UP_MS } from './archive-service.ts';
 import type { ArchiveStatus } from './archive-status.ts';
 import type { Erasure } from './erasure.ts';
 import type { ManifestIndex } from './manifest-index.ts';
 import type { BadObject } from './object-faults.ts';
+
+/** After this nothing is given up any more: it is known what came of it. */
+const GIVE_UP_DEADLINE_MS = GIVE_UP_MS + 15_000;
 
 /** The archive and erasures, for those who operate them. */
 export interface ArchiveControl {
@@ -67,7 +71,7 @@ export class ArchiveReading implements ArchiveControl, ErasureControl, Telemetry
   }
 
   async giveUp(id: number): Promise<BadObject> {
-    return await this.#upkeep.call('giveUpObject', { id });
+    return await this.#upkeep.call('giveUpObject', { id }, GIVE_UP_DEADLINE_MS);
   }
 
   objects(query: { readonly after: number; readonly limit: number }): readonly ArchivedObject[] {

@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { afterAll, afterEach, beforeEach, expect, test } from 'vitest';
 import { SelsynError } from '../kernel/errors.ts';
 import { silentLogLines } from '../kernel/log-lines.ts';
@@ -210,4 +211,25 @@ test('erases what is archived of a device while it is being removed', async () =
   await removing.idle();
   expect(await archive.rows()).toEqual(['b v 1 2']);
   await removing[Symbol.asyncDispose]();
+});
+
+test('objects that the manifest does not know are told of until somebody has them taken over, and no longer', async () => {
+  archive.points(['a', 'v', 1, 1]);
+  await archive.pass();
+  await service[Symbol.asyncDispose]();
+  archive.closeArchive();
+  for (const suffix of ['', '-wal', '-shm']) rmSync(archive.folders.manifest + suffix, { force: true });
+  await archive.openArchive();
+  service = open();
+  service.start();
+  await pass(0);
+  expect(service.status()).toMatchObject({ state: 'unknown-objects', lastError: { code: 'archive.unknown-objects' } });
+  const states = new Set<string>();
+  // What the day file has is archived again afterwards.
+  archive.onStep = () => void states.add(service.status().state);
+  service.rebuild();
+  expect(service.status()).toMatchObject({ state: 'rebuilding', lastError: undefined });
+  await pass(0);
+  expect([...states]).toEqual(['working']);
+  expect(service.status()).toMatchObject({ state: 'idle', lastError: undefined, points: 1 });
 });

@@ -16,6 +16,8 @@ const PASS_MS = 60_000;
 const ERASING_MS = 1_000;
 const RETRY_MS = 10_000;
 const MAX_RETRY_MS = 600_000;
+/** Whoever gives an object up waits so long at most: for what is being archived, and for its bytes. */
+export const GIVE_UP_MS = 45_000;
 
 export interface ArchiveServiceParts {
   readonly manifest: Manifest;
@@ -84,6 +86,8 @@ export class ArchiveService implements AsyncDisposable {
     const { archiver, manifest } = this.#parts;
     if (archiver === undefined) throw new SelsynError('archive.off', 'no archive is configured');
     manifest.beginRebuild();
+    // That is being seen to: where something is left, the next pass says so again.
+    if (this.#lastError?.code === 'archive.unknown-objects') this.#lastError = undefined;
     this.#failed = 0;
     this.#wake(0);
   }
@@ -129,7 +133,8 @@ export class ArchiveService implements AsyncDisposable {
           .map(({ day }) => day),
       );
       manifest.commit({ planned: [], replaced: ids, day: 0, hours: [], nowMs: clock.now() });
-      await archiver?.publisher.settle(this.#stopping.signal);
+      // Where the archive is not the one that was expected its objects are others under the same keys.
+      if (archiver?.isPlaced === true) await archiver.publisher.settle(this.#stopping.signal);
       for (const day of days) manifest.forgetHours(day);
     });
   }
@@ -144,20 +149,30 @@ export class ArchiveService implements AsyncDisposable {
    * has of its hours is archived again.
    *
    * @param requireFree legal holds
-   * @throws SelsynError `archive.object-not-found`; `archive.object-sound` where it is what was archived; `hold.active`; `blobs.*`
+   * @throws SelsynError `archive.object-not-found`; `archive.object-sound` where it is what was archived; `hold.active`; `blobs.*`;
+   *   `thread.timeout` after GIVE_UP_MS: it is not given up, nor later
    */
   async giveUp(id: number, requireFree: (object: BadObject['object']) => Promise<void>): Promise<BadObject> {
-    const { archiver } = this.#parts;
+    const { archiver, clock } = this.#parts;
     if (archiver === undefined) throw new SelsynError('archive.off', 'no archive is configured');
-    const given = await this.#turns.take(async () => {
-      const bad = archiver.faults.find(id);
-      if (bad === undefined) throw noBadObject(id);
-      await requireFree(bad.object);
-      await archiver.giveUp(bad.object, this.#stopping.signal);
-      return bad;
-    });
-    this.#wake(0);
-    return given;
+    const deadline = new AbortController();
+    const late = new SelsynError('thread.timeout', 'the archive is at work: it was not given up', { retryable: true });
+    const cancel = clock.after(GIVE_UP_MS, () => deadline.abort(late));
+    const signal = AbortSignal.any([this.#stopping.signal, deadline.signal]);
+    try {
+      return await this.#turns.take(async () => {
+        signal.throwIfAborted();
+        const bad = archiver.faults.find(id);
+        if (bad === undefined) throw noBadObject(id);
+        await requireFree(bad.object);
+        signal.throwIfAborted();
+        await archiver.giveUp(bad.object, signal);
+        return bad;
+      });
+    } finally {
+      cancel();
+      this.#wake(0);
+    }
   }
 
   status(): ArchiveStatus {

@@ -166,21 +166,29 @@ export class Archiver {
   /**
    * An object that is damaged or gone does not count any more, and is deleted.
    *
-   * @throws SelsynError `archive.object-sound` where it is what was archived; `blobs.*`
+   * @throws SelsynError `archive.object-sound` where it is what was archived; `archive.misplaced` while it is not known whether this is the
+   *   store in which it is; `blobs.*`
    */
   async giveUp(object: CurrentObject, signal: AbortSignal): Promise<void> {
-    const { manifest, clock, logLines } = this.#parts;
+    const { manifest, blobs, clock, logLines } = this.#parts;
+    if (!this.#placed) {
+      const message = 'no object can be given up before the archive and its manifest were found to belong together';
+      throw new SelsynError('archive.misplaced', message, { details: { place: blobs.place, before: manifest.place } });
+    }
     try {
       using _copy = await this.faults.holdRight(object, signal);
     } catch (error) {
-      if (!isSelsynError(error, 'data.corrupt', 'archive.object-gone')) throw error;
+      if (signal.aborted || !isSelsynError(error, 'data.corrupt', 'archive.object-gone')) throw error;
       const { id, key, day, hour, rows } = object;
       // What the day file has of it is archived again, joined with what other objects have.
       const also = (): void => manifest.forgetVersions(day, hour);
       manifest.commit({ planned: [], replaced: [id], day, hours: [], nowMs: clock.now(), also });
       manifest.forgetHours(day);
       logLines.warn({ object: id, key, points: rows, err: error }, 'An archived object was given up, and is deleted');
-      await this.publisher.settle(signal);
+      // It is given up whatever comes of that, and the next pass deletes it too.
+      await this.publisher.settle(signal).catch((error: unknown) => {
+        logLines.warn({ object: id, key, err: error }, 'The rest of an object that was given up could not be deleted yet');
+      });
       return;
     }
     this.faults.retryNow();
@@ -206,7 +214,8 @@ export class Archiver {
   /** Whether everything that a day file has is archived, verified and in the manifest, as the file is now. */
   isArchived(day: number): DayState | undefined {
     const state = readDayState(dayFilePath(this.#parts.telemetryDir, day), day);
-    if (state === undefined || !this.#placed) return undefined;
+    // What is known to be damaged or gone can be archived again while the day file is there.
+    if (state === undefined || !this.#placed || this.faults.isLost(day)) return undefined;
     const archived = this.#parts.manifest.hoursOf(day);
     for (const [hour, version] of state.hours) {
       const row = archived.get(hour);
@@ -238,10 +247,18 @@ export class Archiver {
       if (!(await this.#hours.archiveFirst(state, hours, signal))) return false;
       await this.erase(signal);
     }
+    let bad: unknown;
     for (const hour of due.again) {
-      if (!(await this.#hours.archiveAgain(state, hour, signal))) return false;
+      try {
+        if (!(await this.#hours.archiveAgain(state, hour, signal))) return false;
+      } catch (error) {
+        // An object of this hour cannot be used: the other hours have theirs.
+        if (!isSelsynError(error, 'archive.object-bad')) throw error;
+        bad ??= error;
+      }
       await this.erase(signal);
     }
+    if (bad !== undefined) throw bad;
     this.#wanted.delete(state.day);
     return due.waiting.length === 0;
   }

@@ -5,7 +5,7 @@ import { SelsynError } from '../kernel/errors.ts';
 import { silentLogLines } from '../kernel/log-lines.ts';
 import { DAY_MS } from '../telemetry/day-file-schema.ts';
 import { ArchiveFixture, parquetForTests } from './archive.fixture.ts';
-import { ArchiveService } from './archive-service.ts';
+import { ArchiveService, GIVE_UP_MS } from './archive-service.ts';
 
 const parquet = parquetForTests();
 let archive: ArchiveFixture;
@@ -205,4 +205,109 @@ test('an erasure that waits for the store looks into each object once', async ()
   const { id } = await archive.erasures.begin({ device: 'd', reason: 'requested', requestedBy: 'officer' });
   for (let passes = 0; passes < 3; passes++) await archive.pass();
   expect(archive.erasures.get(id)).toMatchObject({ state: 'hidden', objectsChecked: 2, objectsRewritten: 1 });
+});
+
+test('where the first hour of a day is the damaged one, late points of the hours after it do not wait either', async () => {
+  archive.points(['d', 'v', 1, 1], ['d', 'v', 61, 2], ['d', 'v', 121, 3]);
+  service.start();
+  await pass(0);
+  const repair = damage(objectOf('00').path);
+  archive.points(['d', 'v', 2, 4], ['d', 'v', 62, 5], ['d', 'v', 122, 6]);
+  await service.archiveNow();
+  await pass(0);
+  expect(service.status()).toMatchObject({ state: 'failing', badObjects: 1, backlogHours: 1, points: 5 });
+  repair();
+  await service.archiveNow();
+  await pass(0);
+  expect(service.status()).toMatchObject({ state: 'idle', badObjects: 0, backlogHours: 0 });
+  expect(await archive.rows()).toEqual(['d v 1 1', 'd v 121 3', 'd v 122 6', 'd v 2 4', 'd v 61 2', 'd v 62 5']);
+});
+
+test('raw points whose object is damaged are not let go: they are what it can be made of again', async () => {
+  archive.points(['d', 'v', 1, 1], ['e', 'v', 1, 2]);
+  service.start();
+  await pass(0);
+  const day = archive.today / DAY_MS;
+  expect(archive.archiver.isArchived(day)).toBeDefined();
+  const { path, id: object } = objectOf('00');
+  damage(path);
+  await erase('d');
+  await pass(60_000);
+  expect(service.status().badObjects).toBe(1);
+  expect(archive.archiver.isArchived(day)).toBeUndefined();
+  await service.giveUp(object, free);
+  await pass(0);
+  expect(await archive.rows()).toEqual(['e v 1 2']);
+  expect(archive.archiver.isArchived(day)).toBeDefined();
+});
+
+test('nothing is given up, and nothing deleted, at a place that is not that of the archive', async () => {
+  archive.points(['d', 'v', 1, 1], ['e', 'v', 61, 2]);
+  service.start();
+  await pass(0);
+  const { path, id: object } = objectOf('00');
+  const { path: other, id: expired } = objectOf('01');
+  damage(path);
+  await erase('d');
+  await pass(60_000);
+  expect(service.status().badObjects).toBe(1);
+  // As at a start, before it is known what is there.
+  archive.closeArchive();
+  await archive.openArchive();
+  await service[Symbol.asyncDispose]();
+  service = new ArchiveService({
+    manifest: archive.manifest,
+    erasures: archive.erasures,
+    store: { forget: async () => {}, flush: async () => ({ done: true }) },
+    archiver: archive.archiver,
+    target: 'disk',
+    place: archive.blobs.place,
+    clock: archive.store.clock,
+    logLines: silentLogLines,
+  });
+  await expect(service.giveUp(object, free)).rejects.toMatchObject({ code: 'archive.misplaced' });
+  await service.remove([expired]);
+  expect(existsSync(path)).toBe(true);
+  expect(existsSync(other)).toBe(true);
+  expect(service.objects().map(({ id }) => id)).toEqual([object]);
+  service.start();
+  await pass(0);
+  expect(existsSync(other)).toBe(false);
+  await service.giveUp(object, free);
+  expect(existsSync(path)).toBe(false);
+});
+
+test('what comes too late to be answered is not given up', async () => {
+  archive.points(['d', 'v', 1, 1], ['e', 'v', 1, 2]);
+  service.start();
+  await pass(0);
+  const { path, id: object } = objectOf('00');
+  damage(path);
+  await erase('d');
+  await pass(60_000);
+  const busy = Promise.withResolvers<void>();
+  const first = service.giveUp(object, async () => await busy.promise);
+  const second = service.giveUp(object, free);
+  const outcomes = Promise.allSettled([first, second]);
+  archive.store.clock.advance(GIVE_UP_MS);
+  busy.resolve();
+  const late = { status: 'rejected', reason: { code: 'thread.timeout' } };
+  expect(await outcomes).toMatchObject([late, late]);
+  expect(existsSync(path)).toBe(true);
+});
+
+test('what was given up is told as such, also where its rest cannot be deleted yet', async () => {
+  archive.points(['d', 'v', 1, 1], ['e', 'v', 1, 2]);
+  service.start();
+  await pass(0);
+  const { path, id: object } = objectOf('00');
+  damage(path);
+  await erase('d');
+  await pass(60_000);
+  const { delete: remove } = archive.blobs;
+  archive.blobs.delete = () => Promise.reject(new SelsynError('blobs.unavailable', 'no', { retryable: true }));
+  expect(await service.giveUp(object, free)).toMatchObject({ object: { id: object } });
+  archive.blobs.delete = remove;
+  await pass(10_000);
+  expect(existsSync(path)).toBe(false);
 });

@@ -84,7 +84,15 @@ export class Manifest implements Disposable {
     });
   }
 
-  /** Puts in an object that a manifest of before gave its id. */
+  /** What was to be stored may have been finished, as far as this manifest knows: it is as if it knew nothing of it. */
+  forgetPlanned(): void {
+    this.run("DELETE FROM object WHERE state = 'planned'");
+  }
+
+  /**
+   * Puts in an object that a manifest of before gave its id. It may have points of devices that were erased before it was known: those
+   * erasures are not done, and readers leave them out, until it was looked into.
+   */
   adopt(object: CurrentObject, state: 'current' | 'replaced'): void {
     this.run(
       `INSERT INTO object (id, key, state, device_type, day, hour, bytes, rows, sha256, first_ms, last_ms, first_device, last_device, stored_ms)
@@ -104,6 +112,25 @@ export class Manifest implements Disposable {
       object.lastDevice,
       object.storedMs,
     );
+    if (state !== 'current') return;
+    this.run(
+      `UPDATE erasure SET checked = min(checked, ?1 - 1), done_ms = NULL, state = CASE state WHEN 'done' THEN 'hidden' ELSE state END
+       WHERE upto >= ?1 AND device BETWEEN ?2 AND ?3`,
+      object.id,
+      object.firstDevice,
+      object.lastDevice,
+    );
+  }
+
+  /** Devices that were erased, or are being, from all objects up to one of which this is one. */
+  erasedFrom({ id, firstDevice, lastDevice }: Pick<CurrentObject, 'id' | 'firstDevice' | 'lastDevice'>): readonly string[] {
+    const rows = this.all(
+      'SELECT DISTINCT device FROM erasure WHERE upto >= ? AND device BETWEEN ? AND ?',
+      id,
+      firstDevice,
+      lastDevice,
+    );
+    return rows.map((row) => String(row['device']));
   }
 
   /** Hours were archived, of no known version: what day files have of them is archived again. @param hour undefined: all of the day */

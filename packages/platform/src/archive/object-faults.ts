@@ -123,6 +123,11 @@ export class ObjectFaults {
     return Number(this.#manifest.all('SELECT count(*) AS count FROM bad_object')[0]?.['count'] ?? 0);
   }
 
+  /** Whether points of a day are archived in nothing but an object that is damaged or gone. */
+  isLost(day: number): boolean {
+    return this.#select("day = ? AND code IN ('data.corrupt', 'archive.object-gone')", day).length > 0;
+  }
+
   /** Ids of all of them. */
   get ids(): ReadonlySet<number> {
     return new Set(this.#manifest.all('SELECT id FROM bad_object').map((row) => Number(row['id'])));

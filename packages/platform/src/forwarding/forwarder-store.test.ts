@@ -91,6 +91,31 @@ test('sends secrets to no other place than they were given for', async () => {
   await store.update('hook', { target: { kind: 'webhook', url: 'https://evil.example/other' } }, actor);
 });
 
+test.each<readonly [string, ForwarderDraft, ForwarderDraft['target']]>([
+  ['webhook', draft, { kind: 'webhook', url: 'http://example.com/in' }],
+  [
+    'broker',
+    { id: 'm', target: { kind: 'mqtt', url: 'mqtts://m', username: 'u' }, secrets: { password: 'p' } },
+    { kind: 'mqtt', url: 'mqtt://m', username: 'u' },
+  ],
+  [
+    'Kafka',
+    {
+      id: 'k',
+      target: { kind: 'kafka', brokers: ['a:1'], topic: 't', secure: true, sasl: { mechanism: 'PLAIN', username: 'u' } },
+      secrets: { password: 'p' },
+    },
+    { kind: 'kafka', brokers: ['a:1'], topic: 't', sasl: { mechanism: 'PLAIN', username: 'u' } },
+  ],
+])('sends secrets to no %s without TLS where they were given for one with it', async (_, made, target) => {
+  await store.create(made, actor);
+  await expect(store.update(made.id, { target }, actor)).rejects.toMatchObject({
+    code: 'request.invalid',
+    details: { field: 'secrets' },
+  });
+  expect((await store.update(made.id, { target, secrets: made.secrets }, actor)).forwarder.target).toEqual(target);
+});
+
 test('is brought under a new data key with everything else that is sealed', async () => {
   await store.create(draft, actor);
   const before = await open.database.selectFrom('forwarder').select('key_id').executeTakeFirstOrThrow();

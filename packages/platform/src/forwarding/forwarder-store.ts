@@ -219,8 +219,11 @@ function ensureSecretsAreMeant({ forwarder, secrets }: OpenForwarder, target: Ta
   });
 }
 
+/** Without TLS whoever is on the way there reads them: it is another place. */
 function placeOf(target: TargetSettings): string {
-  return target.kind === 'kafka' ? [...target.brokers].toSorted().join() : new URL(target.url).host;
+  if (target.kind === 'kafka') return [target.secure === true, ...[...target.brokers].toSorted()].join();
+  const { protocol, host } = new URL(target.url);
+  return `${protocol}//${host}`;
 }
 
 /** Those that the new kind of target has too, as the patch changes them. */

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import type { DeviceId } from '../../kernel/device-id.ts';
 import { DeviceStore } from '../../registry/device-store.ts';
 import { addDevice, asAdmin, columns, openTestApi, type TestApi } from '../api.fixture.ts';
+import { keyOf } from '../graphql/graphql.fixture.ts';
 
 const BASE = '/prometheus/api/v1';
 const START = 1_700_000_000;
@@ -168,13 +169,7 @@ test('who may not ask is told so in a document that Grafana can read', async () 
     headers: asAdmin,
     payload: { permissions: ['telemetry:write'] },
   });
-  const made = await api.app.inject({
-    method: 'POST',
-    url: '/api/v1/api-keys',
-    headers: asAdmin,
-    payload: { name: 'w', grants: [{ role: 'w', group: '/' }] },
-  });
-  const headers = { authorization: `Bearer ${made.json<{ key: string }>().key}` };
+  const headers = await keyOf(api, [{ role: 'w', group: '/' }]);
   const denied = await api.app.inject({ url: `${BASE}/query?query=1`, headers });
   expect([denied.statusCode, denied.json()]).toEqual([
     403,

@@ -26,7 +26,8 @@ function attempt(suspects: CloseSuspects, poison: ReadonlySet<number>, acksLate:
     inFlight.push(each);
     if (!poison.has(each.offset)) continue;
     // The window of suspects may hold more of them.
-    if (isSuspect) inFlight = records.slice(each.offset, each.offset + suspects.window).filter((other) => suspects.has(other));
+    if (isSuspect)
+      inFlight = records.slice(each.offset, each.offset + suspects.windowOf(0)).filter((other) => suspects.has(other));
     suspects.closed(inFlight, true);
     return true;
   }
@@ -70,10 +71,31 @@ test('connections that had answered nothing blame nobody', () => {
   expect(suspects.has(record(1))).toBe(true);
 });
 
-test('suspects are blamed rather than what other partitions send meanwhile', () => {
+test('who was not alone in flight is not blamed, whatever it was suspected of: it may have been what another partition sent', () => {
   const suspects = new CloseSuspects();
   suspects.closed([record(7)], true);
-  for (let n = 0; n < CLOSES - 1; n += 1) suspects.closed([record(n, 1), record(7), record(n, 2)], true);
-  expect(suspects.isRefused(record(7))).toBe(true);
-  expect(suspects.has(record(0, 1))).toBe(false);
+  for (let n = 0; n < 3 * CLOSES; n += 1) expect(suspects.closed([record(n, 1), record(7), record(n, 2)], true)).toBe(false);
+  expect(suspects.isRefused(record(7))).toBe(false);
+  expect(suspects.has(record(3 * CLOSES - 1, 1))).toBe(true);
+});
+
+test('a partition finds its record, however many suspects others have', () => {
+  const suspects = new CloseSuspects();
+  suspects.closed([...records, record(0, 1), record(1, 1)], true);
+  expect([suspects.windowOf(0), suspects.windowOf(1)]).toEqual([31, 1]);
+});
+
+test('the connection must have stayed the longer before a record, the more often it was closed on that', () => {
+  const suspects = new CloseSuspects();
+  const waits = [suspects.quietMs([record(1)])];
+  for (let n = 1; n < CLOSES; n += 1) {
+    suspects.closed([record(1)], true);
+    waits.push(suspects.quietMs([record(0), record(1)]));
+  }
+  expect(waits).toEqual(waits.toSorted((a, b) => a - b));
+  expect(new Set(waits).size).toBe(CLOSES);
+  expect(suspects.quietMs([record(0)])).toBe(0);
+  // It was not closed on the record: while nothing was sent.
+  suspects.closed([], true);
+  expect(suspects.isRefused(record(1))).toBe(false);
 });

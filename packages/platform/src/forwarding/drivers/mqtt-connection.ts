@@ -1,6 +1,7 @@
 import { connect as connectPlain, isIP, type LookupFunction, type Socket } from 'node:net';
 import { connect as connectSecure } from 'node:tls';
 import { type IClientOptions, type IDisconnectPacket, MqttClient, type Packet } from 'mqtt';
+import type { Clock } from '../../kernel/clock.ts';
 import { isForbiddenAddress } from '../../kernel/hook-addresses.ts';
 import { DeliveryError, type OutgoingRecord } from '../delivery.ts';
 import type { MqttSettings, TargetSecrets } from '../target-settings.ts';
@@ -92,23 +93,43 @@ export class MqttConnection {
   async prove(signal: AbortSignal): Promise<void> {
     if (this.#isProven) return;
     const { client } = this;
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const { promise, resolve } = Promise.withResolvers<void>();
     const onPacket = ({ cmd }: Packet): void => {
       if (cmd === 'pingresp') resolve();
     };
+    client.on('packetreceive', onPacket);
+    try {
+      await this.#unlessClosed(promise, signal, () => client.sendPing());
+      this.#isProven = true;
+    } finally {
+      client.removeListener('packetreceive', onPacket);
+    }
+  }
+
+  /** Resolves after a time in which the other side has not closed it. */
+  async stays(forMs: number, clock: Clock, signal: AbortSignal): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const cancel = clock.after(forMs, resolve);
+    try {
+      await this.#unlessClosed(promise, signal);
+    } finally {
+      cancel();
+    }
+  }
+
+  async #unlessClosed(what: Promise<void>, signal: AbortSignal, begin: () => void = () => undefined): Promise<void> {
+    const { client } = this;
+    const { promise: over, reject } = Promise.withResolvers<never>();
     const onClose = (): void => reject(new Error(this.closeReason));
     const onAbort = (): void => reject(signal.reason instanceof Error ? signal.reason : new Error('broken off'));
-    client.on('packetreceive', onPacket);
     client.once('close', onClose);
     signal.addEventListener('abort', onAbort, { once: true });
     try {
       signal.throwIfAborted();
       if (!client.connected) throw new Error('the connection was lost');
-      client.sendPing();
-      await promise;
-      this.#isProven = true;
+      begin();
+      await Promise.race([what, over]);
     } finally {
-      client.removeListener('packetreceive', onPacket);
       client.removeListener('close', onClose);
       signal.removeEventListener('abort', onAbort);
     }

@@ -1,6 +1,7 @@
 import type { LookupFunction } from 'node:net';
 import { lookup as systemLookup } from 'node:dns';
 import type { ErrorWithReasonCode, MqttClient } from 'mqtt';
+import { type Clock, systemClock } from '../../kernel/clock.ts';
 import { allowedLookup } from '../../kernel/hook-addresses.ts';
 import { DeliveryError, type Delivery, type DeliveryTarget, type OutgoingRecord } from '../delivery.ts';
 import { sampleJson } from '../record-json.ts';
@@ -26,6 +27,7 @@ export class MqttTarget implements DeliveryTarget {
   readonly #secrets: TargetSecrets;
   readonly #clientId: string;
   readonly #lookup: LookupFunction;
+  readonly #clock: Clock;
   readonly #suspects = new CloseSuspects();
   #connection: Promise<MqttConnection> | undefined;
 
@@ -34,10 +36,12 @@ export class MqttTarget implements DeliveryTarget {
     readonly settings: MqttSettings;
     readonly secrets: TargetSecrets;
     readonly lookup?: LookupFunction | undefined;
+    readonly clock?: Clock | undefined;
   }) {
     this.#settings = options.settings;
     this.#secrets = options.secrets;
     this.#clientId = options.settings.clientId ?? `selsyn-forwarder-${options.forwarder}`;
+    this.#clock = options.clock ?? systemClock;
     this.#lookup = allowedLookup(options.lookup ?? systemLookup);
   }
 
@@ -59,7 +63,11 @@ export class MqttTarget implements DeliveryTarget {
     let connection: MqttConnection | undefined;
     try {
       connection = await connecting;
-      if (records.some((record) => this.#suspects.has(record))) await connection.prove(signal);
+      if (records.some((record) => this.#suspects.has(record))) {
+        await connection.prove(signal);
+        const quietMs = this.#suspects.quietMs(records);
+        if (quietMs > 0) await connection.stays(quietMs, this.#clock, signal);
+      }
       await this.#publish(connection, records, signal);
       return undefined;
     } catch (error) {
@@ -123,7 +131,9 @@ export class MqttTarget implements DeliveryTarget {
     };
     /** What is suspected is not sent together with what is not. */
     const mayGo = (record: OutgoingRecord): boolean =>
-      this.#suspects.has(record) ? openSuspects === open && open < this.#suspects.window : openSuspects === 0 && open < window;
+      this.#suspects.has(record)
+        ? openSuspects === open && open < this.#suspects.windowOf(record.partition)
+        : openSuspects === 0 && open < window;
     const pump = (): void => {
       for (; !isOver && next < records.length && mayGo(records[next]!); next += 1) {
         const record = records[next]!;
