@@ -50,10 +50,10 @@ test('a damaged object is told of and given up, and a lost manifest is rebuilt f
   writeFileSync(path, bytes);
   expect(await cli('erase', 'd1', '--yes')).not.toBe('');
   await until(({ badObjects, openErasures }) => badObjects === 1 && openErasures === 1);
-  expect(await cli('archive')).toContain('1 object cannot be used');
+  expect(await cli('archive')).toContain('damaged or gone: 1 object (');
   const [bad] = (await selsyn.get<{ items: { id: number; code: string }[] }>('/api/v1/archive/bad-objects')).items;
   expect(bad).toMatchObject({ code: 'data.corrupt' });
-  expect(await cli('archive', 'bad')).toContain('data.corrupt');
+  expect(await cli('archive', 'bad')).toMatch(/ damaged$/m);
   expect((await selsyn.cli('archive', 'give-up', String(bad!.id))).stderr).toContain('say --yes');
   expect(await cli('archive', 'give-up', String(bad!.id), '--yes')).toMatch(/^given up: device_type=/);
   await until(({ badObjects, openErasures }) => badObjects === 0 && openErasures === 0);
@@ -70,5 +70,5 @@ test('a damaged object is told of and given up, and a lost manifest is rebuilt f
   expect(await cli('archive')).toContain('selsyn archive rebuild');
   await cli('archive', 'rebuild');
   await until(({ state, points }) => state === 'idle' && points === 180);
-  expect(await cli('archive')).toMatch(/rebuilt: of \d+ objects \d+ were taken over/);
+  expect(await cli('archive')).toMatch(/^rebuilt: (\d+) of \1 objects? taken over$/m);
 });

@@ -125,6 +125,7 @@ it('secrets stay where nothing is typed, are taken away where that is said, and 
   expect(of({ fields: { ...fields, url: 'https://other/b' }, secrets: { signingKey: 'new' } })).toEqual({
     faults: { authorization: expect.stringContaining('another place') },
   });
+  expect(of({ fields: { ...fields, url: fields['url']!.replace('https:', 'http:') } })).toHaveProperty('faults');
   expect(of({ kind: 'mqtt', fields: { url: 'mqtt://m' } })).toMatchObject({
     patch: { target: { kind: 'mqtt', url: 'mqtt://m' }, secrets: { authorization: null, signingKey: null } },
   });

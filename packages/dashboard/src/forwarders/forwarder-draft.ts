@@ -174,12 +174,13 @@ function secretsOf(form: ForwarderForm, before: Forwarder | undefined, faults: R
   return secrets;
 }
 
-/** As the server tells places apart. */
+/** As the server tells places apart: without TLS whoever is on the way there reads what is secret. */
 function placeOf(target: Json): string {
-  const brokers = target['brokers'];
-  if (Array.isArray(brokers)) return brokers.map(String).toSorted().join();
-  const { url } = target;
-  return typeof url === 'string' ? (URL.parse(url)?.host ?? url) : '';
+  const { brokers, secure, url } = target;
+  if (Array.isArray(brokers)) return [secure === true, ...brokers.map(String).toSorted()].join();
+  if (typeof url !== 'string') return '';
+  const parsed = URL.parse(url);
+  return parsed === null ? url : `${parsed.protocol}//${parsed.host}`;
 }
 
 function hasAny(of: Json): boolean {

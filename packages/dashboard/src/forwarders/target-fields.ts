@@ -23,10 +23,10 @@ export interface TargetForm {
 }
 
 const TLS: readonly TargetField[] = [
-  { name: 'tls.ca', label: 'Authorities that certify the target (PEM)', as: 'pem', isMore: true },
-  { name: 'tls.certificate', label: 'Certificate of ours (PEM)', as: 'pem', isMore: true },
+  { name: 'tls.ca', label: 'CA certificates of the target (PEM)', as: 'pem', isMore: true },
+  { name: 'tls.certificate', label: 'Client certificate (PEM)', as: 'pem', isMore: true },
 ];
-const CLIENT_KEY: TargetField = { name: 'clientKey', label: 'Key of our certificate (PEM)', as: 'pem', isMore: true };
+const CLIENT_KEY: TargetField = { name: 'clientKey', label: 'Key of the client certificate (PEM)', as: 'pem', isMore: true };
 
 /** What each kind of target is told, in the order of its form. */
 export const TARGET_FIELDS: Readonly<Record<TargetKind, TargetForm>> = {

@@ -25,6 +25,8 @@ const STATES: Readonly<Record<string, readonly [tone: Tone, text: string]>> = {
   rebuilding: ['warn', 'objects are being taken over'],
 };
 
+/** What is due is not looked for then. */
+const STOPPED: ReadonlySet<string> = new Set(['misplaced', 'unknown-objects', 'rebuilding']);
 const NOT_DUE = ['good', 'nothing is due yet'] as const;
 
 /** How the Parquet archive gets on. */
@@ -89,7 +91,7 @@ export function ArchiveState() {
       )}
       {rebuild.error !== null && <ProblemNotice error={rebuild.error} />}
       {isOn && <State status={data} />}
-      {isOn && data.badObjects > 0 && <BadObjects mayWrite={mayWrite} />}
+      {isOn && data.badObjects > 0 && <BadObjects count={data.badObjects} mayWrite={mayWrite} />}
     </Section>
   );
 }
@@ -110,7 +112,9 @@ function State({ status }: { readonly status: ArchiveStatus }) {
         <Fact name="Points">{formatCompact(points)}</Fact>
         <Fact name="Backlog">
           {backlogHours === 0
-            ? 'none'
+            ? STOPPED.has(state)
+              ? '–'
+              : 'none'
             : `${formatCount(backlogHours)} ${backlogHours === 1 ? 'hour' : 'hours'}, the oldest over for ${(lagMs / HOUR_MS).toFixed(1)} h`}
         </Fact>
         <Fact name="Stored last">{lastStoredAtMs === undefined ? 'not since the start' : <When timeMs={lastStoredAtMs} />}</Fact>

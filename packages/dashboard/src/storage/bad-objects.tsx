@@ -8,13 +8,20 @@ import { ConfirmDialog } from '../ui/confirm-dialog.tsx';
 import { DataTable } from '../ui/data-table.tsx';
 import { ProblemNotice } from '../ui/problem-notice.tsx';
 import { When } from '../ui/when.tsx';
+import { badObjectText } from './storage-words.ts';
 import styles from './storage.module.css';
 
 const REFETCH_MS = 30_000;
 const COLUMNS = ['Object', 'Points', 'Bytes', 'Since', 'Why', ''];
 
+interface BadObjectsProps {
+  /** All of them; the first ones are listed. */
+  readonly count: number;
+  readonly mayWrite: boolean;
+}
+
 /** Archived objects that are damaged or gone, and the way out. */
-export function BadObjects({ mayWrite }: { readonly mayWrite: boolean }) {
+export function BadObjects({ count, mayWrite }: BadObjectsProps) {
   const { client } = useServices();
   const queries = useQueryClient();
   const [giving, setGiving] = useState<BadObject>();
@@ -34,8 +41,9 @@ export function BadObjects({ mayWrite }: { readonly mayWrite: boolean }) {
     <>
       <div className={styles.warning} role="alert">
         <p>
-          <strong>Some archived objects cannot be used.</strong> Each is left as it is and looked at again from time to time; only
-          erasures and late points that need it wait. Put its bytes back from a copy, or give it up.
+          <strong>{count === 1 ? 'An archived object is' : `${formatCount(count)} archived objects are`} damaged or gone.</strong>{' '}
+          Such an object is left as it is and looked at again from time to time; only erasures and late points that need it wait.
+          Put the file back from a copy and press “Archive now”, or give it up.
         </p>
       </div>
       {error !== null && <ProblemNotice error={error} onRetry={() => void refetch()} />}
@@ -51,9 +59,7 @@ export function BadObjects({ mayWrite }: { readonly mayWrite: boolean }) {
               <td data-label="Since">
                 <When timeMs={object.sinceMs} />
               </td>
-              <td data-label="Why">
-                {object.message} <code>{object.code}</code>
-              </td>
+              <td data-label="Why">{badObjectText(object)}</td>
               <td className={styles.action}>
                 {mayWrite && (
                   <Button
@@ -69,6 +75,11 @@ export function BadObjects({ mayWrite }: { readonly mayWrite: boolean }) {
             </tr>
           ))}
         </DataTable>
+      )}
+      {data !== undefined && data.items.length < count && (
+        <p className={styles.quiet}>
+          The first {formatCount(data.items.length)}; <code>selsyn archive bad</code> lists all.
+        </p>
       )}
       <ConfirmDialog
         opened={giving !== undefined}

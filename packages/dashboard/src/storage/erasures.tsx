@@ -79,7 +79,7 @@ function ErasureRow({ erasure }: { readonly erasure: Erasure }) {
       <td data-label="State">
         <span>
           <Badge tone={state === 'done' ? 'good' : 'warn'}>{STATES[state] ?? state}</Badge>
-          {lastError !== undefined && <small className={styles.bad}>{lastError}</small>}
+          {lastError !== undefined && <small className={`${styles.bad} ${styles.fault}`}>{lastError}</small>}
         </span>
       </td>
       <td data-label="Why">{isRemoval ? 'the device was removed' : 'requested'}</td>

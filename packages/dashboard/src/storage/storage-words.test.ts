@@ -1,5 +1,14 @@
 import { expect, it } from 'vitest';
-import { archiveText, blockedText, conditionText, daysText, keptText, spanText, volumeWords } from './storage-words.ts';
+import {
+  archiveText,
+  badObjectText,
+  blockedText,
+  conditionText,
+  daysText,
+  keptText,
+  spanText,
+  volumeWords,
+} from './storage-words.ts';
 
 it('says days as people do', () => {
   expect([7, 90, 365, 1826, 400, null].map(daysText)).toEqual(['7 d', '90 d', '1 y', '5 y', '400 d', 'for ever']);
@@ -33,4 +42,11 @@ it('warns only where space is short, and has a word for what it does not know', 
   for (const state of ['low', 'short', 'refusing']) expect(volumeWords(state).note).not.toBe('');
   expect(blockedText('held')).toBe('kept by a legal hold');
   expect(blockedText('another')).toBe('another');
+});
+
+it('says why an archived object cannot be used, with the code where no word is known', () => {
+  const message = 'the object device_type=m/… cannot be read';
+  expect(badObjectText({ code: 'archive.object-gone', message })).toBe('gone');
+  expect(badObjectText({ code: 'data.corrupt', message })).toMatch(/^damaged/);
+  expect(badObjectText({ code: 'columnar.failed', message })).toBe(`${message} (columnar.failed)`);
 });

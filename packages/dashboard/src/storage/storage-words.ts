@@ -1,3 +1,4 @@
+import type { BadObject } from '../api/archive.ts';
 import type { KeptLevel, RetentionPolicy, StoredPolicy } from '../api/retention.ts';
 import type { ArchiveForecast, Storage, StoredPart } from '../api/storage.ts';
 import { formatBytes } from '../format/number-format.ts';
@@ -124,4 +125,10 @@ const LEFT: Readonly<Record<string, string>> = {
 /** What of the memory was not stored when somebody asked to archive now. */
 export function leftText(because: string): string {
   return `Not all that has come is stored yet: ${LEFT[because] ?? because}. It is archived later.`;
+}
+
+/** Why an archived object cannot be used. */
+export function badObjectText({ code, message }: Pick<BadObject, 'code' | 'message'>): string {
+  if (code === 'data.corrupt') return 'damaged: not what was archived';
+  return code === 'archive.object-gone' ? 'gone' : `${message} (${code})`;
 }

@@ -28,7 +28,7 @@ export class ParquetWriting {
   readonly #newPace: () => Pace;
   #pieces = 0;
 
-  /** @param newPace for each join that is let others have the processors */
+  /** @param newPace for each join that lets others have the processors while they need them */
   constructor(connection: DuckDBConnection, scratchDir: string, newPace: () => Pace = () => new IdlePace()) {
     this.#connection = connection;
     this.#scratchDir = scratchDir;

@@ -1,7 +1,7 @@
 /**
  * Milliseconds of CPU that some work takes in this thread, the least of three times: what else the machine does, and compiling, is not in
- * it. For tests that compare as much work on a small and on a large structure: what a work takes by itself says more of the machine. The
- * kernel counts in ticks of up to 10 ms: the work should take a hundred.
+ * it. For tests that compare as much work on a small and on a large structure, where the work itself cannot be counted: others still share
+ * the caches, so that the bound must be far from both what is and what would be wrong. Kernels may count in ticks of 10 ms: less is 10.
  */
 export function cpuMsOf(work: () => void): number {
   let leastMs = Infinity;

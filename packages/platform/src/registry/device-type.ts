@@ -56,7 +56,8 @@ export interface DeviceType {
 export const MAX_METRICS = 256;
 export const MAX_SERIES = 1_000_000_000;
 export const MAX_HARDWARE_VERSIONS = 64;
-export const MAX_METRIC_NAME = 128;
+/** As long as what a point can be stored under. */
+export const MAX_METRIC_NAME = 256;
 export const MAX_UNIT = 32;
 export const MAX_DESCRIPTION = 1000;
 export const MAX_SHADOW_SCHEMAS = 16;

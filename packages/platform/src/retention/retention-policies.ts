@@ -15,7 +15,8 @@ export const DEFAULT_POLICY = 'default';
 export const MAX_POLICIES = 250;
 /** A hundred years. */
 export const MAX_KEEP_DAYS = 36_525;
-export const MAX_METRIC_PATTERN = 128;
+/** As long as the name of a metric may be. */
+export const MAX_METRIC_PATTERN = 256;
 export const POLICY_NAME_PATTERN = /^[A-Za-z0-9:_.-]{1,64}$/;
 
 export type RetentionPolicyDraft = Omit<RetentionPolicy, 'updatedAtMs'>;

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { parseSamples } from './parsed-samples.ts';
 import type { SampleValue } from './sample-checks.ts';
 import { PayloadError } from './payload-error.ts';
@@ -291,12 +291,20 @@ describe('a telemetry payload', () => {
     }
   });
 
-  it('answers a depth bomb without looking through all of it', () => {
+  it('answers a depth bomb at the first bracket that is too deep, and parses nothing of it', () => {
     const decoder = new TelemetryPayloadDecoder();
-    for (const part of ['[', '{"a":', '[{"a":']) {
-      // Were it looked through again at each level, this would not end in an hour.
-      expect(decoded(decoder, part.repeat(1_000_000 / part.length))).toMatch(/^malformed: The payload is nested deeper/);
+    const parse = vi.spyOn(JSON, 'parse');
+    for (const [part, at] of [
+      ['[', 3],
+      ['{"a":', 15],
+      ['[{"a":', 7],
+    ] as const) {
+      expect(decoded(decoder, part.repeat(1_000_000 / part.length))).toBe(
+        `malformed: The payload is nested deeper than telemetry can be at byte ${at}.`,
+      );
     }
+    expect(parse).not.toHaveBeenCalled();
+    parse.mockRestore();
   });
 
   const name = fc.oneof(

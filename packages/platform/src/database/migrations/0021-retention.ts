@@ -10,7 +10,7 @@ export const retention: Migration = {
       .addColumn('name', 'varchar(64)', (column) => column.primaryKey())
       .addColumn('device_type', 'varchar(64)')
       .addColumn('group_path', 'varchar(512)')
-      .addColumn('metric', 'varchar(128)')
+      .addColumn('metric', 'varchar(256)')
       .addColumn('keep_days', 'text', (column) => column.notNull())
       .addColumn('updated_at_ms', 'bigint', (column) => column.notNull())
       .execute();
