@@ -19,6 +19,10 @@ const THREAD = ['thread.timeout', 'thread.gone'] as const;
 const READ = { permission: 'storage:read', everything: true } as const;
 const WRITE = { permission: 'storage:write', everything: true } as const;
 const tags = ['storage'];
+const objectPage = z.strictObject({
+  limit: wholeNumber({ min: 1, max: 1_000, default: 100 }).describe('Objects at most.'),
+  cursor: wholeNumber({ min: 0, max: 999_999_999_999_999, default: 0 }).describe('What an earlier answer gave.'),
+});
 
 /** The Parquet archive: how it gets on, and what is in it. */
 export function archiveRoutes({ archive, audit }: Pick<ApiDependencies, 'archive' | 'audit'>): FastifyPluginAsyncZod {
@@ -56,10 +60,7 @@ export function archiveRoutes({ archive, audit }: Pick<ApiDependencies, 'archive
           summary: 'List the objects that count',
           description: 'While objects are replaced, a listing of the bucket has the old ones too: this list never has both.',
           tags,
-          querystring: z.strictObject({
-            limit: wholeNumber({ min: 1, max: 1_000, default: 100 }).describe('Objects at most.'),
-            cursor: wholeNumber({ min: 0, max: 999_999_999_999_999, default: 0 }).describe('What an earlier answer gave.'),
-          }),
+          querystring: objectPage,
           response: {
             200: z
               .object({
@@ -74,11 +75,7 @@ export function archiveRoutes({ archive, audit }: Pick<ApiDependencies, 'archive
       async (request) => {
         const { limit, cursor } = request.query;
         const found = archive.objects({ after: cursor, limit: limit + 1 });
-        const items = found.slice(0, limit);
-        return {
-          items: items.map(archivedObjectJson),
-          ...(found.length > limit ? { cursor: String(items.at(-1)?.id ?? 0) } : {}),
-        };
+        return pageOf(found.map(archivedObjectJson), limit);
       },
     );
 
@@ -112,10 +109,7 @@ export function archiveRoutes({ archive, audit }: Pick<ApiDependencies, 'archive
           description:
             'Each is left as it is and looked at again from time to time. Erasures of devices that it may have points of wait for it, and so do late points of its hour; all else goes on.',
           tags,
-          querystring: z.strictObject({
-            limit: wholeNumber({ min: 1, max: 1_000, default: 100 }).describe('Objects at most.'),
-            cursor: wholeNumber({ min: 0, max: 999_999_999_999_999, default: 0 }).describe('What an earlier answer gave.'),
-          }),
+          querystring: objectPage,
           response: {
             200: z
               .object({
@@ -130,11 +124,7 @@ export function archiveRoutes({ archive, audit }: Pick<ApiDependencies, 'archive
       async (request) => {
         const { limit, cursor } = request.query;
         const found = await archive.badObjects({ after: cursor, limit: limit + 1 });
-        const items = found.slice(0, limit);
-        return {
-          items: items.map(badObjectJson),
-          ...(found.length > limit ? { cursor: String(items.at(-1)?.object.id ?? 0) } : {}),
-        };
+        return pageOf(found.map(badObjectJson), limit);
       },
     );
 
@@ -202,4 +192,10 @@ export function archiveRoutes({ archive, audit }: Pick<ApiDependencies, 'archive
       },
     );
   };
+}
+
+/** @param found ordered by id, one more than `limit` where there are more */
+function pageOf<T extends { readonly id: number }>(found: readonly T[], limit: number): { items: T[]; cursor?: string } {
+  const items = found.slice(0, limit);
+  return { items, ...(found.length > limit ? { cursor: String(items.at(-1)?.id ?? 0) } : {}) };
 }

@@ -1,25 +1,14 @@
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { DiskBlobs } from '../blobs/drivers/disk/disk-blobs.ts';
 import { DAY_MS, dayFilePath, HOUR_MS } from '../telemetry/day-file-schema.ts';
-import { ArchiveFixture, AT_ONCE, parquetForTests } from './archive.fixture.ts';
+import { type ArchiveFixture, AT_ONCE } from './archive.fixture.ts';
+import { archiveOfEachTest } from './each-test.fixture.ts';
 import { ARCHIVE_TIMES } from './archive-plan.ts';
 
-const parquet = parquetForTests();
 let archive: ArchiveFixture;
-
-beforeEach(async () => {
-  archive = await ArchiveFixture.open(parquet);
-});
-
-afterAll(async () => {
-  await parquet[Symbol.asyncDispose]();
-});
-
-afterEach(async () => {
-  await archive[Symbol.asyncDispose]();
-});
+archiveOfEachTest((opened) => (archive = opened));
 
 /** The file of the day goes, as retention does it, once it is archived. */
 function dropRaw(): void {

@@ -62,6 +62,18 @@ async function erase(device: string): Promise<string> {
   return id;
 }
 
+/** One hour is archived, its object damaged, and an erasure that needs it begun. @returns the object */
+async function damagedHour(): Promise<{ readonly path: string; readonly id: number }> {
+  archive.points(['d', 'v', 1, 1], ['e', 'v', 1, 2]);
+  service.start();
+  await pass(0);
+  const object = objectOf('00');
+  damage(object.path);
+  await erase('d');
+  await pass(60_000);
+  return object;
+}
+
 test('an object that is damaged keeps an erasure from its end, and nothing else: it is left, told of, and used again once it is right', async () => {
   archive.points(['d', 'v', 1, 1], ['e', 'v', 1, 2], ['d', 'v', 61, 3], ['e', 'v', 61, 4]);
   service.start();
@@ -278,13 +290,7 @@ test('nothing is given up, and nothing deleted, at a place that is not that of t
 });
 
 test('what comes too late to be answered is not given up', async () => {
-  archive.points(['d', 'v', 1, 1], ['e', 'v', 1, 2]);
-  service.start();
-  await pass(0);
-  const { path, id: object } = objectOf('00');
-  damage(path);
-  await erase('d');
-  await pass(60_000);
+  const { path, id: object } = await damagedHour();
   const busy = Promise.withResolvers<void>();
   const first = service.giveUp(object, async () => await busy.promise);
   const second = service.giveUp(object, free);
@@ -297,13 +303,7 @@ test('what comes too late to be answered is not given up', async () => {
 });
 
 test('what was given up is told as such, also where its rest cannot be deleted yet', async () => {
-  archive.points(['d', 'v', 1, 1], ['e', 'v', 1, 2]);
-  service.start();
-  await pass(0);
-  const { path, id: object } = objectOf('00');
-  damage(path);
-  await erase('d');
-  await pass(60_000);
+  const { path, id: object } = await damagedHour();
   const { delete: remove } = archive.blobs;
   archive.blobs.delete = () => Promise.reject(new SelsynError('blobs.unavailable', 'no', { retryable: true }));
   expect(await service.giveUp(object, free)).toMatchObject({ object: { id: object } });

@@ -1,21 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { DAY_MS } from '../telemetry/day-file-schema.ts';
-import { ArchiveFixture, parquetForTests } from './archive.fixture.ts';
+import type { ArchiveFixture } from './archive.fixture.ts';
+import { archiveOfEachTest } from './each-test.fixture.ts';
 
-const parquet = parquetForTests();
 let archive: ArchiveFixture;
-
-beforeEach(async () => {
-  archive = await ArchiveFixture.open(parquet);
-});
-afterEach(async () => {
-  await archive[Symbol.asyncDispose]();
-});
-afterAll(async () => {
-  await parquet[Symbol.asyncDispose]();
-});
+archiveOfEachTest((opened) => (archive = opened));
 
 async function erase(device: string): Promise<string> {
   return (await archive.erasures.begin({ device, reason: 'requested', requestedBy: 'officer' })).id;

@@ -1,23 +1,14 @@
 import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { afterAll, afterEach, beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { DiskBlobs } from '../blobs/drivers/disk/disk-blobs.ts';
 import { DAY_MS } from '../telemetry/day-file-schema.ts';
-import { ArchiveFixture, parquetForTests } from './archive.fixture.ts';
+import { ArchiveFixture } from './archive.fixture.ts';
+import { archiveOfEachTest } from './each-test.fixture.ts';
 import { objectKey, parseObjectKey } from './object-key.ts';
 
-const parquet = parquetForTests();
 let archive: ArchiveFixture;
-
-beforeEach(async () => {
-  archive = await ArchiveFixture.open(parquet);
-});
-afterEach(async () => {
-  await archive[Symbol.asyncDispose]();
-});
-afterAll(async () => {
-  await parquet[Symbol.asyncDispose]();
-});
+const parquet = archiveOfEachTest((opened) => (archive = opened));
 
 const POINTS = [
   ['a', 'v', 1, 1],

@@ -1,24 +1,15 @@
 import { createHash } from 'node:crypto';
 import { copyFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { SelsynError } from '../kernel/errors.ts';
 import { DAY_MS } from '../telemetry/day-file-schema.ts';
-import { ArchiveFixture, parquetForTests } from './archive.fixture.ts';
+import type { ArchiveFixture } from './archive.fixture.ts';
+import { archiveOfEachTest } from './each-test.fixture.ts';
 import { objectKey, parseObjectKey } from './object-key.ts';
 
-const parquet = parquetForTests();
 let archive: ArchiveFixture;
-
-beforeEach(async () => {
-  archive = await ArchiveFixture.open(parquet);
-});
-afterEach(async () => {
-  await archive[Symbol.asyncDispose]();
-});
-afterAll(async () => {
-  await parquet[Symbol.asyncDispose]();
-});
+const parquet = archiveOfEachTest((opened) => (archive = opened));
 
 const files = (): string[] => ['', '-wal', '-shm'].map((suffix) => archive.folders.manifest + suffix);
 

@@ -1,7 +1,9 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { expect, test } from 'vitest';
+import { FakeLog } from './fake-log.ts';
 import { HotDaysReader, HotDaysWriter, shareHotDays, type HotDaysState } from './hot-days.ts';
+import { StoreHarness } from './store-harness.ts';
 
 const QUIET: HotDaysState = { daysVersion: 7, unsaved: false, hot: [20, 22], unrolled: [18, 21, 22] };
 
@@ -62,4 +64,18 @@ test('what a reader gets was told at once, whatever is told meanwhile', async ()
   }
   await writer.terminate();
   expect(versions.size).toBeGreaterThan(1);
+});
+
+test('that a day has to be rolled up again is told at once, also where nothing of it is in memory', async () => {
+  const log = new FakeLog(1);
+  using store = new StoreHarness(log);
+  await store.open();
+  const { unrolled, hotDays } = store.writer;
+  const reader = new HotDaysReader(hotDays);
+  expect(reader.read(5, 6)).toMatchObject({ unrolledDays: [] });
+  // As when a file of rollups is found to be lost.
+  unrolled.add(5);
+  expect(reader.read(5, 6)).toMatchObject({ unrolledDays: [5] });
+  unrolled.delete(5);
+  expect(reader.read(5, 6)).toMatchObject({ unrolledDays: [] });
 });
