@@ -86,7 +86,8 @@ export function decoderRoutes({ decoders, trials }: Pick<ApiDependencies, 'decod
         schema: {
           operationId: 'updateDecoder',
           summary: 'Change a decoder',
-          description: 'Messages that come from now on are read by it; what is stored stays as it is.',
+          description:
+            'Messages that are read from now on are read by it: all that are sent after the answer, and those before it that were acknowledged and are not read yet. What is stored stays as it is.',
           tags: ['telemetry'],
           params,
           body: decoderDraftSchema.omit({ name: true }).partial().describe('What is absent stays.'),
