@@ -1,6 +1,6 @@
 import type { ArchiveStatusJson, BadObjectJson } from '@selsyn/platform/api/archive-schemas.ts';
 import { expect, test } from 'vitest';
-import { archiveText, badObjectsText, leftText } from './archive-lines.ts';
+import { archiveText, badObjectsText, leftText, runText } from './archive-lines.ts';
 
 const NOW = 1_700_000_000_000;
 const status: ArchiveStatusJson = {
@@ -52,6 +52,15 @@ test('the archive is told in a few lines, with what is wrong', () => {
   expect(archiveText({ ...status, rebuild, state: 'rebuilding' }, NOW)).toMatch(/^rebuilding, so far: 6 of 9 /m);
   const none = { found: 0, adopted: 0, outdated: 0, left: 0 };
   expect(archiveText({ ...status, rebuild: none }, NOW)).toContain('rebuilt: the manifest knew all objects');
+});
+
+test('who asks to archive now is told when nothing will be', () => {
+  expect(runText({ state: 'idle' })).toBe('the archive is being brought up to date: selsyn archive');
+  expect(runText({ state: 'failing' })).toBe('the archive is being brought up to date: selsyn archive');
+  expect(runText({ state: 'unknown-objects' })).toMatch(
+    /^nothing is archived now; the archive is stopped: .*selsyn archive rebuild/,
+  );
+  expect(runText({ state: 'rebuilding' })).toMatch(/^nothing is archived now; the archive is taking over objects/);
 });
 
 test('objects that cannot be used are listed with the way out', () => {

@@ -9,18 +9,19 @@ const STATES: Readonly<Record<string, string>> = {
   rebuilding: 'taking over objects that the manifest does not know',
 };
 
+/** While it is in one of these, what is due is not looked for. */
+const STOPPED: ReadonlySet<ArchiveStatusJson['state']> = new Set(['misplaced', 'unknown-objects', 'rebuilding']);
+
 /** How the archive gets on: for people. */
 export function archiveText(status: ArchiveStatusJson, nowMs: number): string {
   const { state, place, objects, bytes, points, backlogHours, lagMs, openErasures, badObjects, rebuild, ...times } = status;
   const { lastStoredAtMs, lastError } = times;
   if (status.target === 'off') return 'no archive is configured (archive.target)';
-  // What is due is not looked for then.
-  const isStopped = ['misplaced', 'unknown-objects', 'rebuilding'].includes(state);
   const perPoint = points === 0 ? '' : `, ${(bytes / points).toFixed(2)} bytes a point`;
   return [
     `${STATES[state] ?? state}, in ${place ?? ''}`,
     `${counted(objects, 'object')}, ${formatBytes(bytes)}, ${counted(points, 'point')}${perPoint}`,
-    ...(backlogHours === 0 && isStopped ? [] : [backlogText({ backlogHours, lagMs })]),
+    ...(backlogHours === 0 && STOPPED.has(state) ? [] : [backlogText({ backlogHours, lagMs })]),
     ...(rebuild === undefined ? [] : [rebuildText(rebuild, state === 'rebuilding')]),
     ...(badObjects === 0 ? [] : [`damaged or gone: ${counted(badObjects, 'object')} (selsyn archive bad)`]),
     ...(openErasures === 0 ? [] : [`being erased: ${counted(openErasures, 'device')} (selsyn erasures)`]),
@@ -66,6 +67,12 @@ export function badObjectsText(objects: readonly BadObjectJson[], nowMs: number)
     'Put the file back from a copy, then: selsyn archive run',
     'Or do without it, for good:         selsyn archive give-up ID --yes',
   ].join('\n');
+}
+
+/** What comes of it that somebody asked to archive now. */
+export function runText({ state }: Pick<ArchiveStatusJson, 'state'>): string {
+  if (STOPPED.has(state)) return `nothing is archived now; the archive is ${STATES[state]}`;
+  return 'the archive is being brought up to date: selsyn archive';
 }
 
 /** What had come and could not be stored when somebody asked to archive now. */

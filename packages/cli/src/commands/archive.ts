@@ -6,7 +6,7 @@ import type {
 } from '@selsyn/platform/api/archive-schemas.ts';
 import type { Command } from 'commander';
 import { ApiClient } from '../api-client.ts';
-import { archiveText, badObjectsText, leftText } from '../archive-lines.ts';
+import { archiveText, badObjectsText, leftText, runText } from '../archive-lines.ts';
 import { CliError } from '../cli-error.ts';
 import { printable } from '../printable.ts';
 import { findServer, type AddressOptions } from '../server-address.ts';
@@ -50,9 +50,10 @@ export function addArchiveCommands(program: Command): void {
     .command('run')
     .description('archive the hours that are over now, without waiting for late points; what is in memory is stored first')
     .action(async (_: unknown, command: Command) => {
-      const { left } = await new ApiClient(findServer(command.optsWithGlobals<Options>())).post<ArchiveRunJson>('/archive/run');
+      const api = new ApiClient(findServer(command.optsWithGlobals<Options>()));
+      const { left } = await api.post<ArchiveRunJson>('/archive/run');
       if (left !== undefined) process.stdout.write(`${leftText(left)}\n`);
-      process.stdout.write('the archive is being brought up to date: selsyn archive\n');
+      process.stdout.write(`${runText(await api.get<ArchiveStatusJson>('/archive'))}\n`);
     });
 
   archive
