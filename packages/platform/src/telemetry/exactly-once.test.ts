@@ -129,7 +129,7 @@ async function run(commands: readonly Command[]): Promise<void> {
         store.clock.advance(300);
         break;
       case 'erase':
-        store.writer.eraser.step();
+        store.writer.eraser.slice();
         break;
       case 'kill':
         await store.crash();

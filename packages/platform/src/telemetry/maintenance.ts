@@ -52,7 +52,9 @@ export class Maintenance {
 
   /** It need not wait longer than this for its next turn: ms; undefined where it has nothing under way. */
   get nextTurnMs(): number | undefined {
-    return this.#options.writer.rollups.busy && this.#rollUpFailuresInARow === 0 ? ROLL_UP_MS : undefined;
+    const { rollups, eraser } = this.#options.writer;
+    if (rollups.busy && this.#rollUpFailuresInARow === 0) return ROLL_UP_MS;
+    return eraser.busy && !this.#failedOfDays.has('erase') ? COMPACT_MS : undefined;
   }
 
   /**

@@ -168,7 +168,7 @@ export class TelemetryWriter {
       },
     });
     this.rollups = new RollupBuilder({ files, rollupFiles, catalog, unrolled, clock, logLines });
-    this.eraser = new Eraser(catalog, files, rollupFiles);
+    this.eraser = new Eraser(catalog, files, rollupFiles, clock);
     const replaying = (): boolean => this.replaying;
     const { chunks, rollups } = this;
     this.upkeep = new UpkeepStore({ files, rollupFiles, rollups, unrolled, chunks, catalog, memtable, replaying, logLines });

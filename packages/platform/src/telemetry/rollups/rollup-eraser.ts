@@ -10,6 +10,9 @@ interface Period {
   readonly period: number;
 }
 
+/** How a slice ended: `more` are left, which `wait` for somebody else, or it is `done`. */
+export type ErasingSlice = 'more' | 'wait' | 'done';
+
 /** Deletes the rollups of series, one period a slice. */
 export class RollupEraser {
   readonly #files: RollupFiles;
@@ -33,22 +36,23 @@ export class RollupEraser {
     });
   }
 
-  /** @returns false when nothing is left of them, durably. Waits while a file is broken. @throws RollupFailure: the slice is tried again, after the others */
-  step(): boolean {
+  /** `done`: nothing is left of them, durably. Waits while a file is broken. @throws RollupFailure: the slice is tried again, after the others */
+  slice(): ErasingSlice {
     const next = this.#periods?.at(-1);
     if (this.#periods === undefined || next === undefined) {
       this.#periods = undefined;
-      return false;
+      return 'done';
     }
-    if (this.#files.broken !== undefined) return true;
+    if (this.#files.broken !== undefined) return 'wait';
     try {
-      if (this.#erase(this.#periods, next)) this.#periods.pop();
+      if (!this.#erase(this.#periods, next)) return 'wait';
+      this.#periods.pop();
+      return 'more';
     } catch (error) {
       const isOfNext = (each: Period): boolean => fileOf(each) === fileOf(next);
       this.#periods = [...this.#periods.filter(isOfNext), ...this.#periods.filter((each) => !isOfNext(each))];
       throw error;
     }
-    return true;
   }
 
   /** @returns false where a reader was in the way: it is tried again */

@@ -166,7 +166,7 @@ async function step(store: StoreHarness, model: Model, command_: Command): Promi
       store.compact();
       break;
     case 'erase':
-      writer.eraser.step();
+      writer.eraser.slice();
       break;
     case 'kill':
       await store.crash();
