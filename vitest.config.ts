@@ -15,10 +15,10 @@ export default defineConfig({
     setupFiles: ['test/harness/repeatable-properties.ts'],
     pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 180_000,
-    hookTimeout: 180_000,
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     // Waits end as soon as what they wait for is there; a second, as it is otherwise, a busy machine may well take.
-    expect: { poll: { timeout: 30_000 } },
+    expect: { poll: { timeout: 120_000 } },
     reporters: ['default', './tools/closing-line.mjs'],
   },
 });

@@ -34,7 +34,7 @@ describe.skipIf(volume === undefined)('a volume below its floor of free space', 
       const filler = join(folder, 'filler');
       const { bavail, bsize } = statfsSync(folder);
       writeFileSync(filler, Buffer.alloc(bavail * bsize - 3 * 1024 * 1024, 1));
-      expect(await eventually(async () => ((await state()) === 'refusing' ? true : undefined), 30_000)).toBe(true);
+      expect(await eventually(async () => ((await state()) === 'refusing' ? true : undefined))).toBe(true);
       // [MQTT-3.4.2.1]: 0x97, quota exceeded.
       expect(await publish()).toBe(0x97);
       const posted = await selsyn.fetch('/api/v1/telemetry', {
@@ -47,7 +47,7 @@ describe.skipIf(volume === undefined)('a volume below its floor of free space', 
       expect(selsyn.said).toContain('telemetry is refused');
 
       rmSync(filler);
-      await eventually(async () => ((await state()) === 'ok' ? true : undefined), 30_000);
+      await eventually(async () => ((await state()) === 'ok' ? true : undefined));
       expect(await publish()).toBe(0);
       await eventually(async () => (told.at(-1) === 'ok' ? true : undefined));
       expect(told).toContain('refusing');

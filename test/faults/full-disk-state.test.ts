@@ -40,7 +40,7 @@ describe.skipIf(volume === undefined)('a full disk', () => {
       await eventually(async () => {
         await update();
         return heard.codes.size > 0 ? true : undefined;
-      }, 30_000);
+      });
       expect([...heard.codes]).toEqual([500]);
       expect((await selsyn.fetch('/healthz')).status).toBe(200);
       // That it is there is told again and again meanwhile, and counted once.
@@ -52,7 +52,7 @@ describe.skipIf(volume === undefined)('a full disk', () => {
       await eventually(async () => {
         await update();
         return heard.accepted.length > before ? true : undefined;
-      }, 30_000);
+      });
       const isConnected = async () =>
         (await selsyn.get<{ connectivity?: { connected: boolean } }>('/api/v1/devices/other')).connectivity?.connected;
       await eventually(async () => ((await isConnected()) === true ? true : undefined));

@@ -51,7 +51,7 @@ describe.skipIf(volume === undefined)('a full disk', () => {
         const before = acknowledged.length;
         await publish(n++);
         return acknowledged.length > before ? true : undefined;
-      }, 30_000);
+      });
       await Promise.all(Array.from({ length: 500 }, async () => await publish(n++)));
       await pause(100);
 

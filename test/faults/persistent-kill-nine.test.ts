@@ -9,7 +9,7 @@ import { SubscriptionChurn } from './subscription-churn.ts';
 
 /** More in a long run; each takes about two seconds. */
 const ROUNDS = Number(process.env['SELSYN_KILL_ROUNDS'] ?? 12);
-const DRAIN_DEADLINE_MS = 30_000;
+const DRAIN_DEADLINE_MS = 120_000;
 
 const publishers: readonly PublisherOptions[] = ([1, 2] as const).flatMap((qos) =>
   ([4, 5] as const).flatMap((version) =>

@@ -45,8 +45,8 @@ describe('an update of many shadows, the server killed again and again', () => {
       await selsyn.restart();
       expect((await progress(selsyn, id)).done).toBeGreaterThanOrEqual(before.done);
     }
-    await expect.poll(async () => (await progress(selsyn, id)).state, { timeout: 60_000 }).toBe('done');
-    await expect.poll(async () => (await progress(selsyn, given.update.id)).state, { timeout: 60_000 }).toBe('done');
+    await expect.poll(async () => (await progress(selsyn, id)).state).toBe('done');
+    await expect.poll(async () => (await progress(selsyn, given.update.id)).state).toBe('done');
     const all = { state: 'done', total: DEVICES, done: DEVICES, unchanged: 0, failed: 0 };
     expect(await progress(selsyn, id)).toMatchObject(all);
     // Where the state heard of a device only after the default was set, the device has it by that.

@@ -32,7 +32,7 @@ class HealthyPair implements Disposable {
   /** That many more, which a server that is held up by others would not do. */
   async goesOn(roundTrips = 200): Promise<void> {
     const goal = this.roundTrips + roundTrips;
-    await Promise.race([this.#running, eventually(async () => (this.roundTrips >= goal ? true : undefined), 30_000)]);
+    await Promise.race([this.#running, eventually(async () => (this.roundTrips >= goal ? true : undefined))]);
     expect(this.roundTrips).toBeGreaterThanOrEqual(goal);
   }
 
@@ -165,7 +165,7 @@ describe('slow and silent clients', () => {
         onPacket: (packet) => void (packet.type === 'publish' && heard.add(packet.text.split(':')[0] ?? '')),
       });
       expect(again.connack.sessionPresent).toBe(true);
-      await eventually(async () => (heard.size >= acknowledged.length ? true : undefined), 30_000);
+      await eventually(async () => (heard.size >= acknowledged.length ? true : undefined));
       const byNumber = (a: string, b: string): number => Number(a) - Number(b);
       expect([...heard].toSorted(byNumber)).toEqual(acknowledged.toSorted(byNumber));
       // The queue has room again.
@@ -243,12 +243,12 @@ describe('slow and silent clients', () => {
     let at = 0;
     const dripping = setInterval(() => {
       for (const client of drips) if (client.isOpen) client.sendBytes(CONNECT.subarray(at, at + 1));
-      at += 1;
+      if (drips.some(({ isOpen }) => isOpen)) at += 1;
     }, 1_000);
     try {
       const all = [...halfOpen, ...drips, ...silent];
       // The deadline of a CONNECT is 10 s, that of the silent 1.5 s.
-      await eventually(async () => (all.every(({ isOpen }) => !isOpen) ? true : undefined), 25_000);
+      await eventually(async () => (all.every(({ isOpen }) => !isOpen) ? true : undefined));
       expect(at).toBeLessThan(CONNECT.length);
       for (const client of silent) expect(client.disconnected?.reasonCode).toBe(0x8d);
     } finally {

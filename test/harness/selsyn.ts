@@ -203,7 +203,7 @@ export class Selsyn implements AsyncDisposable {
 }
 
 /** Asks again and again until the answer is there. @throws with the last answer after `deadlineMs`. */
-export async function eventually<T>(ask: () => Promise<T | undefined>, deadlineMs = 30_000): Promise<T> {
+export async function eventually<T>(ask: () => Promise<T | undefined>, deadlineMs = 120_000): Promise<T> {
   const end = performance.now() + deadlineMs;
   for (;;) {
     const answer = await ask();

@@ -36,7 +36,7 @@ test('a damaged object is told of and given up, and a lost manifest is rebuilt f
     await eventually(async () => {
       const found = await status();
       return isSo(found) ? found : undefined;
-    }, 60_000);
+    });
 
   // All of it is in memory only: points wait there for ten minutes.
   await cli('archive', 'run');

@@ -55,17 +55,17 @@ async function run(selsyn: Selsyn): Promise<void> {
         await run(selsyn);
         const status = await selsyn.get<Status>('/api/v1/archive');
         return status.state === 'idle' && status.points === points ? status : undefined;
-      }, 60_000);
+      });
     // Points reach the day files a second after they came. It is killed while they are on their way to the bucket.
     await eventually(async () => {
       await run(selsyn);
       return (await selsyn.get<Status>('/api/v1/archive')).objects > 0 ? true : undefined;
-    }, 30_000);
+    });
     await selsyn.end('SIGKILL');
     await server!.kill();
     await selsyn.restart();
     await run(selsyn);
-    await eventually(async () => ((await selsyn.get<Status>('/api/v1/archive')).state === 'failing' ? true : undefined), 60_000);
+    await eventually(async () => ((await selsyn.get<Status>('/api/v1/archive')).state === 'failing' ? true : undefined));
     await server!.startAgain();
     await archived(720);
 

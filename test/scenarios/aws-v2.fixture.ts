@@ -8,7 +8,7 @@ export const REQUEST_RESPONSE = {
   maxStreamingSubscriptions: 4,
   operationTimeoutInSeconds: 20,
 };
-const TIMEOUT_MS = 20_000;
+const TIMEOUT_MS = 90_000;
 const { AtLeastOnce } = mqtt.QoS;
 
 /** MQTT 3.1.1 as the builder makes it: a session that lasts, unless asked otherwise. */

@@ -41,12 +41,11 @@ export async function forwarderWhen(
   selsyn: Selsyn,
   id: string,
   holds: (state: ForwarderAnswer['state']) => boolean,
-  deadlineMs = 30_000,
 ): Promise<ForwarderAnswer> {
   return await eventually(async () => {
     const found = await forwarder(selsyn, id);
     return holds(found.state) ? found : undefined;
-  }, deadlineMs);
+  });
 }
 
 /** A device that is connected. */

@@ -59,7 +59,7 @@ remote_write:
         .get<Record<string, readonly (readonly [number, number])[]>>(`/api/v1/devices/${address}/telemetry`)
         .catch(() => undefined);
       return (found?.['room_temperature;floor=1;job=rooms;room=kitchen, east']?.length ?? 0) >= 3 ? found : undefined;
-    }, 30_000);
+    });
     const temperatures = series?.['room_temperature;floor=1;job=rooms;room=kitchen, east']?.map(([, value]) => value) ?? [];
     expect(temperatures.slice(0, 3)).toEqual([21, 22, 23]);
     expect(series?.['room_visitor;job=rooms']).toHaveLength(1);

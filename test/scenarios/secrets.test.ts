@@ -68,36 +68,32 @@ describe('what is sealed', () => {
     expect(cli(again, ['secret', 'list', 'p1'])).toContain('p1 has no secrets');
   });
 
-  it.skipIf('missing' in found)(
-    'moves from the file into a token, and back, by a change of the configuration',
-    async () => {
-      if ('missing' in found) return;
-      using token = new SoftToken(found.module);
-      const inToken = [
-        'secrets.masterKey=pkcs11',
-        `secrets.pkcs11Module=${token.module}`,
-        `secrets.pkcs11Token=${token.label}`,
-        `secrets.pkcs11Pin=${token.pin}`,
-      ];
-      const keyFile = join(data, 'secrets', 'master.key');
-      {
-        await using server = await Selsyn.start({ data });
-        cli(server, ['device', 'add', 'p1']);
-        cli(server, ['secret', 'set', 'p1', 'wifi'], 'a-pre-shared-key');
-      }
-      {
-        await using server = await Selsyn.start({ data, settings: inToken });
-        expect(cli(server, ['secret', 'status'])).toContain('master key  pkcs11:selsyn-master:');
-      }
-      renameSync(keyFile, `${keyFile}.away`);
-      {
-        await using server = await Selsyn.start({ data, settings: inToken });
-        expect(cli(server, ['secret', 'show', 'p1', 'wifi'])).toBe('a-pre-shared-key\n');
-      }
-      await using server = await Selsyn.start({ data, settings: [...inToken.slice(1), 'secrets.masterKey=file'] });
-      expect(cli(server, ['secret', 'status'])).toContain('master key  file:');
+  it.skipIf('missing' in found)('moves from the file into a token, and back, by a change of the configuration', async () => {
+    if ('missing' in found) return;
+    using token = new SoftToken(found.module);
+    const inToken = [
+      'secrets.masterKey=pkcs11',
+      `secrets.pkcs11Module=${token.module}`,
+      `secrets.pkcs11Token=${token.label}`,
+      `secrets.pkcs11Pin=${token.pin}`,
+    ];
+    const keyFile = join(data, 'secrets', 'master.key');
+    {
+      await using server = await Selsyn.start({ data });
+      cli(server, ['device', 'add', 'p1']);
+      cli(server, ['secret', 'set', 'p1', 'wifi'], 'a-pre-shared-key');
+    }
+    {
+      await using server = await Selsyn.start({ data, settings: inToken });
+      expect(cli(server, ['secret', 'status'])).toContain('master key  pkcs11:selsyn-master:');
+    }
+    renameSync(keyFile, `${keyFile}.away`);
+    {
+      await using server = await Selsyn.start({ data, settings: inToken });
       expect(cli(server, ['secret', 'show', 'p1', 'wifi'])).toBe('a-pre-shared-key\n');
-    },
-    120_000,
-  );
+    }
+    await using server = await Selsyn.start({ data, settings: [...inToken.slice(1), 'secrets.masterKey=file'] });
+    expect(cli(server, ['secret', 'status'])).toContain('master key  file:');
+    expect(cli(server, ['secret', 'show', 'p1', 'wifi'])).toBe('a-pre-shared-key\n');
+  });
 });

@@ -33,7 +33,7 @@ beforeAll(async () => {
     body: rows.join('\n'),
   });
   expect(await answer.json()).toMatchObject({ points: DEVICES * POINTS });
-  await eventually(async () => ((await count()) === DEVICES * POINTS ? true : undefined), 30_000);
+  await eventually(async () => ((await count()) === DEVICES * POINTS ? true : undefined));
 });
 afterAll(async () => {
   await selsyn[Symbol.asyncDispose]();

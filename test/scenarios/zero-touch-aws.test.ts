@@ -9,7 +9,7 @@ describe.skipIf(OPENSSL === '')('the AWS identity client, over mutual TLS with a
   const factory = new Factory();
   beforeAll(async () => await factory.start());
   afterAll(async () => await factory.stop());
-  const TIMEOUT_MS = 30_000;
+  const TIMEOUT_MS = 90_000;
   interface Identity {
     byCsr(csr: string): Promise<iotidentity.model.CreateCertificateFromCsrResponse>;
     withKeys(): Promise<iotidentity.model.CreateKeysAndCertificateResponse>;

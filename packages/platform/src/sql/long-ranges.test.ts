@@ -23,7 +23,7 @@ beforeAll(async () => {
   store.consume();
   store.writer.chunks.saveSeries();
   store.seal();
-}, 60_000);
+});
 afterAll(async () => {
   await sql[Symbol.asyncDispose]();
   await parquet[Symbol.asyncDispose]();

@@ -19,13 +19,13 @@ test('looking through shadows goes on by itself after a step that could not be w
   const writer = { run } as unknown as Pick<StateWriter, 'run'>;
   using filling = new FieldFilling({ search: new ShadowSearch(platform.state), writer, clock, logLines: silentLogLines });
   filling.start();
-  await vi.waitFor(() => expect(run).toHaveBeenCalledTimes(1), { timeout: 30_000 });
+  await vi.waitFor(() => expect(run).toHaveBeenCalledTimes(1), { timeout: 120_000 });
   await vi.waitFor(
     () => {
       clock.advance(1_000);
       expect(run).toHaveBeenCalledTimes(3);
     },
-    { timeout: 30_000 },
+    { timeout: 120_000 },
   );
 });
 

@@ -71,6 +71,6 @@ test('rejects what a full volume has no room for, and agrees with its owner agai
     folder.clock.advance(60_000);
     expect((await folder.crashedModel(dir)).text()).toBe(text);
   };
-  await vi.waitFor(agrees, { timeout: 30_000, interval: 20 });
+  await vi.waitFor(agrees, { timeout: 120_000, interval: 20 });
   expect(owner.events.length).toBe(told);
 });

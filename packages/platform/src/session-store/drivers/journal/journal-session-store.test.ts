@@ -126,7 +126,7 @@ test('counts the history of an earlier start', async () => {
   }
   expect(folder.sizeBytes).toBeGreaterThan(30_000);
   await start('last');
-  await vi.waitFor(() => expect(folder.sizeBytes).toBeLessThan(10_000), { timeout: 30_000 });
+  await vi.waitFor(() => expect(folder.sizeBytes).toBeLessThan(10_000), { timeout: 120_000 });
   expect((await folder.crashedModel()).retained('t')?.trim()).toBe('last');
 });
 
