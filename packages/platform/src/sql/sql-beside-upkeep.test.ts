@@ -124,60 +124,56 @@ class Upkeep {
   }
 }
 
-test(
-  'Queries are exact while days are archived, joined, compacted, let go and written again, and a device is erased',
-  { timeout: 300_000 },
-  async () => {
-    await using sql = await SqlFixture.open(parquet, {
-      concurrency: 2,
-      change: (archive) => void (archive.times = { ...AT_ONCE, joinAfterMs: 0 }),
-    });
-    const upkeep = new Upkeep(sql);
-    upkeep.write(0, true);
-    let queries = 0;
-    let running = true;
-    const ask = async (query: string): Promise<void> => {
-      while (running) {
-        const [before, wasErased, wasErasing] = [upkeep.model.copy(), upkeep.erased, upkeep.erasing];
-        const found = new Map(
-          (await sql.rows(query)).map(([device, day, n, distinct]) => [`${String(device)} ${String(day)}`, [n, distinct]]),
-        );
-        const after = upkeep.model;
-        for (const device of DEVICES) {
-          for (let number = 0; number < DAYS; number++) {
-            const day = upkeep.day(number);
-            const [n, distinct] = (found.get(`${device} ${day}`) ?? [0, 0]) as [number, number];
-            const isErased = device === 'erased';
-            const least = isErased && (wasErasing || upkeep.erasing) ? 0 : before.get(device, day);
-            const most = isErased && wasErased ? 0 : after.get(device, day);
-            expect({ device, number, distinct, fits: n >= least && n <= most }, `${n} of ${least} to ${most}: ${query}`).toEqual({
-              device,
-              number,
-              distinct: n,
-              fits: true,
-            });
-          }
+test('Queries are exact while days are archived, joined, compacted, let go and written again, and a device is erased', async () => {
+  await using sql = await SqlFixture.open(parquet, {
+    concurrency: 2,
+    change: (archive) => void (archive.times = { ...AT_ONCE, joinAfterMs: 0 }),
+  });
+  const upkeep = new Upkeep(sql);
+  upkeep.write(0, true);
+  let queries = 0;
+  let running = true;
+  const ask = async (query: string): Promise<void> => {
+    while (running) {
+      const [before, wasErased, wasErasing] = [upkeep.model.copy(), upkeep.erased, upkeep.erasing];
+      const found = new Map(
+        (await sql.rows(query)).map(([device, day, n, distinct]) => [`${String(device)} ${String(day)}`, [n, distinct]]),
+      );
+      const after = upkeep.model;
+      for (const device of DEVICES) {
+        for (let number = 0; number < DAYS; number++) {
+          const day = upkeep.day(number);
+          const [n, distinct] = (found.get(`${device} ${day}`) ?? [0, 0]) as [number, number];
+          const isErased = device === 'erased';
+          const least = isErased && (wasErasing || upkeep.erasing) ? 0 : before.get(device, day);
+          const most = isErased && wasErased ? 0 : after.get(device, day);
+          expect({ device, number, distinct, fits: n >= least && n <= most }, `${n} of ${least} to ${most}: ${query}`).toEqual({
+            device,
+            number,
+            distinct: n,
+            fits: true,
+          });
         }
-        queries++;
       }
-    };
-    const asking = [ask(COUNTS), ask(ROLLED)];
-    const dropped = await Promise.race([upkeep.run(), ...asking.map(async (each) => await each.then(() => 0))]).finally(
-      () => (running = false),
-    );
-    await Promise.all(asking);
-    expect([dropped > DAYS, queries > 10]).toEqual([true, true]);
-    const rows = await sql.rows(`SELECT device, count(*) FROM telemetry GROUP BY device ORDER BY device`);
-    const total = Array.from({ length: DAYS }, (_, number) => upkeep.model.get('a', upkeep.day(number))).reduce(
-      (sum, n) => sum + n,
-      0,
-    );
-    expect(rows).toEqual([
-      ['a', total],
-      ['b', total],
-    ]);
-  },
-);
+      queries++;
+    }
+  };
+  const asking = [ask(COUNTS), ask(ROLLED)];
+  const dropped = await Promise.race([upkeep.run(), ...asking.map(async (each) => await each.then(() => 0))]).finally(
+    () => (running = false),
+  );
+  await Promise.all(asking);
+  expect([dropped > DAYS, queries > 10]).toEqual([true, true]);
+  const rows = await sql.rows(`SELECT device, count(*) FROM telemetry GROUP BY device ORDER BY device`);
+  const total = Array.from({ length: DAYS }, (_, number) => upkeep.model.get('a', upkeep.day(number))).reduce(
+    (sum, n) => sum + n,
+    0,
+  );
+  expect(rows).toEqual([
+    ['a', total],
+    ['b', total],
+  ]);
+});
 
 test('What moves on within a query is found where it was, or where it is', async () => {
   await using sql = await SqlFixture.open(parquet, {
