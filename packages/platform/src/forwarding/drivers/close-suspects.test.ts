@@ -64,6 +64,20 @@ test('a record that was acknowledged in between is innocent, and so is one that 
   expect([record(1), record(2)].some((each) => suspects.isRefused(each) || suspects.has(each))).toBe(false);
 });
 
+test('closes on a record alone are forgotten when its partition was closed on without it, and not when another one was', () => {
+  const suspects = new CloseSuspects();
+  const aloneTimes = (times: number): void => {
+    for (let n = 0; n < times; n += 1) suspects.closed([record(1)], true);
+  };
+  aloneTimes(CLOSES - 1);
+  suspects.closed([record(2), record(3)], true);
+  aloneTimes(CLOSES - 1);
+  expect(suspects.isRefused(record(1))).toBe(false);
+  suspects.closed([record(2, 1), record(3, 1)], true);
+  aloneTimes(1);
+  expect(suspects.isRefused(record(1))).toBe(true);
+});
+
 test('connections that had answered nothing blame nobody', () => {
   const suspects = new CloseSuspects();
   for (let n = 0; n < 10; n += 1) suspects.closed([record(1)], false);

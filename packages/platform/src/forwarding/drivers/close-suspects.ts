@@ -24,7 +24,8 @@ const MAX_REMEMBERED = 1_000;
 export class CloseSuspects {
   /** By partition and offset. */
   readonly #suspects = new Map<number, Map<number, OutgoingRecord>>();
-  readonly #closes = new Map<string, number>();
+  /** Of records that were alone in flight, how often. */
+  readonly #closes = new Map<string, { readonly partition: number; readonly times: number }>();
   readonly #refused = new Set<string>();
 
   has({ partition, offset }: OutgoingRecord): boolean {
@@ -44,7 +45,7 @@ export class CloseSuspects {
   /** How long a connection must have stayed before any of these is sent. */
   quietMs(records: readonly OutgoingRecord[]): number {
     if (this.#closes.size === 0) return 0;
-    const most = records.reduce((closes, record) => Math.max(closes, this.#closes.get(keyOf(record)) ?? 0), 0);
+    const most = records.reduce((closes, record) => Math.max(closes, this.#closes.get(keyOf(record))?.times ?? 0), 0);
     return QUIET_MS[most] ?? 0;
   }
 
@@ -69,17 +70,15 @@ export class CloseSuspects {
     for (const { partition } of inFlight) this.#suspects.delete(partition);
     for (const record of inFlight) this.#add(record);
     const inPlay = new Set(inFlight.map(keyOf));
-    const touched = new Set(inFlight.map(({ partition }) => String(partition)));
-    for (const key of this.#closes.keys()) {
-      if (touched.has(key.split('-')[0]!) && !inPlay.has(key)) this.#closes.delete(key);
-    }
+    const touched = new Set(inFlight.map(({ partition }) => partition));
+    for (const [key, { partition }] of this.#closes) if (touched.has(partition) && !inPlay.has(key)) this.#closes.delete(key);
     const [only] = inFlight;
     const isCloser = isProven && wereKnown;
     if (only === undefined || inFlight.length > 1 || !isProven) return isCloser;
     const key = keyOf(only);
-    const closes = (this.#closes.get(key) ?? 0) + 1;
-    this.#closes.set(key, closes);
-    if (closes < CLOSES) return isCloser;
+    const times = (this.#closes.get(key)?.times ?? 0) + 1;
+    this.#closes.set(key, { partition: only.partition, times });
+    if (times < CLOSES) return isCloser;
     this.acknowledged(only);
     this.#refused.add(key);
     const [oldest] = this.#refused;
