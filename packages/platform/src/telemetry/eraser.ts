@@ -6,11 +6,13 @@ import { type ErasingSlice, RollupEraser } from './rollups/rollup-eraser.ts';
 import type { RollupFiles } from './rollups/rollup-files.ts';
 
 const SERIES_AT_ONCE = 2048;
-const STEP_MS = 5;
+/** Ends a step, after the slice that is under way. */
+export const STEP_MS = 5;
 
 /**
  * Deletes the chunks and the rollups of series that were forgotten, one day file, or one period of a file of rollups, a
- * slice, and as many slices as there is time for a step; goes on after a restart. The rollups last: no mark is left then that they could be computed for again.
+ * slice, and as many slices as there is time for a step; goes on after a restart. The rollups last: no mark is left then that they
+ * could be computed for again.
  */
 export class Eraser {
   readonly #catalog: Catalog;

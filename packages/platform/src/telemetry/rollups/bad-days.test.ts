@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { silentLogLines } from '../../kernel/log-lines.ts';
 import { DAY_MS, HOUR_MS, openDayFileForRead } from '../day-file-schema.ts';
+import { STEP_MS } from '../eraser.ts';
 import { FakeLog } from '../fake-log.ts';
 import { Maintenance } from '../maintenance.ts';
 import { StoreHarness } from '../store-harness.ts';
@@ -123,6 +124,31 @@ test('a day of which nothing can be erased keeps the others from nothing: they a
   bad.clear();
   run(700);
   expect([chunksOf(DAY + 2), store.writer.eraser.busy]).toEqual([0, false]);
+});
+
+test('as many days are erased at once as there is time for, and the thread is called for the rest', () => {
+  const days = Array.from({ length: 12 }, (_, n) => DAY + n);
+  const left = (): number => days.filter((day) => chunksOf(day) > 0).length;
+  send(days);
+  run(700);
+  store.writer.forget('a', [...store.writer.positions]);
+  // Where a day takes no time, all of them.
+  maintenance.run(true);
+  expect([left(), store.writer.eraser.busy, maintenance.nextTurnMs]).toEqual([0, false, undefined]);
+
+  send(days, 'b');
+  run(700);
+  store.writer.forget('b', [...store.writer.positions]);
+  const { files } = store.writer;
+  const has = files.has.bind(files);
+  files.has = (day) => {
+    store.clock.advance(STEP_MS / 2);
+    return has(day);
+  };
+  maintenance.run(true);
+  expect([left(), maintenance.nextTurnMs]).toEqual([10, 50]);
+  run(60);
+  expect([left(), store.writer.eraser.busy]).toEqual([0, false]);
 });
 
 test('a day that cannot be compacted keeps no other from it', () => {
