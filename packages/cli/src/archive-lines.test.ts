@@ -54,13 +54,14 @@ test('the archive is told in a few lines, with what is wrong', () => {
   expect(archiveText({ ...status, rebuild: none }, NOW)).toContain('rebuilt: the manifest knew all objects');
 });
 
-test('who asks to archive now is told when nothing will be', () => {
+test('who asks to archive now is told what stood in the way', () => {
   expect(runText({ state: 'idle' })).toBe('the archive is being brought up to date: selsyn archive');
   expect(runText({ state: 'failing' })).toBe('the archive is being brought up to date: selsyn archive');
-  expect(runText({ state: 'unknown-objects' })).toMatch(
-    /^nothing is archived now; the archive is stopped: .*selsyn archive rebuild/,
+  expect(runText({ state: 'misplaced' })).toMatch(
+    /^the archive was stopped: .*configured.*\nit is looked at again now: selsyn archive$/,
   );
-  expect(runText({ state: 'rebuilding' })).toMatch(/^nothing is archived now; the archive is taking over objects/);
+  expect(runText({ state: 'unknown-objects' })).toMatch(/^the archive was stopped: .*selsyn archive rebuild/);
+  expect(runText({ state: 'rebuilding' })).toMatch(/^the archive is taking over objects .*after that: selsyn archive$/);
 });
 
 test('objects that cannot be used are listed with the way out', () => {

@@ -69,9 +69,10 @@ export function badObjectsText(objects: readonly BadObjectJson[], nowMs: number)
   ].join('\n');
 }
 
-/** What comes of it that somebody asked to archive now. */
+/** What comes of it that somebody asked to archive now. @param status as it was when that began: what had stopped it may be over */
 export function runText({ state }: Pick<ArchiveStatusJson, 'state'>): string {
-  if (STOPPED.has(state)) return `nothing is archived now; the archive is ${STATES[state]}`;
+  if (state === 'rebuilding') return `the archive is ${STATES[state]}, what is over comes after that: selsyn archive`;
+  if (STOPPED.has(state)) return `the archive was ${STATES[state]}\nit is looked at again now: selsyn archive`;
   return 'the archive is being brought up to date: selsyn archive';
 }
 
