@@ -11,9 +11,9 @@ const parquet = parquetForTests();
 let archive: ArchiveFixture;
 let service: ArchiveService;
 
-beforeEach(async () => {
-  archive = await ArchiveFixture.open(parquet);
-  service = new ArchiveService({
+/** Of the archive as it is open. */
+function newService(): ArchiveService {
+  return new ArchiveService({
     manifest: archive.manifest,
     erasures: archive.erasures,
     store: { forget: async () => {}, flush: async () => ({ done: true }) },
@@ -23,6 +23,11 @@ beforeEach(async () => {
     clock: archive.store.clock,
     logLines: silentLogLines,
   });
+}
+
+beforeEach(async () => {
+  archive = await ArchiveFixture.open(parquet);
+  service = newService();
 });
 afterEach(async () => {
   await service[Symbol.asyncDispose]();
@@ -267,16 +272,7 @@ test('nothing is given up, and nothing deleted, at a place that is not that of t
   archive.closeArchive();
   await archive.openArchive();
   await service[Symbol.asyncDispose]();
-  service = new ArchiveService({
-    manifest: archive.manifest,
-    erasures: archive.erasures,
-    store: { forget: async () => {}, flush: async () => ({ done: true }) },
-    archiver: archive.archiver,
-    target: 'disk',
-    place: archive.blobs.place,
-    clock: archive.store.clock,
-    logLines: silentLogLines,
-  });
+  service = newService();
   await expect(service.giveUp(object, free)).rejects.toMatchObject({ code: 'archive.misplaced' });
   await service.remove([expired]);
   expect(existsSync(path)).toBe(true);

@@ -71,8 +71,8 @@ export class DecoderStore {
   }
 
   /**
-   * Changes what is given. It reads all messages that are read from now on: those that are sent after the answer, those that are in the log and
-   * were not read yet, and those that come again because the process was killed.
+   * Changes what is given. It reads all messages that are read from now on: those that are sent after the answer, those that are in the
+   * log and were not read yet, and those that come again because the process was killed.
    *
    * @throws SelsynError `decoder.not-found`, `request.invalid`, `script.invalid`, `script.over-limit`, `decoder.busy`
    */
